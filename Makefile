@@ -1,0 +1,63 @@
+# make run     train the attention classifier on real digits and show where it looks
+# make study   open the book in JupyterLab
+# make test    run the tests (make test-all adds the slow ones)
+# make book    build notebooks/ and exercises/ from their sources
+# make slides  build the lectures
+# make lint    style and types
+# make lock    pin anew what `make` installs
+
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+PY := $(BIN)/python
+
+.PHONY: run study test test-all book slides lint lock clean
+run: .venv/run.stamp
+	$(PY) -m minitorch_attn train --data cued --model all --seeds 3 --out runs/cued
+
+study: .venv/study.stamp
+	$(PY) -m minitorch_attn study
+
+test: .venv/test.stamp
+	$(PY) -m pytest -n 2
+
+test-all: .venv/test.stamp
+	$(PY) -m pytest -n 2 -m "slow or not slow"
+
+book: .venv/test.stamp
+	$(PY) -m minitorch_attn book
+
+slides: .venv/test.stamp
+	$(PY) -m minitorch_attn slides
+
+lint: .venv/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Each stamp says that .venv holds what requirements/NAME.txt pins, and this package, editable.
+.venv/%.stamp: requirements/%.txt pyproject.toml | .venv/python.stamp
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/python.stamp:
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" || \
+	  { echo "minitorch_attn needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+# A universal lock: one file serves every platform and every Python from 3.11 on.
+lock:
+	$(PYTHON) -m venv .cache/lock && .cache/lock/$(notdir $(BIN))/python -m pip install --quiet uv
+	for extra in run study test; do \
+	  .cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
+	    --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
+	    --extra $$extra pyproject.toml requirements/build.in -o requirements/$$extra.txt || exit 1; \
+	done
+
+clean:
+	rm -rf .venv .cache runs node_modules

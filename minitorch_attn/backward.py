@@ -1,0 +1,224 @@
+"""Walking the record backwards: the gradient of a number with respect to what it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array, check_same_library, namespace
+from .tensor import RELEASED, Tensor, TensorLike, fingerprints, raw
+
+
+class GradientError(RuntimeError):
+    """A gradient that was asked for and cannot be had; the message says what to do."""
+
+
+def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
+    """Add the gradient of output to the `.grad` of every leaf. See `Tensor.backward`."""
+    _flow(output, _seed(output, gradient, create_graph=False), wanted=None, create_graph=False)
+
+
+def grad(
+    output: Tensor,
+    inputs: Tensor | Sequence[Tensor],
+    gradient: TensorLike | None = None,
+    create_graph: bool = False,
+) -> tuple[Any, ...]:
+    """Return the gradients of `output` with respect to each of `inputs`, in their order.
+
+    Parameters
+    ----------
+    output : Tensor
+    inputs : Tensor or sequence of Tensors, each with requires_grad
+    gradient : array or Tensor of output's shape, optional for a single number
+        The gradient of the loss with respect to `output`.
+    create_graph : bool
+        Return Tensors that can be differentiated again, and keep the record. Otherwise the
+        gradients are plain arrays, and the record is released.
+
+    Raises
+    ------
+    GradientError
+        If an input does not require a gradient, or the record was released. An input on which
+        `output` does not depend has gradient zero.
+    """
+    wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    for i, x in enumerate(wanted):
+        if not (isinstance(x, Tensor) and x.requires_grad):
+            raise GradientError(
+                f"grad: input {i} does not require a gradient: "
+                "make it with Tensor(data, requires_grad=True)"
+            )
+    return tuple(_flow(output, _seed(output, gradient, create_graph), wanted, create_graph))
+
+
+def _seed(output: Tensor, gradient: TensorLike | None, create_graph: bool) -> Any:
+    """Check the gradient that backward starts from; 1 for a single number."""
+    if not output.requires_grad:
+        raise GradientError(
+            "nothing to differentiate: this tensor does not depend on one with "
+            "requires_grad=True, or was computed under no_grad()"
+        )
+    xp = namespace(output.data)
+    if gradient is None:
+        if output.size != 1:
+            raise GradientError(
+                f"a gradient starts from a single number, and this tensor has shape "
+                f"{output.shape}: reduce it with .sum() or .mean(), or pass gradient="
+            )
+        gradient = xp.ones_like(output.data)
+    check_same_library(output.data, raw(gradient))
+    if not isinstance(gradient, Tensor):
+        gradient = xp.asarray(gradient, dtype=output.dtype)
+    if gradient.shape != output.shape:
+        raise GradientError(
+            f"the gradient has shape {gradient.shape} and the output {output.shape}: "
+            "they must be equal"
+        )
+    if create_graph:
+        return gradient if isinstance(gradient, Tensor) else Tensor(gradient)
+    return raw(gradient)
+
+
+def recorded(output: Tensor, stop: int = 0, ends: Sequence[Tensor] = ()) -> dict[int, Tensor]:
+    """Collect by id the tensors that output was computed from and that require a gradient.
+
+    What lies behind `ends`, and behind tensors with an id up to `stop`, is left out.
+    """
+    found = {x._id: x for x in ends}
+    stack = [] if output._id in found else [output]
+    found[output._id] = output
+    while stack:
+        y = stack.pop()
+        node = y._node
+        if node is None or y._id <= stop:
+            continue
+        if node is RELEASED:
+            raise GradientError(
+                "this gradient needs a record that an earlier backward released: compute the "
+                "output again, or take the earlier gradient with grad(..., create_graph=True)"
+            )
+        for x in node[1]:
+            if isinstance(x, Tensor) and x.requires_grad and x._id not in found:
+                found[x._id] = x
+                stack.append(x)
+    return found
+
+
+def partial_gradients(
+    output: Tensor, inputs: list[Tensor], gradient: Any, create_graph: bool
+) -> list[Any]:
+    """The gradients with respect to inputs taken as independent, whatever lies behind them."""
+    return _flow(output, gradient, inputs, create_graph, recorded(output, ends=inputs))
+
+
+def _flow(
+    output: Tensor,
+    gradient: Any,
+    wanted: list[Tensor] | None,
+    create_graph: bool,
+    found: dict[int, Tensor] | None = None,
+) -> list[Any]:
+    """Let the gradient flow from output, newest tensor first.
+
+    A tensor is visited once, when every tensor computed from it has been: only then is its
+    gradient complete. In `b = a + a; c = b + b`, visiting b once for each of its two uses would
+    send its half-finished gradient on to a, twice.
+
+    With `wanted`, return the gradients of those tensors; without, add each leaf's to its `.grad`.
+    """
+    ends = set() if found is None else {x._id for x in wanted or ()}
+    found = recorded(output) if found is None else found
+    needed = set(found)
+    kept: dict[int, Any] = {}
+    if wanted is not None:
+        kept = {x._id: None for x in wanted}
+        needed = set(kept)
+        for i in sorted(found):
+            node = found[i]._node
+            if type(node) is tuple and any(
+                isinstance(x, Tensor) and x._id in needed for x in node[1]
+            ):
+                needed.add(i)
+    flowing = {output._id: gradient}
+    owned: set[int] = set()  # gradients that are sums made here: safe to add to in place
+    for i in sorted(needed & found.keys(), reverse=True):
+        y = found.pop(i)
+        g = flowing.pop(i, None)
+        if g is None:
+            continue
+        if i in kept:
+            kept[i] = g
+            if i in ends:
+                continue
+        node = y._node
+        if node is None:
+            if wanted is None:
+                y.grad = g if y.grad is None else y.grad + g
+            continue
+        op_, inputs = node[0], node[1]
+        needs = [isinstance(x, Tensor) and x._id in needed for x in inputs]
+        if not any(needs):
+            continue
+        if y._marks is not None:
+            _check_unchanged(y)
+        gradients = op_.gradients(g, y, needs, create_graph)
+        if not create_graph:
+            y._node = RELEASED
+        for x, gx in zip(inputs, gradients, strict=True):
+            if gx is None:
+                continue
+            if gx.shape != x.shape:
+                gx = unbroadcast(gx, x.shape)
+            j = x._id
+            if j not in flowing:
+                # What a caller keeps must not share memory with another gradient.
+                if (j in kept or x._node is None) and not create_graph:
+                    gx = _own(gx, g)
+                flowing[j] = gx
+            elif j in owned:
+                flowing[j] += gx
+            else:
+                flowing[j] = flowing[j] + gx
+                if not create_graph and flowing[j].ndim:
+                    owned.add(j)
+    if wanted is None:
+        return []
+    return [_or_zero(kept[x._id], x, create_graph) for x in wanted]
+
+
+def _own(gx: Array, g: Array) -> Array:
+    """Return gx, or a copy where it is a view or the passed-on gradient itself."""
+    if isinstance(gx, np.generic):
+        return np.asarray(gx)
+    return gx.copy() if gx is g or gx.base is not None else gx
+
+
+def _or_zero(g: Any, x: Tensor, create_graph: bool) -> Any:
+    if g is not None:
+        return g
+    zeros = namespace(x.data).zeros_like(x.data)
+    return Tensor(zeros) if create_graph else zeros
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum g back to `shape`, over the axes that broadcasting added or stretched."""
+    added = g.ndim - len(shape)
+    stretched = [i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1]
+    axes = (*range(added), *stretched)
+    return g.sum(axis=axes).reshape(shape) if axes else g.reshape(shape)
+
+
+def _check_unchanged(y: Tensor) -> None:
+    op_, inputs = y._node[0], y._node[1]
+    now = fingerprints(inputs, y)
+    for i, (before, after) in enumerate(zip(y._marks, now, strict=True)):
+        if before != after:
+            what = f"input {i}" if i < len(inputs) else "the output"
+            raise GradientError(
+                f"{what} of {op_.name} (shape {y.shape if i == len(inputs) else inputs[i].shape}) "
+                "was changed in place after it was recorded, so its gradient would be wrong: make "
+                "a new array instead (x = x + 1, not x.data += 1), or change it after backward"
+            )

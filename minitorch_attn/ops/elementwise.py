@@ -1,0 +1,182 @@
+"""Ops that work element by element. Shapes broadcast as in NumPy; the engine undoes it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..arrays import namespace
+from ..tensor import Tensor, TensorLike, fused, op, raw
+
+BROADCAST = (
+    "shapes broadcast when, aligned at the right, each pair of sizes is equal or has a 1: "
+    "add an axis with x[:, None], or reduce with keepdims=True"
+)
+
+
+@op(lambda g, y, a, b: g, lambda g, y, a, b: g, hint=BROADCAST)
+def add(a: TensorLike, b: TensorLike) -> Any:
+    """a + b."""
+    return a + b
+
+
+@op(lambda g, y, a, b: g, lambda g, y, a, b: -g, hint=BROADCAST)
+def subtract(a: TensorLike, b: TensorLike) -> Any:
+    """a - b."""
+    return a - b
+
+
+@op(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, hint=BROADCAST)
+def multiply(a: TensorLike, b: TensorLike) -> Any:
+    """a b, element by element."""
+    return a * b
+
+
+@op(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b, hint=BROADCAST)
+def divide(a: TensorLike, b: TensorLike) -> Any:
+    """a / b."""
+    return a / b
+
+
+@op(lambda g, y, x: -g)
+def negative(x: TensorLike) -> Any:
+    """-x."""
+    return -x
+
+
+@op(
+    lambda g, y, a, b: g * b * a ** _less_one(b),
+    lambda g, y, a, b: g * y * log(where(raw(a) > 0, a, 1.0)),
+    hint=BROADCAST,
+)
+def power(a: TensorLike, b: TensorLike) -> Any:
+    """a to the power b. The gradient with respect to b is for a > 0 (and 0 at a = 0)."""
+    return a**b
+
+
+def _less_one(b: Any) -> Any:
+    """b - 1, but 1 where b is 0: there the rule's factor b is 0, and 0 ** -1 would spoil it."""
+    if isinstance(b, int | float):
+        return b - 1 if b else 1
+    return where(raw(b) == 0, 1.0, b - 1)
+
+
+@op(lambda g, y, x: g * y)
+def exp(x: TensorLike) -> Any:
+    """e to the power x."""
+    return namespace(x).exp(x)
+
+
+@op(lambda g, y, x: g / x)
+def log(x: TensorLike) -> Any:
+    """The natural logarithm."""
+    return namespace(x).log(x)
+
+
+@op(lambda g, y, x: g * 0.5 / y)
+def sqrt(x: TensorLike) -> Any:
+    """The square root."""
+    return namespace(x).sqrt(x)
+
+
+@op(lambda g, y, x: g * (1 - y * y))
+def tanh(x: TensorLike) -> Any:
+    """The hyperbolic tangent."""
+    return namespace(x).tanh(x)
+
+
+@op(lambda g, y, x: g * y * (1 - y))
+def sigmoid(x: TensorLike) -> Any:
+    """1 / (1 + e^-x), written with tanh so that no x overflows."""
+    return 0.5 * (1 + namespace(x).tanh(0.5 * x))
+
+
+@op(lambda g, y, x: g * (raw(x) > 0))
+def relu(x: TensorLike) -> Any:
+    """max(x, 0), with gradient 0 at x = 0."""
+    return namespace(x).maximum(x, 0)
+
+
+@op(lambda g, y, x: g * namespace(raw(x)).sign(raw(x)))
+def absolute(x: TensorLike) -> Any:
+    """|x|, with gradient 0 at x = 0."""
+    return abs(x)
+
+
+@op(
+    lambda g, y, a, b: g * _winner(a, b, y),
+    lambda g, y, a, b: g * _winner(b, a, y),
+    hint=BROADCAST,
+)
+def maximum(a: TensorLike, b: TensorLike) -> Any:
+    """The larger of a and b; where they are equal, each gets half of the gradient."""
+    return namespace(a, b).maximum(a, b)
+
+
+def _winner(a: Any, b: Any, y: Any) -> Any:
+    """1 where a > b, one half where a == b, 0 elsewhere."""
+    a, b = raw(a), raw(b)
+    return ((a > b) + 0.5 * (a == b)).astype(y.dtype)
+
+
+def minimum(a: TensorLike, b: TensorLike) -> Tensor:
+    """The smaller of a and b; where they are equal, each gets half of the gradient."""
+    return negative(maximum(negative(a), negative(b)))
+
+
+@op(
+    lambda g, y, condition, a, b: None,  # a condition has no gradient
+    lambda g, y, condition, a, b: where(condition, g, 0.0),
+    lambda g, y, condition, a, b: where(condition, 0.0, g),
+    hint=BROADCAST,
+)
+def where(condition: TensorLike, a: TensorLike, b: TensorLike) -> Any:
+    """a where the condition is true, b elsewhere."""
+    return namespace(condition, a, b).where(condition, a, b)
+
+
+@op(lambda g, y, x, dtype: astype(g, raw(x).dtype))
+def astype(x: TensorLike, dtype: Any) -> Any:
+    """x converted to another floating dtype."""
+    return x.astype(dtype)
+
+
+# The tanh form of GELU: a cubic stretches x, and tanh stands in for the normal distribution.
+_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+
+def gelu_reference(x: TensorLike) -> Tensor:
+    """The plain composition that `gelu` equals."""
+    return 0.5 * x * (1 + tanh(_SCALE * (x + _CUBIC * x * x * x)))
+
+
+def _gelu_rule(g: Any, y: Any, t: Any, needed: list[bool], x: Any) -> tuple[Any]:
+    square = x * x
+    square *= 3 * _CUBIC * _SCALE
+    square += _SCALE  # the slope of what stands inside tanh
+    slope = 1 - t * t
+    slope *= x
+    slope *= square
+    slope += t
+    slope += 1
+    slope *= 0.5
+    slope *= g
+    return (slope,)
+
+
+@fused(_gelu_rule, gelu_reference)
+def gelu(x: TensorLike, /) -> Any:
+    """x times the probability that a standard normal number is below x (the tanh form).
+
+    Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
+    """
+    t = x * x
+    t *= _CUBIC
+    t += 1
+    t *= x
+    t *= _SCALE
+    t = namespace(x).tanh(t)
+    y = t + 1
+    y *= x
+    y *= 0.5
+    return y, t

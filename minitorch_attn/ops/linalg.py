@@ -1,0 +1,121 @@
+"""Products of matrices and of more general arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arrays import namespace
+from ..tensor import Tensor, TensorLike, op, raw
+from .shape import reshape, swapaxes
+
+
+def _left_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return _matmul(g, swapaxes(b, -1, -2))
+
+
+def _right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 2 and a.ndim > 2:  # one product over all rows, not one a batch and a sum
+        a, g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
+    return _matmul(swapaxes(a, -1, -2), g)
+
+
+@op(
+    _left_rule,
+    _right_rule,
+    hint="matmul contracts the last axis of the first with the last but one of the second: "
+    "they must be equal; x.mT exchanges the last two axes",
+)
+def _matmul(a: TensorLike, b: TensorLike) -> Any:
+    """The product of matrices: (..., N, K) and (..., K, M) to (..., N, M)."""
+    if b.ndim == 2 and a.ndim > 2:
+        rows = a.reshape(-1, a.shape[-1]) @ b
+        return rows.reshape(*a.shape[:-1], b.shape[-1])
+    return a @ b
+
+
+def matmul(a: TensorLike, b: TensorLike) -> Tensor:
+    """The matrix product, a @ b: (..., N, K) and (..., K, M) to (..., N, M).
+
+    As in NumPy, leading axes broadcast, and a one-dimensional argument counts as a row (first) or
+    a column (second) whose extra axis is taken out again.
+    """
+    rows, columns = getattr(a, "ndim", None), getattr(b, "ndim", None)
+    if rows == 1:
+        product = matmul(reshape(a, (1, -1)), b)
+        shape = raw(product).shape
+        return reshape(product, shape[:-1] if columns == 1 else (*shape[:-2], shape[-1]))
+    if columns == 1:
+        product = _matmul(a, reshape(b, (-1, 1)))
+        return reshape(product, raw(product).shape[:-1])
+    return _matmul(a, b)
+
+
+def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
+    """Contract g with the other operands, onto the letters of operand i."""
+    terms, output = parse_einsum(subscripts, arrays)
+    others = [term for j, term in enumerate(terms) if j != i]
+    arrays_left = [array for j, array in enumerate(arrays) if j != i]
+    known = set("".join(others)) | set(output)
+    reachable = "".join(letter for letter in terms[i] if letter in known)
+    gradient = _einsum(g, *arrays_left, subscripts=f"{','.join([output, *others])}->{reachable}")
+    # A letter that only operand i has was summed over: its gradient is the same all along it.
+    sizes = dict(zip(terms[i], arrays[i].shape, strict=True))
+    gradient = reshape(
+        gradient,
+        tuple(
+            raw(gradient).shape[reachable.index(letter)] if letter in known else 1
+            for letter in terms[i]
+        ),
+    )
+    missing = [letter for letter in terms[i] if letter not in known]
+    if missing:
+        ones = namespace(raw(g)).ones(
+            tuple(sizes[x] if x in missing else 1 for x in terms[i]), dtype=raw(g).dtype
+        )
+        gradient = gradient * ones
+    return gradient
+
+
+def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
+    """Write an einsum's subscripts out: one string of letters an operand, and the output's.
+
+    Raises
+    ------
+    ValueError
+        For a letter repeated within one operand (a diagonal), which has no rule here.
+    """
+    left, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(arrays):
+        raise ValueError(f"einsum {subscripts!r} names {len(terms)} operands, given {len(arrays)}")
+    spare = [chr(c) for c in range(ord("A"), ord("Z") + 1) if chr(c) not in subscripts]
+    widths = [
+        len(array.shape) - len(term.replace("...", "")) if "..." in term else 0
+        for term, array in zip(terms, arrays, strict=True)
+    ]
+    dots = "".join(spare[: max(widths)])
+    terms = [t.replace("...", dots[len(dots) - w :]) for t, w in zip(terms, widths, strict=True)]
+    if not arrow:
+        letters = "".join(terms)
+        output = dots + "".join(
+            x for x in sorted(set(letters) - set(dots)) if letters.count(x) == 1
+        )
+    output = output.replace("...", dots)
+    for term in terms:
+        if len(set(term)) < len(term):
+            raise ValueError(
+                f"einsum {subscripts!r}: {term!r} repeats a letter, and a diagonal has no gradient "
+                "rule here: take it by indexing, x[..., i, i] with i = arange(n)"
+            )
+    return terms, output
+
+
+@op(each=_einsum_rule)
+def _einsum(*arrays: TensorLike, subscripts: str) -> Any:
+    terms, output = parse_einsum(subscripts, arrays)
+    return namespace(*arrays).einsum(f"{','.join(terms)}->{output}", *arrays, optimize=True)
+
+
+def einsum(subscripts: str, *tensors: TensorLike) -> Tensor:
+    """Multiply the operands and sum over the letters that the output lacks, as np.einsum."""
+    return _einsum(*tensors, subscripts=subscripts)

@@ -1,0 +1,138 @@
+"""Softmax and its family: each fast form beside the plain composition that it must equal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..arrays import check_same_library, namespace
+from ..tensor import Tensor, TensorLike, fused, op, raw
+from .elementwise import exp, log
+from .reduce import Axis, _keep, sum
+from .shape import getitem, reshape
+
+
+def largest(x: Any, axis: Axis) -> Any:
+    """The largest value over `axis`, kept, as a constant; 0 where that is infinite.
+
+    Softmax does not change when a constant is subtracted from its input. Without this one,
+    e^x overflows: for 32-bit numbers above 88, for 64-bit ones above 709.
+    """
+    x = raw(x)
+    top = x.max(axis=axis, keepdims=True)
+    xp = namespace(x)
+    return xp.where(xp.isfinite(top), top, 0).astype(x.dtype)
+
+
+def softmax_reference(x: TensorLike, axis: int = -1) -> Tensor:
+    """The plain composition that `softmax` equals."""
+    e = exp(x - largest(x, axis))
+    return e / sum(e, axis=axis, keepdims=True)
+
+
+@op(lambda g, y, x, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
+def softmax(x: TensorLike, axis: int = -1) -> Any:
+    """exp(x_i) / sum_j exp(x_j) along an axis: positive numbers that sum to 1.
+
+    A slice that is minus infinity throughout gives NaN: there is nothing to choose from.
+
+    Source: the document, section 4.1, first formula, with the index that it lacks.
+    """
+    e = x - x.max(axis=axis, keepdims=True)
+    e = namespace(e).exp(e, out=e)
+    e /= e.sum(axis=axis, keepdims=True)
+    return e
+
+
+def logsumexp_reference(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    """The plain composition that `logsumexp` equals."""
+    top = largest(x, axis)
+    y = log(sum(exp(x - top), axis=axis, keepdims=True)) + top
+    return y if keepdims else reshape(y, raw(x).max(axis=axis).shape)
+
+
+@op(lambda g, y, x, axis, keepdims: _keep(g, x, axis) * exp(x - _keep(y, x, axis)))
+def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Any:
+    """log(sum_j exp(x_j)) over `axis`, without overflow."""
+    xp = namespace(x)
+    top = largest(x, axis)
+    y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return y if keepdims else y.reshape(x.max(axis=axis).shape)
+
+
+def log_softmax_reference(x: TensorLike, axis: int = -1) -> Tensor:
+    """The plain composition that `log_softmax` equals."""
+    return x - logsumexp_reference(x, axis=axis, keepdims=True)
+
+
+@op(lambda g, y, x, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
+def log_softmax(x: TensorLike, axis: int = -1) -> Any:
+    """The logarithm of softmax, exact also where softmax itself underflows to 0."""
+    xp = namespace(x)
+    y = x - x.max(axis=axis, keepdims=True)
+    y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
+    return y
+
+
+def cross_entropy_reference(logits: TensorLike, targets: Any) -> Tensor:
+    """The plain composition that `cross_entropy` equals."""
+    classes = raw(logits).shape[-1]
+    log_p = reshape(log_softmax_reference(logits), (-1, classes))
+    rows = namespace(raw(targets)).arange(raw(targets).size)
+    return -sum(getitem(log_p, (rows, raw(targets).ravel()))) / raw(targets).size
+
+
+def _cross_entropy_rule(
+    g: Any, y: Any, p: Any, needed: list[bool], logits: Any, targets: Any
+) -> tuple[Any]:
+    """(p - one_hot(target)) g / n, written into p, which nobody else holds."""
+    rows = namespace(p).arange(len(p))
+    p[rows, targets.ravel()] -= 1
+    p *= g / len(p)
+    return (p.reshape(logits.shape),)
+
+
+@fused(_cross_entropy_rule, cross_entropy_reference)
+def _cross_entropy(logits: TensorLike, /, targets: Any) -> Any:
+    xp = namespace(logits)
+    x = logits.reshape(-1, logits.shape[-1])
+    x = x - x.max(axis=-1, keepdims=True)
+    picked = x[xp.arange(len(x)), targets.ravel()]
+    p = xp.exp(x, out=x)
+    total = p.sum(axis=-1, keepdims=True)
+    loss = (xp.log(total[:, 0]) - picked).sum() / len(p)
+    p /= total
+    return loss, p
+
+
+def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
+    """The mean of -log softmax(logits)[target], in nats.
+
+    Parameters
+    ----------
+    logits : (..., C), floating
+    targets : (...), integers in [0, C): the shape of logits without its last axis
+
+    Raises
+    ------
+    ValueError, TypeError, IndexError
+        If the shapes do not fit, the targets are not integers, or one is out of range.
+    """
+    x, t = raw(logits), raw(targets)
+    if not hasattr(t, "dtype"):
+        t = namespace(x).asarray(t)
+    check_same_library(x, t)
+    if t.dtype.kind not in "iu":
+        raise TypeError(f"cross_entropy: targets are class numbers, integers, not {t.dtype}")
+    if t.shape != x.shape[:-1]:
+        raise ValueError(
+            f"cross_entropy: logits of shape {x.shape} need targets of shape {x.shape[:-1]}, "
+            f"one class number for each row, not {t.shape}"
+        )
+    if not t.size:
+        raise ValueError("cross_entropy: the mean over no rows at all is not defined")
+    if int(t.min()) < 0 or int(t.max()) >= x.shape[-1]:
+        raise IndexError(
+            f"cross_entropy: targets lie in [{int(t.min())}, {int(t.max())}], but logits of shape "
+            f"{x.shape} have classes 0 to {x.shape[-1] - 1}"
+        )
+    return _cross_entropy(logits, targets=t)
