@@ -1,0 +1,52 @@
+"""The command line: python -m minitorch_attn COMMAND."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+# Each command is a module with add_arguments(parser) and run(args), imported when it is called.
+COMMANDS = {
+    "train": ("minitorch_attn.train", "train the classifier and its baselines, and draw them"),
+    "info": ("minitorch_attn.info", "versions, array libraries, GPU"),
+    "study": ("minitorch_attn.course.study", "open the book in JupyterLab"),
+    "book": ("minitorch_attn.course.book", "build the notebooks and the exercises"),
+    "slides": ("minitorch_attn.course.slides", "build the lectures"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 1 for a failure, 2 for bad usage."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="python -m minitorch_attn",
+        description="A book in code: attention from scratch, in NumPy, with CuPy as a drop-in.",
+        epilog="python -m minitorch_attn COMMAND --help says more about each.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    called = next((word for word in argv if not word.startswith("-")), None)
+    for name, (module, text) in COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if name == called:
+            loaded = importlib.import_module(module)
+            loaded.add_arguments(command)
+    args = parser.parse_args(argv)
+    try:
+        return loaded.run(args)
+    except (ValueError, OSError, RuntimeError, ImportError) as error:
+        # What the user can mend is one line; a defect of ours keeps its traceback.
+        if not getattr(error, "__module__", "").startswith("minitorch_attn") and not isinstance(
+            error, OSError | ImportError
+        ):
+            raise
+        print(f"{parser.prog} {args.command}: {error}", file=sys.stderr)
+        return 2
+    except FloatingPointError as error:
+        print(f"{parser.prog} {args.command}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

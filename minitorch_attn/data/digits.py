@@ -1,0 +1,52 @@
+"""Handwritten digits, 8×8 pixels, from scikit-learn."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .dataset import Dataset
+
+
+def load_digits() -> tuple[np.ndarray, np.ndarray]:
+    """All 1,797 images, (1797, 8, 8) float32 in [0, 1], and their digits.
+
+    Source: Alpaydin and Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning
+    Repository, 1998: the test part, by 13 writers, as scikit-learn ships it.
+    """
+    try:
+        from sklearn.datasets import load_digits as load
+    except ImportError:
+        raise ImportError(
+            'the digits come with scikit-learn: pip install "minitorch_attn[run]"'
+        ) from None
+    bunch = load()
+    return (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64)
+
+
+def digits(seed: int = 0, split: str = "stratified") -> tuple[Dataset, Dataset]:
+    """Return the digits as a training set and a held-out fifth.
+
+    Parameters
+    ----------
+    seed : int
+        Which digits are held out, in the stratified split.
+    split : "stratified" or "writers"
+        "stratified": of each class a fifth, drawn at random: the same people wrote both parts.
+        "writers": the last fifth of the file, which is ordered by writer: mostly other people
+        wrote it, and scores are lower.
+    """
+    images, targets = load_digits()
+    if split == "writers":
+        held_out = np.arange(len(targets) * 4 // 5, len(targets))
+    elif split == "stratified":
+        rng = np.random.default_rng(seed)
+        parts = []
+        for digit in range(10):
+            own = rng.permutation(np.flatnonzero(targets == digit))
+            parts.append(own[: round(len(own) / 5)])
+        held_out = np.sort(np.concatenate(parts))
+    else:
+        raise ValueError(f'digits: split is "stratified" or "writers", not {split!r}')
+    kept = np.setdiff1d(np.arange(len(targets)), held_out)
+    whole = Dataset(images, targets, num_classes=10)
+    return whole.subset(kept), whole.subset(held_out)

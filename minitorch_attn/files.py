@@ -1,0 +1,61 @@
+"""Named arrays on disk, in safetensors files that are never half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class FileError(ValueError):
+    """A file that is not what it should be; the message says which and why."""
+
+
+def write_atomic(path: str | os.PathLike, content: bytes) -> None:
+    """Write a file so that a reader, or a crash, finds the old one or the new one, whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_arrays(
+    path: str | os.PathLike, arrays: dict[str, np.ndarray], notes: dict[str, Any] | None = None
+) -> None:
+    """Write named NumPy arrays, and notes that JSON can hold, to one safetensors file."""
+    from safetensors.numpy import save
+
+    plain = {name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()}
+    write_atomic(path, save(plain, metadata={"notes": json.dumps(notes or {})}))
+
+
+def load_arrays(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Read what `save_arrays` wrote: the arrays by name, and the notes.
+
+    Raises
+    ------
+    FileError
+        If the file is not a whole safetensors file.
+    FileNotFoundError
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no file {os.fspath(path)}")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            notes = json.loads((file.metadata() or {}).get("notes", "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise FileError(f"{os.fspath(path)} is not a whole safetensors file: {error}") from error
+    return arrays, notes

@@ -1,0 +1,25 @@
+"""Layers: functions that own parameters."""
+
+from .attention import Attention, MultiHeadAttention, merge_heads, split_heads
+from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
+from .module import Module, Parameter
+from .transformer import LearnedPositions, SinusoidalPositions, TransformerBlock, sinusoids
+
+__all__ = [
+    "Attention",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "LayerNorm",
+    "LearnedPositions",
+    "Module",
+    "MultiHeadAttention",
+    "Parameter",
+    "Sequential",
+    "SinusoidalPositions",
+    "Softmax",
+    "TransformerBlock",
+    "merge_heads",
+    "sinusoids",
+    "split_heads",
+]

@@ -1,0 +1,178 @@
+"""Attention with heads: the field's layer, and the document's, mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..ops import attention, matmul, reshape, transpose
+from ..tensor import Tensor, TensorLike, raw
+from .layers import Dense, Dropout
+from .module import Module
+
+
+def split_heads(x: TensorLike, num_heads: int) -> Tensor:
+    """(B, N, H d) to (B, H, N, d): each head gets its own slice of every token's width."""
+    batch, tokens, width = raw(x).shape
+    return transpose(reshape(x, (batch, tokens, num_heads, width // num_heads)), (0, 2, 1, 3))
+
+
+def merge_heads(x: TensorLike) -> Tensor:
+    """(B, H, N, d) to (B, N, H d), undoing `split_heads`: transpose first, then reshape."""
+    batch, heads, tokens, width = raw(x).shape
+    return reshape(transpose(x, (0, 2, 1, 3)), (batch, tokens, heads * width))
+
+
+class MultiHeadAttention(Module):
+    """Several attentions side by side, each with its own projections of query, key and value.
+
+    Parameters
+    ----------
+    model_dim : int
+        D, the width of the tokens.
+    num_heads : int
+        H.
+    head_dim : int, optional
+        d, the width of each head; model_dim / num_heads by default, which must divide.
+    dropout : float
+        Probability to drop an attention weight while training. Rows of weights then no longer
+        sum to 1.
+
+    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.2.2; the
+    document, section 5.2.
+    """
+
+    def __init__(
+        self,
+        model_dim: int,
+        num_heads: int,
+        head_dim: int | None = None,
+        dropout: float = 0.0,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        if head_dim is None:
+            if model_dim % num_heads:
+                raise ValueError(
+                    f"MultiHeadAttention: {num_heads} heads do not divide a width of {model_dim}: "
+                    "choose a divisor, or give head_dim"
+                )
+            head_dim = model_dim // num_heads
+        rng = rng or np.random.default_rng()
+        width = num_heads * head_dim
+        self.num_heads, self.head_dim = num_heads, head_dim
+        self.query = Dense(model_dim, width, rng=rng, dtype=dtype)
+        self.key = Dense(model_dim, width, rng=rng, dtype=dtype)
+        self.value = Dense(model_dim, width, rng=rng, dtype=dtype)
+        self.output = Dense(width, model_dim, rng=rng, dtype=dtype)
+        self.dropout = Dropout(dropout, rng=rng)
+
+    def __call__(
+        self,
+        x: TensorLike,
+        context: TensorLike | None = None,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
+    ) -> Any:
+        """Let the tokens of x attend to the tokens of context, or of x itself.
+
+        Parameters
+        ----------
+        x : (B, N, D)
+        context : (B, S, D), optional
+        mask : boolean, broadcast to (B, H, N, S), True where a query may attend to a key
+        causal : bool
+            No token attends to a later one.
+        return_weights : bool
+
+        Returns
+        -------
+        Tensor (B, N, D), or a pair of it and the weights (B, H, N, S).
+        """
+        context = x if context is None else context
+        for name, tokens in (("x", x), ("context", context)):
+            if raw(tokens).ndim != 3:
+                raise ValueError(
+                    f"MultiHeadAttention: {name} has three axes, (batch, tokens, width), not "
+                    f"shape {raw(tokens).shape}"
+                )
+        query = split_heads(self.query(x), self.num_heads)
+        key = split_heads(self.key(context), self.num_heads)
+        value = split_heads(self.value(context), self.num_heads)
+        drops = self.training and self.dropout.p > 0
+        if not (drops or return_weights):
+            return self.output(merge_heads(attention(query, key, value, mask, causal)))
+        mixed, weights = attention(query, key, value, mask, causal, return_weights=True)
+        if drops:
+            mixed = matmul(self.dropout(weights), value)
+        y = self.output(merge_heads(mixed))
+        return (y, weights) if return_weights else y
+
+
+class Attention(Module):
+    """The document's layer (5.2), with its signature, doing what the document meant.
+
+    What is mended: it takes (B, N, D) tokens and crashes on none; heads are split by a transpose
+    after the reshape, so that tokens attend to tokens and not heads to heads; scores are scaled;
+    heads are merged whole; the weights can be looked at; the output has the width of the input,
+    so that it can be added to it.
+
+    Parameters
+    ----------
+    num_attention_heads : int
+        H, the number of heads.
+    num_heads_per_head : int
+        The document's name for d, the width of each head.
+
+    As in Keras, the width of the input is learnt from the first input, and the parameters are
+    made then.
+    """
+
+    def __init__(
+        self,
+        num_attention_heads: int = 8,
+        num_heads_per_head: int = 64,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        self.num_attention_heads = num_attention_heads
+        self.num_heads_per_head = num_heads_per_head
+        self.total_heads = num_attention_heads * num_heads_per_head
+        self.rng = rng or np.random.default_rng()
+        self.dtype = dtype
+        self.heads: MultiHeadAttention | None = None
+        self.dropout = Dropout(0.1, rng=self.rng)
+
+    def build(self, model_dim: int) -> Attention:
+        """Make the parameters for inputs of this width."""
+        heads = (self.num_attention_heads, self.num_heads_per_head)
+        self.heads = MultiHeadAttention(model_dim, *heads, rng=self.rng, dtype=self.dtype)
+        self.heads.train(self.training)
+        return self
+
+    def children(self) -> Iterator[tuple[str, Any]]:
+        if self.heads is None:
+            raise RuntimeError(
+                "Attention has no parameters before its first input, which tells it the width: "
+                "call it once, or call build(width)"
+            )
+        return super().children()
+
+    def __call__(self, inputs: TensorLike, return_weights: bool = False) -> Any:
+        """(B, N, D) to (B, N, D); with `return_weights` also the weights (B, H, N, N)."""
+        if raw(inputs).ndim != 3:
+            raise ValueError(
+                f"Attention: inputs have three axes, (batch, tokens, width), not shape "
+                f"{raw(inputs).shape}"
+            )
+        if self.heads is None:
+            self.build(raw(inputs).shape[-1])
+        assert self.heads is not None
+        context, weights = self.heads(inputs, return_weights=True)
+        context = self.dropout(context)
+        return (context, weights) if return_weights else context

@@ -1,0 +1,119 @@
+"""The plain layers. All work on the last axis and keep the axes before it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..ops import dropout, embedding, layer_norm, matmul, softmax
+from ..tensor import Tensor, TensorLike, raw
+from .module import Module, Parameter
+
+
+class Dense(Module):
+    """x weight + bias: (..., in_features) to (..., out_features).
+
+    Parameters
+    ----------
+    in_features, out_features : int
+    bias : bool
+    rng : numpy.random.Generator, optional
+        Where the first weights come from: uniform within ±√(6 / (in + out)), which keeps the
+        variance about the same forward and backward (Glorot and Bengio, AISTATS 2010).
+    dtype : float32 or float64
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        rng = rng or np.random.default_rng()
+        limit = math.sqrt(6 / (in_features + out_features))
+        weight = rng.uniform(-limit, limit, (in_features, out_features))
+        self.weight = Parameter(weight.astype(dtype))
+        self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
+
+    def __call__(self, x: TensorLike) -> Tensor:
+        given, wanted = raw(x).shape, self.weight.shape[0]
+        if not given or given[-1] != wanted:
+            raise ValueError(
+                f"Dense({wanted}, {self.weight.shape[1]}) needs a last axis of {wanted}, "
+                f"given shape {given}"
+            )
+        y = matmul(x, self.weight)
+        return y if self.bias is None else y + self.bias
+
+
+class Dropout(Module):
+    """While training, set each element to 0 with probability p and divide the rest by 1 - p.
+
+    A model hands all its Dropouts one generator, `rng`, so that its seed makes a run repeat.
+    """
+
+    def __init__(self, p: float, *, rng: np.random.Generator | None = None) -> None:
+        if not 0 <= p < 1:
+            raise ValueError(f"Dropout: p is the probability to drop, in [0, 1), not {p}")
+        self.p = p
+        self.rng = rng or np.random.default_rng()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return dropout(x, self.p, self.rng) if self.training and self.p else x
+
+
+class LayerNorm(Module):
+    """Rows of `dim` numbers brought to mean 0 and variance 1, then scaled and shifted."""
+
+    def __init__(self, dim: int, eps: float = 1e-5, *, dtype: Any = np.float32) -> None:
+        self.weight = Parameter(np.ones(dim, dtype))
+        self.bias = Parameter(np.zeros(dim, dtype))
+        self.eps = eps
+
+    def __call__(self, x: TensorLike) -> Tensor:
+        return layer_norm(x, self.weight, self.bias, self.eps)
+
+
+class Embedding(Module):
+    """A learned row of `dim` numbers for each of `num` token ids: (...) to (..., dim)."""
+
+    def __init__(
+        self,
+        num: int,
+        dim: int,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        rng = rng or np.random.default_rng()
+        self.weight = Parameter(rng.normal(0, 1 / math.sqrt(dim), (num, dim)).astype(dtype))
+
+    def __call__(self, ids: Any) -> Tensor:
+        return embedding(ids, self.weight)
+
+
+class Softmax(Module):
+    """Softmax along an axis, as a layer."""
+
+    def __init__(self, axis: int = -1) -> None:
+        self.axis = axis
+
+    def __call__(self, x: TensorLike) -> Tensor:
+        return softmax(x, axis=self.axis)
+
+
+class Sequential(Module):
+    """Layers, or any functions, one after the other."""
+
+    def __init__(self, *layers: Any) -> None:
+        self.layers = layers
+
+    def __call__(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x

@@ -1,0 +1,124 @@
+"""Transformer blocks, and what tells a block the order of its tokens."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..arrays import move
+from ..ops import gelu
+from ..tensor import Tensor, TensorLike, raw
+from .attention import MultiHeadAttention
+from .layers import Dense, Dropout, LayerNorm
+from .module import Module, Parameter
+
+
+class TransformerBlock(Module):
+    """Attention between tokens, then a dense net on each token, both added to what came in.
+
+    Parameters
+    ----------
+    model_dim, num_heads : int
+    hidden_dim : int, optional
+        Width of the dense net's hidden layer; 4 model_dim by default.
+    dropout : float
+        On the attention weights and on what each half adds.
+    norm : "pre" or "post"
+        Layer norm before each half (as in GPT-2), or after each sum (as in 2017).
+
+    Source: Vaswani et al., 2017, section 3.1; Xiong et al., "On Layer Normalization in the
+    Transformer Architecture", ICML 2020, on pre against post.
+    """
+
+    def __init__(
+        self,
+        model_dim: int,
+        num_heads: int,
+        hidden_dim: int | None = None,
+        dropout: float = 0.0,
+        norm: str = "pre",
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        if norm not in ("pre", "post"):
+            raise ValueError(f'TransformerBlock: norm is "pre" or "post", not {norm!r}')
+        rng = rng or np.random.default_rng()
+        hidden_dim = hidden_dim or 4 * model_dim
+        self.norm = norm
+        self.norm1 = LayerNorm(model_dim, dtype=dtype)
+        self.attention = MultiHeadAttention(
+            model_dim, num_heads, dropout=dropout, rng=rng, dtype=dtype
+        )
+        self.norm2 = LayerNorm(model_dim, dtype=dtype)
+        self.hidden = Dense(model_dim, hidden_dim, rng=rng, dtype=dtype)
+        self.output = Dense(hidden_dim, model_dim, rng=rng, dtype=dtype)
+        self.dropout = Dropout(dropout, rng=rng)
+
+    def __call__(
+        self, x: TensorLike, mask: Any = None, causal: bool = False, return_weights: bool = False
+    ) -> Any:
+        """(B, N, D) to (B, N, D); with `return_weights` also the weights (B, H, N, N)."""
+        pre = self.norm == "pre"
+        mixed = self.attention(
+            self.norm1(x) if pre else x, mask=mask, causal=causal, return_weights=return_weights
+        )
+        mixed, weights = mixed if return_weights else (mixed, None)
+        x = x + self.dropout(mixed)
+        if not pre:
+            x = self.norm1(x)
+        y = self.output(gelu(self.hidden(self.norm2(x) if pre else x)))
+        x = x + self.dropout(y)
+        if not pre:
+            x = self.norm2(x)
+        return (x, weights) if return_weights else x
+
+
+def sinusoids(num: int, dim: int) -> np.ndarray:
+    """Position p as `dim` numbers, (num, dim): sin and cos of p / 10000^(2i/dim), alternating.
+
+    Source: Vaswani et al., 2017, section 3.5.
+    """
+    if dim % 2:
+        raise ValueError(f"sinusoids: sines and cosines come in pairs, so dim is even, not {dim}")
+    rate = np.exp(np.arange(0, dim, 2) * (-math.log(10000.0) / dim))
+    angle = np.arange(num)[:, None] * rate
+    return np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(num, dim)
+
+
+class SinusoidalPositions(Module):
+    """Add to each token fixed sines and cosines of its place. Works at any length."""
+
+    def __init__(self, model_dim: int) -> None:
+        self.model_dim = model_dim
+
+    def __call__(self, x: Tensor) -> Tensor:
+        table = sinusoids(x.shape[-2], self.model_dim).astype(x.dtype)
+        return x + move(table, x.device)
+
+
+class LearnedPositions(Module):
+    """Add to each token a learned row for its place, for up to `num` tokens.
+
+    The first rows are about as large as embedded tokens: with the usual 0.02, a small model needs
+    most of its training to find out where things are.
+    """
+
+    def __init__(
+        self,
+        num: int,
+        model_dim: int,
+        *,
+        rng: np.random.Generator | None = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        rng = rng or np.random.default_rng()
+        self.weight = Parameter(rng.normal(0, 0.5, (num, model_dim)).astype(dtype))
+
+    def __call__(self, x: TensorLike) -> Tensor:
+        tokens, limit = raw(x).shape[-2], self.weight.shape[0]
+        if tokens > limit:
+            raise ValueError(f"LearnedPositions: {tokens} tokens, but only {limit} places")
+        return x + self.weight[:tokens]

@@ -1,0 +1,250 @@
+"""Optimisers: how parameters follow their gradients."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from .arrays import namespace, to_numpy
+from .nn.module import Parameter
+
+
+class DivergedError(FloatingPointError):
+    """A loss or a gradient that became NaN or infinite; the message says which and when."""
+
+
+class Optimizer:
+    """Changes parameters, in place, by their gradients.
+
+    Parameters
+    ----------
+    parameters : Module.named_parameters() or Module.parameters()
+        Names serve the error messages.
+    lr : float
+        The learning rate; may be changed between steps.
+    """
+
+    def __init__(self, parameters: Iterable[Any], lr: float) -> None:
+        pairs = [
+            p if isinstance(p, tuple) else (f"parameter {i}", p) for i, p in enumerate(parameters)
+        ]
+        if not pairs:
+            raise ValueError(f"{type(self).__name__} was given no parameters")
+        self.names = [name for name, _ in pairs]
+        self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
+        self.lr = lr
+        self.steps = 0
+
+    def slots(self) -> dict[str, list[Any]]:
+        """The arrays kept between steps, by name: for each name one list, an array a parameter."""
+        return {}
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient.
+
+        Raises
+        ------
+        DivergedError
+            If a gradient is NaN or infinite; nothing is changed then.
+        """
+        self.check_finite()
+        self.steps += 1
+        for i, parameter in enumerate(self.parameters):
+            if parameter.grad is not None:
+                self.update(i, parameter.data, parameter.grad)
+
+    def update(self, i: int, data: Any, gradient: Any) -> None:
+        """Change the i-th parameter's array, in place."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget the gradients, so that the next backward starts from nothing."""
+        for parameter in self.parameters:
+            parameter.grad = None
+
+    def check_finite(self) -> None:
+        """Raise DivergedError, naming parameter and step, if a gradient is NaN or infinite."""
+        if math.isfinite(gradient_norm(self.parameters)):
+            return
+        for name, parameter in zip(self.names, self.parameters, strict=True):
+            if (
+                parameter.grad is not None
+                and not namespace(parameter.grad).isfinite(parameter.grad).all()
+            ):
+                raise DivergedError(
+                    f"the gradient of {name} is NaN or infinite at step {self.steps + 1}: lower "
+                    "the learning rate, clip the gradients, or look for a log(0) or a division by 0"
+                )
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """What must be saved to go on exactly: the step count and the slots, as NumPy arrays."""
+        state = {"steps": np.asarray(self.steps)}
+        for slot, arrays in self.slots().items():
+            for name, array in zip(self.names, arrays, strict=True):
+                state[f"{slot}.{name}"] = to_numpy(array).copy()
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from what `state_dict` gave.
+
+        Raises
+        ------
+        ValueError
+            Naming the keys that are missing or unexpected.
+        """
+        expected, given = set(self.state_dict()), set(state)
+        if expected != given:
+            raise ValueError(
+                f"the state does not fit this {type(self).__name__}: "
+                f"missing {sorted(expected - given)}, unexpected {sorted(given - expected)}"
+            )
+        self.steps = int(state["steps"])
+        for slot, arrays in self.slots().items():
+            for name, array in zip(self.names, arrays, strict=True):
+                array[...] = namespace(array).asarray(state[f"{slot}.{name}"])
+
+    def _zeros(self) -> list[Any]:
+        return [namespace(p.data).zeros_like(p.data) for p in self.parameters]
+
+
+class SGD(Optimizer):
+    """Step against the gradient; with momentum, against a running sum of gradients.
+
+    Parameters
+    ----------
+    lr : float
+    momentum : float
+        What remains of the running sum at each step. 0: plain gradient descent.
+    nesterov : bool
+        Look ahead: step by the gradient plus momentum times the sum (Sutskever et al., ICML 2013).
+    """
+
+    def __init__(
+        self, parameters: Iterable[Any], lr: float, momentum: float = 0.0, nesterov: bool = False
+    ) -> None:
+        super().__init__(parameters, lr)
+        if nesterov and not momentum:
+            raise ValueError("SGD: Nesterov's look-ahead needs a momentum above 0")
+        self.momentum, self.nesterov = momentum, nesterov
+        self.velocity = self._zeros() if momentum else []
+
+    def slots(self) -> dict[str, list[Any]]:
+        return {"velocity": self.velocity} if self.momentum else {}
+
+    def update(self, i: int, data: Any, gradient: Any) -> None:
+        if self.momentum:
+            velocity = self.velocity[i]
+            velocity *= self.momentum
+            velocity += gradient
+            gradient = gradient + self.momentum * velocity if self.nesterov else velocity
+        data -= self.lr * gradient
+
+
+class Adam(Optimizer):
+    """Step by the running mean of the gradient over the root of the running mean of its square.
+
+    Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(parameters, lr)
+        self.betas, self.eps = betas, eps
+        self.mean, self.square = self._zeros(), self._zeros()
+
+    def slots(self) -> dict[str, list[Any]]:
+        return {"mean": self.mean, "square": self.square}
+
+    def update(self, i: int, data: Any, gradient: Any) -> None:
+        (beta1, beta2), mean, square = self.betas, self.mean[i], self.square[i]
+        mean *= beta1
+        mean += (1 - beta1) * gradient
+        square *= beta2
+        square += (1 - beta2) * gradient * gradient
+        # Both means start at 0; the corrections make them unbiased from the first step on.
+        root = namespace(square).sqrt(square)
+        root /= math.sqrt(1 - beta2**self.steps)
+        root += self.eps
+        data -= self.lr / (1 - beta1**self.steps) * mean / root
+
+
+class AdamW(Adam):
+    """Adam, with weights that decay by lr times weight_decay at each step, apart from the gradient.
+
+    Source: Loshchilov and Hutter, "Decoupled Weight Decay Regularization", ICLR 2019.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, lr, betas, eps)
+        self.weight_decay = weight_decay
+
+    def update(self, i: int, data: Any, gradient: Any) -> None:
+        data *= 1 - self.lr * self.weight_decay
+        super().update(i, data, gradient)
+
+
+def gradient_norm(parameters: Iterable[Parameter]) -> float:
+    """The length of all gradients taken together as one vector."""
+    squares = [namespace(p.grad).vdot(p.grad, p.grad) for p in parameters if p.grad is not None]
+    return math.sqrt(float(sum(squares))) if squares else 0.0
+
+
+def clip_gradients(parameters: Iterable[Parameter], max_norm: float) -> float:
+    """Shorten the gradients, all by one factor, to a joint length of at most max_norm.
+
+    Returns
+    -------
+    float
+        The length before.
+    """
+    parameters = list(parameters)
+    norm = gradient_norm(parameters)
+    if norm > max_norm:
+        for parameter in parameters:
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad * (max_norm / norm)
+    return norm
+
+
+def constant(step: int) -> float:
+    """A schedule that keeps the learning rate."""
+    return 1.0
+
+
+def warmup(steps: int) -> Callable[[int], float]:
+    """A schedule that rises from 1/steps to 1 within `steps` steps, and stays."""
+    return lambda step: min(1.0, (step + 1) / max(1, steps))
+
+
+def warmup_cosine(
+    total_steps: int, warmup_steps: int = 0, floor: float = 0.0
+) -> Callable[[int], float]:
+    """A schedule: a linear rise, then half a cosine down to `floor` at total_steps.
+
+    A schedule maps a step, from 0, to a factor for the learning rate.
+
+    Source: Loshchilov and Hutter, "SGDR", ICLR 2017, for the cosine.
+    """
+
+    def factor(step: int) -> float:
+        if step < warmup_steps:
+            return (step + 1) / warmup_steps
+        done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
+        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    return factor

@@ -1,0 +1,251 @@
+"""The training loop: progress, evaluation, checkpoints, early stopping."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .arrays import move, to_numpy
+from .data import Loader
+from .files import FileError, load_arrays, save_arrays, write_atomic
+from .nn import Module
+from .ops import cross_entropy
+from .optim import DivergedError, Optimizer, clip_gradients, constant
+from .tensor import no_grad
+
+
+def keep_freed_memory() -> bool:
+    """Ask the C library to keep freed memory instead of handing it back to the system.
+
+    Every large array is otherwise a fresh mapping whose pages are faulted in one by one. Returns
+    whether there was such a setting to change: only glibc's, so only on Linux.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    try:
+        library = ctypes.CDLL("libc.so.6")
+        trim_threshold, mmap_threshold, gibibyte = -1, -3, 1 << 30
+        return bool(
+            library.mallopt(mmap_threshold, gibibyte) and library.mallopt(trim_threshold, gibibyte)
+        )
+    except (OSError, AttributeError):
+        return False
+
+
+class Trainer:
+    """Trains a classifier, and can be killed at any point and go on.
+
+    Parameters
+    ----------
+    model : Module
+        Maps a batch of inputs to logits (B, C).
+    optimizer : Optimizer
+        Over the model's parameters.
+    train, test : data sets
+        Anything with `__len__` and `batch(indices)`.
+    validation : data set, optional
+        What early stopping watches; never the test set.
+    batch_size : int
+    schedule : callable
+        Step, from 0, to a factor for the learning rate.
+    clip : float, optional
+        The longest joint gradient.
+    patience : int, optional
+        Stop after so many epochs without a better validation accuracy, and go back to the best.
+    seed : int
+        Of the order of the training examples.
+    folder : path, optional
+        Where the checkpoint and the history are kept, after each epoch.
+    progress : bool
+        Show a progress bar.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        train: Any,
+        test: Any = None,
+        validation: Any = None,
+        *,
+        batch_size: int = 64,
+        schedule: Callable[[int], float] = constant,
+        clip: float | None = None,
+        patience: int | None = None,
+        seed: int = 0,
+        folder: str | Path | None = None,
+        progress: bool = True,
+        title: str = "",
+    ) -> None:
+        if patience is not None and validation is None:
+            raise ValueError("early stopping (patience) needs a validation set")
+        self.model, self.optimizer = model, optimizer
+        self.loader = Loader(train, batch_size, seed=seed)
+        self.test, self.validation = test, validation
+        self.schedule, self.clip, self.patience = schedule, clip, patience
+        self.folder = Path(folder) if folder else None
+        self.progress, self.title = progress, title
+        self.base_lr = optimizer.lr
+        self.device = model.parameters()[0].device
+        self.epoch = 0
+        self.history: list[dict[str, float]] = []
+        self.best: dict[str, np.ndarray] | None = None
+
+    def fit(self, epochs: int) -> list[dict[str, float]]:
+        """Train until so many epochs are done, counting those before a resume.
+
+        Returns
+        -------
+        The history: for each epoch the mean training loss (nats), the accuracies, the learning
+        rate, and the seconds that it took.
+
+        Raises
+        ------
+        DivergedError
+            If the loss or a gradient becomes NaN or infinite. The last checkpoint stays.
+        """
+        from tqdm.auto import tqdm
+
+        keep_freed_memory()
+        if self.folder and not self.epoch:
+            self.save()
+        total = epochs * len(self.loader)
+        done = self.epoch * len(self.loader)
+        with tqdm(
+            total=total, initial=done, desc=self.title, disable=not self.progress, leave=False
+        ) as bar:
+            while self.epoch < epochs and not self._is_patience_spent():
+                started = time.perf_counter()
+                row = {"epoch": self.epoch + 1, **self._train_epoch(bar)}
+                for name, data in (("test", self.test), ("validation", self.validation)):
+                    if data is not None:
+                        row |= {f"{name}_{k}": v for k, v in self.evaluate(data).items()}
+                row["seconds"] = time.perf_counter() - started
+                self.history.append(row)
+                self.epoch += 1
+                self._remember_best(row)
+                if self.folder:
+                    self.save()
+        if self.best is not None:
+            self.model.load_state_dict(self.best)
+        return self.history
+
+    def _train_epoch(self, bar: Any) -> dict[str, float]:
+        self.model.train()
+        loss_sum = right = seen = 0.0
+        for inputs, targets in self.loader.epoch(self.epoch):
+            self.optimizer.lr = self.base_lr * self.schedule(self.optimizer.steps)
+            inputs, targets = move(inputs, self.device), move(targets, self.device)
+            logits = self.model(inputs)
+            loss = cross_entropy(logits, targets)
+            value = loss.item()
+            if not math.isfinite(value):
+                self._explain_loss(value)
+            self.model.zero_grad()
+            loss.backward()
+            if self.clip:
+                self.optimizer.check_finite()
+                clip_gradients(self.optimizer.parameters, self.clip)
+            self.optimizer.step()
+            loss_sum += value * len(targets)
+            right += int((logits.data.argmax(axis=-1) == targets).sum())
+            seen += len(targets)
+            bar.update()
+            if bar.n % 20 == 0:
+                bar.set_postfix(epoch=self.epoch + 1, loss=f"{loss_sum / seen:.3f}", refresh=False)
+        return {
+            "train_loss": loss_sum / seen,
+            "train_accuracy": right / seen,
+            "learning_rate": self.optimizer.lr,
+        }
+
+    def _explain_loss(self, value: float) -> None:
+        """Name the parameter that is broken already, if one is, and stop."""
+        broken = [
+            name
+            for name, parameter in self.model.named_parameters()
+            if not np.isfinite(to_numpy(parameter.data)).all()
+        ]
+        where = f"parameter {broken[0]} is not finite" if broken else "all parameters are finite"
+        raise DivergedError(
+            f"the loss is {value} at step {self.optimizer.steps + 1} ({where}): lower the learning "
+            "rate, clip the gradients, or look at the inputs of this batch"
+        )
+
+    def evaluate(self, data: Any, batch_size: int = 500) -> dict[str, float]:
+        """Mean loss (nats) and accuracy on a data set, with dropout off."""
+        was_training = self.model.training
+        self.model.eval()
+        loss_sum = right = 0.0
+        with no_grad():
+            for inputs, targets in Loader(data, batch_size, shuffle=False):
+                inputs, targets = move(inputs, self.device), move(targets, self.device)
+                logits = self.model(inputs)
+                loss_sum += cross_entropy(logits, targets).item() * len(targets)
+                right += int((logits.data.argmax(axis=-1) == targets).sum())
+        self.model.train(was_training)
+        return {"loss": loss_sum / len(data), "accuracy": right / len(data)}
+
+    def _best_epoch(self) -> int:
+        scores = [row["validation_accuracy"] for row in self.history]
+        return scores.index(max(scores))
+
+    def _remember_best(self, row: dict[str, float]) -> None:
+        if self.patience is not None and self._best_epoch() == len(self.history) - 1:
+            self.best = self.model.state_dict()
+
+    def _is_patience_spent(self) -> bool:
+        if self.patience is None or not self.history:
+            return False
+        return len(self.history) - 1 - self._best_epoch() >= self.patience
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all, and the history as JSON lines."""
+        assert self.folder is not None
+        arrays = {f"model.{k}": v for k, v in self.model.state_dict().items()}
+        arrays |= {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
+        arrays |= {f"best.{k}": v for k, v in (self.best or {}).items()}
+        notes = {
+            "epoch": self.epoch,
+            "history": self.history,
+            "generators": [rng.bit_generator.state for rng in self.model.generators()],
+        }
+        save_arrays(self.folder / "checkpoint.safetensors", arrays, notes)
+        lines = "".join(json.dumps(row) + "\n" for row in self.history)
+        write_atomic(self.folder / "history.jsonl", lines.encode())
+
+    def resume(self) -> bool:
+        """Go back to the checkpoint in the folder; False if there is none.
+
+        Raises
+        ------
+        FileError
+            If the checkpoint is damaged or belongs to another model or optimiser.
+        """
+        path = self.folder / "checkpoint.safetensors" if self.folder else None
+        if path is None or not path.exists():
+            return False
+        arrays, notes = load_arrays(path)
+
+        def part(name: str) -> dict[str, np.ndarray]:
+            start = f"{name}."
+            return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+        try:
+            self.model.load_state_dict(part("model"))
+            self.optimizer.load_state_dict(part("optimizer"))
+        except ValueError as error:
+            raise FileError(f"{path}: {error}") from error
+        self.best = part("best") or None
+        self.epoch, self.history = notes["epoch"], notes["history"]
+        for rng, state in zip(self.model.generators(), notes["generators"], strict=True):
+            rng.bit_generator.state = state
+        return True

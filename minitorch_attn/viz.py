@@ -1,0 +1,152 @@
+"""Pictures: one quiet style for the whole book."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .data import CuedDigits
+
+# Okabe and Ito (2008): eight colours that colour-blind readers can tell apart.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+
+
+def style() -> None:
+    """Set the book's matplotlib style: few colours, labelled axes, a light grid."""
+    import matplotlib as mpl
+    from cycler import cycler
+
+    mpl.rcParams.update(
+        {
+            "axes.prop_cycle": cycler(color=COLORS[:6]),
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.titlesize": 12,
+            "axes.titlelocation": "left",
+            "axes.labelsize": 11,
+            "grid.color": "#E5E5E5",
+            "grid.linewidth": 0.8,
+            "lines.linewidth": 2,
+            "legend.frameon": False,
+            "image.cmap": "cividis",
+            "figure.figsize": (7, 4),
+            "figure.dpi": 110,
+            "figure.constrained_layout.use": True,
+            "savefig.dpi": 150,
+            "svg.hashsalt": "minitorch_attn",  # the same picture gives the same file
+            "svg.fonttype": "none",
+        }
+    )
+
+
+def loss_curves(runs: dict[str, list[list[dict[str, float]]]], path: Any, title: str) -> None:
+    """Draw loss and test accuracy against epochs: a line a seed, a colour a model.
+
+    Parameters
+    ----------
+    runs : for each model its histories, one a seed, as `Trainer.fit` returns them
+    path : where the picture is written
+    """
+    style()
+    import matplotlib.pyplot as plt
+
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
+    for color, (model, histories) in zip(COLORS, runs.items(), strict=False):
+        for seed, history in enumerate(histories):
+            epochs = [row["epoch"] for row in history]
+            label = model if seed == 0 else None
+            losses = [row["train_loss"] for row in history]
+            left.plot(epochs, losses, color=color, alpha=0.8, label=label)
+            accuracies = [100 * row["test_accuracy"] for row in history]
+            right.plot(epochs, accuracies, color=color, alpha=0.8)
+    left.set(
+        xlabel="epoch", ylabel="training loss (nats)", title="Loss, a line a seed", ylim=(0, None)
+    )
+    right.set(
+        xlabel="epoch", ylabel="test accuracy (%)", title="Accuracy on held-out data", ylim=(0, 101)
+    )
+    left.legend()
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold")
+    save(figure, path)
+
+
+def where_it_looks(
+    scenes: CuedDigits, weights: Any, answers: Any, path: Any, count: int = 5
+) -> None:
+    """Draw scenes of cued digits with the query's attention weight on each tile.
+
+    Parameters
+    ----------
+    scenes : CuedDigits
+    weights : (scenes, T), the query's weights on the tiles
+    answers : (scenes,), the digits that the model gave
+    path : where the picture is written
+    count : how many scenes, the first ones
+    """
+    style()
+    import matplotlib.pyplot as plt
+
+    tiles = scenes.tiles.shape[1]
+    names = [chr(ord("A") + tag) for tag in range(tiles)]
+    figure, axes = plt.subplots(
+        count, tiles + 1, figsize=(1.05 * (tiles + 1), 1.5 * count + 0.9), squeeze=False
+    )
+    for row in range(count):
+        cue = scenes.tags[row, scenes.positions[row]]
+        axes[row, 0].axis("off")
+        verdict = "right" if answers[row] == scenes.targets[row] else "wrong"
+        axes[row, 0].text(
+            0.4,
+            0.5,
+            f"asked: {names[cue]}\nsays: {answers[row]}\n({verdict})",
+            ha="center",
+            va="center",
+            fontsize=11,
+            transform=axes[row, 0].transAxes,
+        )
+        for tile in range(tiles):
+            ax = axes[row, tile + 1]
+            weight, asked = float(weights[row, tile]), tile == scenes.positions[row]
+            ax.imshow(scenes.images[scenes.tiles[row, tile]], cmap="gray_r", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[])
+            ax.grid(False)
+            ax.set_title(
+                names[scenes.tags[row, tile]],
+                loc="center",
+                fontsize=11,
+                fontweight="bold" if asked else "normal",
+            )
+            ax.set_xlabel(f"{weight:.2f}", fontsize=10, labelpad=9)
+            # The bar under the tile is as long as its weight; the frame marks the asked tile.
+            ax.barh(8.3, 8 * weight, left=-0.5, height=0.9, color=COLORS[1], clip_on=False)
+            for spine in ax.spines.values():
+                spine.set(
+                    visible=True,
+                    color=COLORS[0] if asked else "#BBBBBB",
+                    linewidth=3 if asked else 0.8,
+                )
+            ax.set(xlim=(-0.5, 7.5), ylim=(7.5, -0.5))
+    figure.suptitle(
+        "Where the query looks. Letter: tag. Bar and number: attention weight. Frame: asked tile",
+        x=0.01,
+        ha="left",
+        fontsize=11,
+        fontweight="bold",
+    )
+    save(figure, path)
+
+
+def save(figure: Any, path: Any) -> None:
+    """Write a figure whole or not at all, and let go of it."""
+    import io
+
+    import matplotlib.pyplot as plt
+
+    from .files import write_atomic
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=str(path).rpartition(".")[2])
+    plt.close(figure)
+    write_atomic(path, buffer.getvalue())
