@@ -16,7 +16,7 @@ PY := $(BIN)/python
 
 .PHONY: run study test test-all book slides lint lock clean
 run: .venv/run.stamp
-	$(PY) -m minitorch_attn train --data cued --model all --seeds 3 --out runs/cued
+	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
 
 study: .venv/study.stamp
 	$(PY) -m minitorch_attn study

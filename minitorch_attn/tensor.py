@@ -297,27 +297,26 @@ class Op(Generic[P]):
         if self.hint:
             error.add_note(self.hint)
 
-    def gradients(
-        self, g: Any, y: Tensor, needed: list[bool], create_graph: bool
-    ) -> Sequence[Any | None]:
+    def gradients(self, g: Any, y: Tensor, needed: list[bool], create_graph: bool) -> list[Any]:
         """Return the gradient for each input that needs one, and None for the others."""
         _, inputs, params, residuals = y._node
+        if self.joint is not None and create_graph:
+            return self._through_reference(g, inputs, params, needed)
+        result: Any = y
+        if not create_graph:
+            result = y.data
+            inputs = [x.data if isinstance(x, Tensor) else x for x in inputs]
         if self.joint is not None:
-            if create_graph:
-                return self._through_reference(g, inputs, params, needed)
-            arrays = [raw(x) for x in inputs]
-            return self.joint(g, y.data, residuals, needed, *arrays, **params)
-        operands = inputs if create_graph else [raw(x) for x in inputs]
-        result = y if create_graph else y.data
-        if self.each is not None:
-            return [
-                self.each(i, g, result, *operands, **params) if need else None
-                for i, need in enumerate(needed)
-            ]
-        return [
-            rule(g, result, *operands, **params) if need else None
-            for rule, need in zip(self.rules, needed, strict=True)
-        ]
+            return self.joint(g, result, residuals, needed, *inputs, **params)
+        found: list[Any] = []
+        for i, need in enumerate(needed):
+            if not need:
+                found.append(None)
+            elif self.each is not None:
+                found.append(self.each(i, g, result, *inputs, **params))
+            else:
+                found.append(self.rules[i](g, result, *inputs, **params))
+        return found
 
     def _through_reference(
         self, g: Tensor, inputs: tuple, params: dict, needed: list[bool]
