@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -23,12 +24,14 @@ class DeviceError(RuntimeError):
     """A device that is not there, or arrays of two libraries in one operation."""
 
 
-@cache
-def _library(kind: type) -> ModuleType:
+def _find_library(kind: type) -> ModuleType:
     """The module that owns arrays of this type; NumPy for Python's own numbers and lists."""
     root = kind.__module__.partition(".")[0]
     module = sys.modules.get(root)
     return module if module is not None and hasattr(module, "asarray") else np
+
+
+_library: Callable[[Any], ModuleType] = cache(_find_library)
 
 
 def namespace(array: Array, *others: Array) -> Any:

@@ -49,7 +49,7 @@ class TransformerBlock(Module):
         hidden_dim = hidden_dim or 4 * model_dim
         self.norm = norm
         self.norm1 = LayerNorm(model_dim, dtype=dtype)
-        self.attention = MultiHeadAttention(
+        self.attention: Module = MultiHeadAttention(
             model_dim, num_heads, dropout=dropout, rng=rng, dtype=dtype
         )
         self.norm2 = LayerNorm(model_dim, dtype=dtype)
