@@ -112,7 +112,7 @@ class Trainer:
         DivergedError
             If the loss or a gradient becomes NaN or infinite. The last checkpoint stays.
         """
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
 
         keep_freed_memory()
         if self.folder and not self.epoch:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import check_same_library, namespace
+from ..arrays import Array, check_same_library, namespace
 from ..tensor import Tensor, TensorLike, fused, raw
+from . import blockwise
 from .elementwise import where
 from .linalg import matmul
 from .shape import swapaxes
@@ -43,22 +44,27 @@ def masked_softmax(scores: TensorLike, allowed: Any) -> Tensor:
 
 
 def _weighted_sum(
-    query: TensorLike, key: TensorLike, value: TensorLike, allowed: Any, scale: float
+    query: TensorLike, key: TensorLike, value: TensorLike, mask: Any, causal: bool, scale: float
 ) -> Tensor:
+    allowed = allowed_pairs(raw(query), raw(key), mask, causal)
     return attention_reference(query, key, value, allowed, scale)[0]
 
 
 def _attention_rule(
     g: Any,
     y: Any,
-    weights: Any,
+    saved: Any,
     needed: list[bool],
     query: Any,
     key: Any,
     value: Any,
-    allowed: Any,
+    mask: Any,
+    causal: bool,
     scale: float,
 ) -> tuple[Any, ...]:
+    if blockwise.is_long(query, key):
+        return blockwise.backward(g, y, saved, query, key, value, mask, causal, scale)
+    weights = saved
     g_query = g_key = g_value = None
     if needed[2]:
         g_value = weights.swapaxes(-1, -2) @ g
@@ -77,9 +83,12 @@ def _attention_rule(
 
 @fused(_attention_rule, _weighted_sum)
 def _attention(
-    query: TensorLike, key: TensorLike, value: TensorLike, /, allowed: Any, scale: float
+    query: Array, key: Array, value: Array, /, mask: Any, causal: bool, scale: float
 ) -> Any:
+    if blockwise.is_long(query, key):
+        return blockwise.forward(query, key, value, mask, causal, scale)
     xp = namespace(query)
+    allowed = allowed_pairs(query, key, mask, causal)
     weights = query @ key.swapaxes(-1, -2)
     weights *= scale
     if allowed is not None:
@@ -131,15 +140,16 @@ def attention(
     Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.2.1; the
     document, section 4.1.
     """
-    q, k, v = raw(query), raw(key), raw(value)
+    q, k, v, mask = raw(query), raw(key), raw(value), raw(mask)
     check_same_library(q, k, v)
     _check_shapes(q.shape, k.shape, v.shape)
-    allowed = _allowed(q, k, v, raw(mask), causal)
+    if mask is not None:
+        _check_mask(mask, q, k, v)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1])
     if return_weights:
-        return attention_reference(query, key, value, allowed, scale)
-    return _attention(query, key, value, allowed=allowed, scale=scale)
+        return attention_reference(query, key, value, allowed_pairs(q, k, mask, causal), scale)
+    return _attention(query, key, value, mask=mask, causal=causal, scale=scale)
 
 
 def _check_shapes(query: tuple, key: tuple, value: tuple) -> None:
@@ -157,30 +167,31 @@ def _check_shapes(query: tuple, key: tuple, value: tuple) -> None:
         raise ValueError(f"attention: there is no key to attend to; given {given}")
 
 
-def _allowed(query: Any, key: Any, value: Any, mask: Any, causal: bool) -> Any:
-    """Combine the mask and the causal rule into one boolean array, or None."""
-    if mask is None and not causal:
-        return None
-    xp = namespace(query)
-    n, s = query.shape[-2], key.shape[-2]
+def _check_mask(mask: Any, query: Any, key: Any, value: Any) -> None:
+    dtype = getattr(mask, "dtype", None)
+    if dtype is None or dtype.kind != "b":
+        raise TypeError(
+            "attention: a mask is boolean, True where a query may attend to a key, not "
+            f"{dtype or type(mask).__name__}: write mask > 0, or mask == 0 where yours marks what "
+            "is forbidden"
+        )
+    check_same_library(query, mask)
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    if mask is not None:
-        if getattr(mask, "dtype", None) is None or mask.dtype.kind != "b":
-            raise TypeError(
-                "attention: a mask is boolean, True where a query may attend to a key, not "
-                f"{getattr(mask, 'dtype', type(mask).__name__)}: write mask > 0, or mask == 0 "
-                "where yours marks what is forbidden"
-            )
-        check_same_library(query, mask)
-        target = (*lead, n, s)
-        if not _fits(mask.shape, target):
-            raise ValueError(
-                f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
-                f"{target}. A padding mask (B, S) is mask[:, None, :] for three axes and "
-                "mask[:, None, None, :] for (B, H, N, S)"
-            )
+    target = (*lead, query.shape[-2], key.shape[-2])
+    if not _fits(mask.shape, target):
+        raise ValueError(
+            f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
+            f"{target}. A padding mask (B, S) is mask[:, None, :] for three axes and "
+            "mask[:, None, None, :] for (B, H, N, S)"
+        )
+
+
+def allowed_pairs(query: Any, key: Any, mask: Any, causal: bool) -> Any:
+    """Combine the mask and the causal rule into one boolean array, or None."""
     if not causal:
         return mask
+    n, s = query.shape[-2], key.shape[-2]
+    xp = namespace(query)
     order = xp.arange(s)[None, :] <= xp.arange(n)[:, None] + (s - n)
     return order if mask is None else mask & order
 
