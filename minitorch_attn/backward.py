@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, check_same_library, namespace
-from .tensor import RELEASED, Tensor, TensorLike, fingerprints, raw
+from .tensor import RELEASED, Tensor, TensorLike, fingerprints, mode, raw, recording
 
 
 class GradientError(RuntimeError):
@@ -51,7 +51,8 @@ def grad(
                 f"grad: input {i} does not require a gradient: "
                 "make it with Tensor(data, requires_grad=True)"
             )
-    return tuple(_flow(output, _seed(output, gradient, create_graph), wanted, create_graph))
+    with recording(mode.recording or create_graph):
+        return tuple(_flow(output, _seed(output, gradient, create_graph), wanted, create_graph))
 
 
 def _seed(output: Tensor, gradient: TensorLike | None, create_graph: bool) -> Any:
@@ -71,7 +72,7 @@ def _seed(output: Tensor, gradient: TensorLike | None, create_graph: bool) -> An
         gradient = xp.ones_like(output.data)
     check_same_library(output.data, raw(gradient))
     if not isinstance(gradient, Tensor):
-        gradient = xp.asarray(gradient, dtype=output.dtype)
+        gradient = xp.array(gradient, dtype=output.dtype)  # a copy: the caller keeps theirs
     if gradient.shape != output.shape:
         raise GradientError(
             f"the gradient has shape {gradient.shape} and the output {output.shape}: "
@@ -150,13 +151,13 @@ def _flow(
         if g is None:
             continue
         if i in kept:
-            kept[i] = g
+            kept[i] = g if create_graph else _array(g)
             if i in ends:
                 continue
         node = y._node
         if node is None:
             if wanted is None:
-                y.grad = g if y.grad is None else y.grad + g
+                y.grad = _array(g if y.grad is None else y.grad + g)
             continue
         op_, inputs = node[0], node[1]
         needs = [isinstance(x, Tensor) and x._id in needed for x in inputs]
@@ -172,6 +173,8 @@ def _flow(
                 continue
             if gx.shape != x.shape:
                 gx = unbroadcast(gx, x.shape)
+            if gx.dtype != x.dtype:
+                gx = gx.astype(x.dtype)
             j = x._id
             if j not in flowing:
                 # What a caller keeps must not share memory with another gradient.
@@ -191,9 +194,12 @@ def _flow(
 
 def _own(gx: Array, g: Array) -> Array:
     """Return gx, or a copy where it is a view or the passed-on gradient itself."""
-    if isinstance(gx, np.generic):
-        return np.asarray(gx)
     return gx.copy() if gx is g or gx.base is not None else gx
+
+
+def _array(g: Array) -> Array:
+    """NumPy makes a scalar of arrays without axes whenever it computes with them; undo that."""
+    return np.asarray(g) if isinstance(g, np.generic) else g
 
 
 def _or_zero(g: Any, x: Tensor, create_graph: bool) -> Any:

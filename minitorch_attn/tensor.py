@@ -16,7 +16,7 @@ import itertools
 import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import update_wrapper
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeAlias
 
@@ -385,13 +385,18 @@ def to(x: TensorLike, device: str) -> Any:
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing inside the `with` block (or the decorated function)."""
-    before, mode.recording = mode.recording, False
+def recording(on: bool) -> Iterator[None]:
+    """Record, or not, inside the `with` block (or the decorated function)."""
+    before, mode.recording = mode.recording, on
     try:
         yield
     finally:
         mode.recording = before
+
+
+def no_grad() -> AbstractContextManager[None]:
+    """Record nothing inside the `with` block (or the decorated function)."""
+    return recording(False)
 
 
 @contextmanager

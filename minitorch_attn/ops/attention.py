@@ -92,7 +92,7 @@ def _attention(
     weights = query @ key.swapaxes(-1, -2)
     weights *= scale
     if allowed is not None:
-        xp.copyto(weights, -math.inf, where=~allowed)
+        weights = xp.where(allowed, weights, -math.inf)
     top = weights.max(axis=-1, keepdims=True)
     weights -= xp.where(top == -math.inf, 0, top) if allowed is not None else top
     weights = xp.exp(weights, out=weights)

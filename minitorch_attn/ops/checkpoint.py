@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backward import partial_gradients, recorded
-from ..tensor import Op, Tensor, TensorLike, alias, mode, next_id
+from ..tensor import Op, Tensor, TensorLike, alias, mode, next_id, recording
 
 
 class _Draws(threading.local):
@@ -17,9 +17,7 @@ class _Draws(threading.local):
     replay: list | None = None
 
     def next(self, draw: Callable[[], Any]) -> Any:
-        if self.replay is not None:
-            return self.replay.pop(0)
-        drawn = draw()
+        drawn = draw() if self.replay is None else self.replay.pop(0)
         if self.kept is not None:
             self.kept.append(drawn)
         return drawn
@@ -47,6 +45,10 @@ def checkpoint(function: Callable[..., Tensor], *inputs: TensorLike) -> Tensor:
         kept = draws.kept
     finally:
         draws.kept = before
+    if before is not None:  # a checkpoint inside another: the outer one must replay these too
+        before.extend(kept)
+    if not isinstance(y, Tensor):
+        return y
     return _Checkpoint(function, len(inputs), y.data, kept)(*inputs, *_used(y, floor))
 
 
@@ -69,7 +71,8 @@ class _Checkpoint(Op):
         operands += inputs[self.count :]
         draws.replay, before = list(self.kept), draws.replay
         try:
-            again = self.function(*operands[: self.count])
+            with recording(True):
+                again = self.function(*operands[: self.count])
         finally:
             draws.replay = before
         wanted = [x for x, n in zip(operands, needed, strict=True) if n]

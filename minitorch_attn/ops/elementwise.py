@@ -46,7 +46,7 @@ def negative(x: TensorLike) -> Any:
 
 @op(
     lambda g, y, a, b: g * b * a ** _less_one(b),
-    lambda g, y, a, b: g * y * log(where(raw(a) > 0, a, 1.0)),
+    lambda g, y, a, b: g * y * _log_positive(a),
     hint=BROADCAST,
 )
 def power(a: TensorLike, b: TensorLike) -> Any:
@@ -59,6 +59,13 @@ def _less_one(b: Any) -> Any:
     if isinstance(b, int | float):
         return b - 1 if b else 1
     return where(raw(b) == 0, 1.0, b - 1)
+
+
+def _log_positive(a: Any) -> Any:
+    """log(a), but 0 where a is not positive and the logarithm does not exist."""
+    if isinstance(a, int | float):
+        return math.log(a) if a > 0 else 0.0
+    return log(where(raw(a) > 0, a, 1.0))
 
 
 @op(lambda g, y, x: g * y)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..arrays import add_rows, check_same_library, namespace
@@ -17,8 +18,7 @@ def _take_rows(x: TensorLike, rows: Any) -> Any:
 @op(lambda g, y, x, rows, shape: _take_rows(g, rows))
 def _add_rows(x: TensorLike, rows: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape`, with each slice of x added at its row."""
-    width = x.size // rows.size if rows.size else 0
-    values = x.reshape(rows.size, width)
+    values = x.reshape(rows.size, math.prod(shape[1:]))
     return add_rows(rows.ravel(), values, shape[0]).reshape(shape)
 
 

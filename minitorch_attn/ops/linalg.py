@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..arrays import namespace
@@ -15,7 +16,8 @@ def _left_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 def _right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 2 and a.ndim > 2:  # one product over all rows, not one a batch and a sum
-        a, g = reshape(a, (-1, a.shape[-1])), reshape(g, (-1, g.shape[-1]))
+        rows = math.prod(a.shape[:-1])
+        a, g = reshape(a, (rows, a.shape[-1])), reshape(g, (rows, g.shape[-1]))
     return _matmul(swapaxes(a, -1, -2), g)
 
 
@@ -28,7 +30,7 @@ def _right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
 def _matmul(a: TensorLike, b: TensorLike) -> Any:
     """The product of matrices: (..., N, K) and (..., K, M) to (..., N, M)."""
     if b.ndim == 2 and a.ndim > 2:
-        rows = a.reshape(-1, a.shape[-1]) @ b
+        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b
         return rows.reshape(*a.shape[:-1], b.shape[-1])
     return a @ b
 
@@ -58,21 +60,12 @@ def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
     known = set("".join(others)) | set(output)
     reachable = "".join(letter for letter in terms[i] if letter in known)
     gradient = _einsum(g, *arrays_left, subscripts=f"{','.join([output, *others])}->{reachable}")
-    # A letter that only operand i has was summed over: its gradient is the same all along it.
-    sizes = dict(zip(terms[i], arrays[i].shape, strict=True))
-    gradient = reshape(
-        gradient,
-        tuple(
-            raw(gradient).shape[reachable.index(letter)] if letter in known else 1
-            for letter in terms[i]
-        ),
-    )
-    missing = [letter for letter in terms[i] if letter not in known]
-    if missing:
-        ones = namespace(raw(g)).ones(
-            tuple(sizes[x] if x in missing else 1 for x in terms[i]), dtype=raw(g).dtype
-        )
-        gradient = gradient * ones
+    sizes = dict(zip(reachable, raw(gradient).shape, strict=True))
+    gradient = reshape(gradient, tuple(sizes.get(letter, 1) for letter in terms[i]))
+    # Along a letter that only operand i has, and was summed over, the gradient is the same.
+    shape = arrays[i].shape
+    if any(have == 1 != want for have, want in zip(raw(gradient).shape, shape, strict=True)):
+        gradient = gradient * namespace(raw(g)).ones(shape, dtype=raw(g).dtype)
     return gradient
 
 
