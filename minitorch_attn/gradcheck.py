@@ -25,6 +25,8 @@ def numerical_gradient(
     eps² from the formula and machine precision / eps from rounding.
     """
     x = arrays[i]
+    if x.dtype.kind != "f":
+        raise TypeError(f"a step of {eps} needs floating-point numbers, and input {i} is {x.dtype}")
     result = np.zeros(x.shape, dtype=np.float64)
     for index in np.ndindex(*x.shape):
         values = []
@@ -122,7 +124,7 @@ def _checked(x: Any, i: int) -> Tensor:
 def _compare(found: np.ndarray, numeric: np.ndarray, i: int, atol: float, rtol: float) -> None:
     wrong = ~(np.abs(found - numeric) <= atol + rtol * np.abs(numeric))
     if wrong.any():
-        index = tuple(int(k[0]) for k in np.nonzero(wrong))
+        index = tuple(int(k) for k in np.argwhere(wrong)[0])
         raise GradcheckError(
             f"input {i}, element {index} of shape {found.shape}: the rules give "
             f"{found[index]:.6g}, finite differences {numeric[index]:.6g} "
