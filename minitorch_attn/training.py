@@ -219,6 +219,10 @@ class Trainer:
             "generators": [rng.bit_generator.state for rng in self.model.generators()],
         }
         save_arrays(self.folder / "checkpoint.safetensors", arrays, notes)
+        self._write_history()
+
+    def _write_history(self) -> None:
+        assert self.folder is not None
         lines = "".join(json.dumps(row) + "\n" for row in self.history)
         write_atomic(self.folder / "history.jsonl", lines.encode())
 
@@ -248,4 +252,5 @@ class Trainer:
         self.epoch, self.history = notes["epoch"], notes["history"]
         for rng, state in zip(self.model.generators(), notes["generators"], strict=True):
             rng.bit_generator.state = state
+        self._write_history()  # a kill may have come between the two files
         return True

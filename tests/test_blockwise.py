@@ -1,75 +1,83 @@
-"""Attention block by block equals attention whole, and its memory grows with the length alone."""
+"""Attention by blocks equals attention in one piece, at sizes small enough to check."""
+
+from __future__ import annotations
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
+from opchecks import CHECKS
+from optable import ROWS
 
-from minitorch_attn import Tensor, attention, grad
+from minitorch_attn import Tensor, attention, grad, gradcheck
 from minitorch_attn.ops import blockwise
+from minitorch_attn.ops.attention import attention_reference
 
-SHAPES = {
-    "self": ((2, 3, 37, 6), (2, 3, 53, 6), (2, 3, 53, 5)),
-    "more queries than keys": ((2, 3, 53, 6), (2, 3, 37, 6), (2, 3, 37, 5)),
-    "broadcast": ((2, 3, 37, 6), (1, 3, 53, 6), (2, 1, 53, 5)),
-    "no leading axes": ((37, 6), (53, 6), (53, 5)),
+ATTENTION = [id_ for id_, row in ROWS.items() if row.name == "attention"]
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Use blocks from one score on, of as few queries as it goes."""
+    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", 1)
+    monkeypatch.setattr(blockwise, "BLOCK_SCORES", 1)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("name", ATTENTION)
+def test_every_row_of_the_table(name: str) -> None:
+    for check in CHECKS:
+        check(ROWS[name])
+
+
+MASKS: dict[str, Any] = {
+    "none": None,
+    "some": np.random.default_rng(0).random((2, 1, 40, 35)) < 0.3,
+    "padding": np.arange(35) < np.array([20, 35])[:, None, None, None],
+    "with empty rows": (np.arange(40)[:, None] % 3 > 0) & np.ones(35, bool),
 }
 
 
-def masks(lead, n, s):
-    full = np.random.default_rng(3).random((*lead, n, s)) < 0.3
-    full[..., 3, :] = False  # a query with nothing to attend to
-    return {
-        "none": None,
-        "full": full,
-        "one for all": full[(0,) * len(lead)],
-        "padding": full[..., :1, :],
-        "keys alone": full[(0,) * len(lead)][0],
-    }
-
-
-def values_and_gradients(shapes, **options):
-    rng = np.random.default_rng(5)
-    tensors = [Tensor(rng.normal(size=shape), requires_grad=True) for shape in shapes]
-    y = attention(*tensors, **options)
-    return [y.data, *grad(y, tensors, np.random.default_rng(7).normal(size=y.shape))]
-
-
+@pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("kind", ["none", "full", "one for all", "padding", "keys alone"])
-@pytest.mark.parametrize("shapes", SHAPES.values(), ids=SHAPES)
-def test_equals_whole(monkeypatch, shapes, kind, causal):
-    lead = np.broadcast_shapes(*(shape[:-2] for shape in shapes))
-    mask = masks(lead, shapes[0][-2], shapes[1][-2])[kind]
-    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", 1 << 60)
-    whole = values_and_gradients(shapes, mask=mask, causal=causal)
-    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", 0)
-    monkeypatch.setattr(blockwise, "BLOCK_SCORES", 16 * 53)  # several blocks, the last one short
-    in_blocks = values_and_gradients(shapes, mask=mask, causal=causal)
-    for a, b in zip(whole, in_blocks, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+@pytest.mark.parametrize("name", MASKS)
+@pytest.mark.parametrize("n", [40, 17, 35])
+def test_many_blocks_equal_one_piece(name: str, causal: bool, n: int) -> None:
+    assert len(list(blockwise.blocks(n, 35, causal))) > 1
+    mask = MASKS[name]
+    if mask is not None and mask.shape[-2] == 40:
+        mask = mask[..., :n, :]
+    rng = np.random.default_rng(1)
+    shapes = ((2, 3, n, 4), (2, 1, 35, 4), (3, 35, 5))
+    xs = [Tensor(rng.normal(size=s), requires_grad=True) for s in shapes]
+    order = np.tri(n, 35, 35 - n, bool) if causal else np.ones((n, 35), bool)
+    allowed = order if mask is None else order & mask
+    y = attention(*xs, mask=mask, causal=causal)
+    plain, weights = attention_reference(*xs, allowed, 0.5)
+    np.testing.assert_allclose(y.data, plain.data, rtol=1e-10, atol=1e-13)
+    empty = ~np.broadcast_to(allowed, weights.shape).any(-1)
+    assert (y.data[empty] == 0).all()
+    seed = rng.normal(size=y.shape)
+    for a, b in zip(grad(y, xs, seed), grad(plain, xs, seed), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
 
 
-def test_float32_stays_float32(monkeypatch):
-    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", 0)
-    q = Tensor(np.random.default_rng(0).normal(size=(2, 9, 4)).astype("f"), requires_grad=True)
-    y = attention(q, q, q, causal=True)
-    assert y.dtype == np.float32
-    assert grad(y.sum(), q)[0].dtype == np.float32
+@pytest.mark.usefixtures("always")
+def test_blocks_against_finite_differences() -> None:
+    rng = np.random.default_rng(2)
+    arrays = [rng.normal(size=s) for s in ((18, 2), (19, 2), (19, 1))]
+    gradcheck(lambda q, k, v: attention(q, k, v, causal=True), arrays)
 
 
-def peak_bytes(n):
-    rng = np.random.default_rng(0)
-    tensors = [Tensor(rng.normal(size=(n, 8)).astype("f"), requires_grad=True) for _ in range(3)]
+def test_long_attention_never_holds_all_scores() -> None:
+    n = 2048
+    x = np.random.default_rng(0).normal(size=(1, n, 8)).astype(np.float32)
     tracemalloc.start()
-    attention(*tensors, causal=True).sum().backward()
+    q = Tensor(x, requires_grad=True)
+    y = attention(q, x, x, causal=True)
+    grad(y, q, x)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    return peak
-
-
-def test_memory_does_not_grow_with_the_square(monkeypatch):
-    monkeypatch.setattr(blockwise, "BLOCK_SCORES", 1 << 15)
-    short, long = peak_bytes(1024), peak_bytes(4096)
-    assert long < 4096 * 4096, "a quarter of what the scores alone would need"
-    assert long < 4.5 * short
+    assert y.dtype == np.float32
+    assert peak < 0.6 * (4 * n * n), f"{peak / 2**20:.1f} MiB; the scores alone are 16"

@@ -63,7 +63,7 @@ def _attention_rule(
     scale: float,
 ) -> tuple[Any, ...]:
     if blockwise.is_long(query, key):
-        return blockwise.backward(g, y, saved, query, key, value, mask, causal, scale)
+        return blockwise.backward(g, y, saved, needed, query, key, value, mask, causal, scale)
     weights = saved
     g_query = g_key = g_value = None
     if needed[2]:

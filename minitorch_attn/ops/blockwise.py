@@ -84,20 +84,25 @@ def backward(
     g: np.ndarray,
     y: np.ndarray,
     log_sums: np.ndarray,
+    needed: list[bool],
     query: np.ndarray,
     key: np.ndarray,
     value: np.ndarray,
     mask: Any,
     causal: bool,
     scale: float,
-) -> tuple[np.ndarray, ...]:
-    """The gradients for query, key and value, with all leading axes; weights computed anew."""
+) -> tuple[np.ndarray | None, ...]:
+    """The needed ones of the gradients for query, key and value; weights computed anew."""
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
     mask = None if mask is None else np.broadcast_to(mask, (*lead, n, s))
-    g, log_sums = g.reshape(len(q), n, -1), log_sums.reshape(len(q), n, 1)
-    inner = (g * y.reshape(g.shape)).sum(axis=2, keepdims=True)
-    g_query, g_key, g_value = (np.zeros(x.shape, x.dtype) for x in (q, k, v))
+    log_sums = log_sums.reshape(len(q), n, 1)
+    inner = (g * y).sum(axis=-1, keepdims=True).reshape(log_sums.shape)
+    g = g.reshape(len(q), n, v.shape[2])
+    g_query, g_key, g_value = (
+        np.zeros(x.shape, x.dtype) if need else None
+        for x, need in zip((q, k, v), needed, strict=True)
+    )
     for i in range(len(q)):
         for rows, seen in blocks(n, s, causal):
             if not seen:
@@ -106,21 +111,28 @@ def backward(
             weights = _scores(q[i, rows], k[i, :seen], part, rows, causal, scale)
             weights -= log_sums[i, rows]
             np.exp(weights, out=weights)
-            g_value[i, :seen] += weights.T @ g[i, rows]
+            if g_value is not None:
+                g_value[i, :seen] += weights.T @ g[i, rows]
+            if g_query is None and g_key is None:
+                continue
             g_scores = g[i, rows] @ v[i, :seen].T
             g_scores -= inner[i, rows]
             g_scores *= weights
             g_scores *= scale
-            np.matmul(g_scores, k[i, :seen], out=g_query[i, rows])
-            g_key[i, :seen] += g_scores.T @ q[i, rows]
-    return tuple(x.reshape(*lead, *x.shape[1:]) for x in (g_query, g_key, g_value))
+            if g_query is not None:
+                np.matmul(g_scores, k[i, :seen], out=g_query[i, rows])
+            if g_key is not None:
+                g_key[i, :seen] += g_scores.T @ q[i, rows]
+    return tuple(
+        None if x is None else x.reshape(*lead, *x.shape[1:]) for x in (g_query, g_key, g_value)
+    )
 
 
 def _flatten(query: Any, key: Any, value: Any) -> tuple[tuple[int, ...], list[np.ndarray]]:
     """Broadcast the leading axes and lay them out as one."""
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     whole = [np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (query, key, value)]
-    return lead, [x.reshape(-1, *x.shape[-2:]) for x in whole]
+    return lead, [x.reshape(math.prod(lead), *x.shape[-2:]) for x in whole]
 
 
 def _part(mask: Any, lead: tuple[int, ...], i: int, rows: slice, seen: int) -> Any:

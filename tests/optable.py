@@ -1,0 +1,26 @@
+"""The table of ops: one row a way of calling one. `opchecks.py` says what must hold for each."""
+
+from __future__ import annotations
+
+import table_attention
+import table_elementwise
+import table_gather
+import table_graphs
+import table_moving
+import table_products
+import table_reduce
+import table_softmax
+from oprow import Row, rows
+
+TABLES = (
+    table_elementwise,
+    table_reduce,
+    table_moving,
+    table_gather,
+    table_products,
+    table_softmax,
+    table_attention,
+    table_graphs,
+)
+ROWS: dict[str, Row] = {r.id: r for r in rows}
+assert len(ROWS) == len(rows), "two rows of the table have one name"

@@ -1,0 +1,166 @@
+"""A strict stand-in for CuPy: arrays that never turn into NumPy's by themselves.
+
+CuPy's arrays mix with Python's numbers and with each other, and refuse NumPy's. So do these, which
+keep a NumPy array inside and need no GPU: code that runs on them does not lean on NumPy by
+accident. Reductions and single elements are arrays of no axes, as in CuPy, not NumPy scalars.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+
+class ndarray:
+    """What the module's functions make and take."""
+
+    __slots__ = ("_inside",)
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, inside: np.ndarray) -> None:
+        self._inside = inside
+
+    shape = property(lambda self: self._inside.shape)
+    dtype = property(lambda self: self._inside.dtype)
+    ndim = property(lambda self: self._inside.ndim)
+    size = property(lambda self: self._inside.size)
+    T = property(lambda self: ndarray(self._inside.T))
+    # A view has a base; whose it is does not matter here.
+    base = property(lambda self: None if self._inside.base is None else self)
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> Any:
+        raise TypeError("implicit conversion to a NumPy array is not allowed: use asnumpy(array)")
+
+    __array__ = __array_ufunc__ = __array_function__ = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        """The methods of NumPy's array: sum, reshape, astype, copy …"""
+        method = getattr(self._inside, name)
+        if name.startswith("_") or not callable(method):
+            raise AttributeError(f"a strict array has no {name!r}")
+        return lambda *args, **kwargs: _call(method, args, kwargs)
+
+    def item(self) -> Any:
+        return self._inside.item()
+
+    def __getitem__(self, index: Any) -> ndarray:
+        return _wrap(self._inside[_unwrap(index)])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        self._inside[_unwrap(index)] = _unwrap(value)
+
+    def __len__(self) -> int:
+        return len(self._inside)
+
+    def __iter__(self) -> Iterator[ndarray]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._inside)
+
+    def __int__(self) -> int:
+        return int(self._inside)
+
+    def __float__(self) -> float:
+        return float(self._inside)
+
+    def __index__(self) -> int:
+        return self._inside.__index__()
+
+    def __repr__(self) -> str:
+        return f"strict_arrays.{self._inside!r}"
+
+
+def _wrap(x: Any) -> Any:
+    return ndarray(np.asarray(x)) if isinstance(x, np.ndarray | np.generic) else x
+
+
+def _unwrap(x: Any) -> Any:
+    """Take the NumPy array out of a strict one; refuse NumPy's own."""
+    if isinstance(x, ndarray):
+        return x._inside
+    if isinstance(x, np.ndarray | np.generic):
+        raise TypeError(f"unsupported type {type(x)}: a strict array does not mix with NumPy's")
+    if type(x) in (list, tuple):
+        return type(x)(_unwrap(item) for item in x)
+    return x
+
+
+def _call(function: Any, args: Any, kwargs: Any) -> Any:
+    result = function(*_unwrap(args), **{name: _unwrap(x) for name, x in kwargs.items()})
+    return kwargs["out"] if kwargs.get("out") is not None else _wrap(result)
+
+
+def _binary(name: str) -> None:
+    """Give the arrays an operator: as it is, reflected, and in place."""
+    plain, in_place = getattr(operator, f"__{name}__"), getattr(operator, f"__i{name}__", None)
+
+    def method(self: ndarray, other: Any) -> Any:
+        return _wrap(plain(self._inside, _unwrap(other)))
+
+    def reflected(self: ndarray, other: Any) -> Any:
+        return _wrap(plain(_unwrap(other), self._inside))
+
+    def changed(self: ndarray, other: Any) -> Any:
+        assert in_place is not None
+        array = in_place(self._inside, _unwrap(other))
+        assert array is self._inside, "an array of no axes taken out of another is not it"
+        return self
+
+    setattr(ndarray, f"__{name}__", method)
+    if in_place is not None:
+        setattr(ndarray, f"__r{name}__", reflected)
+        setattr(ndarray, f"__i{name}__", changed)
+
+
+def _unary(name: str) -> None:
+    function = getattr(operator, f"__{name}__")
+    setattr(ndarray, f"__{name}__", lambda self: _wrap(function(self._inside)))
+
+
+for _name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul"):
+    _binary(_name)
+for _name in ("and", "or", "xor", "eq", "ne", "lt", "le", "gt", "ge"):
+    _binary(_name)
+for _name in ("neg", "pos", "abs", "invert"):
+    _unary(_name)
+
+
+def asarray(x: Any, dtype: Any = None) -> ndarray:
+    """Make a strict array; the one door through which NumPy's arrays may come in."""
+    if isinstance(x, ndarray):
+        return x if dtype in (None, x.dtype) else x.astype(dtype)
+    return ndarray(np.array(x, dtype=dtype))
+
+
+def array(x: Any, dtype: Any = None) -> ndarray:
+    """A copy, from either side."""
+    return ndarray(np.array(x._inside if isinstance(x, ndarray) else x, dtype=dtype))
+
+
+def asnumpy(x: ndarray) -> np.ndarray:
+    """The one door out: a copy."""
+    return x._inside.copy()
+
+
+class _Function:
+    """A function of NumPy's on strict arrays; a ufunc has `at` too, and nothing that CuPy lacks."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return _call(self.function, args, kwargs)
+
+    def at(self, *args: Any) -> None:
+        _call(self.function.at, args, {})
+
+
+def __getattr__(name: str) -> Any:
+    found = getattr(np, name)
+    if name.startswith("_") or isinstance(found, type) or not callable(found):
+        raise AttributeError(f"strict_arrays has no {name!r}")
+    return _Function(found)

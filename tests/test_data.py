@@ -1,0 +1,133 @@
+"""The data: what is held out, and that the questions have their answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minitorch_attn.data import Dataset, Loader, cued_digits, digits, load_digits
+
+pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+
+
+def as_set(data: Dataset) -> set[bytes]:
+    return {image.tobytes() for image in data.inputs}
+
+
+def test_the_digits() -> None:
+    images, targets = load_digits()
+    assert images.shape == (1797, 8, 8)
+    assert images.dtype == np.float32
+    assert images.min() == 0
+    assert images.max() == 1
+    assert set(targets) == set(range(10))
+
+
+@pytest.mark.parametrize("split", ["stratified", "writers"])
+def test_a_fifth_is_held_out(split: str) -> None:
+    train, test = digits(3, split)
+    assert len(train) + len(test) == 1797
+    assert abs(len(test) - 1797 / 5) < 3
+    assert train.num_classes == test.num_classes == 10
+    # No image is on both sides: the file has no two that are equal.
+    assert not as_set(train) & as_set(test)
+    assert len(as_set(train) | as_set(test)) == 1797
+
+
+def test_the_stratified_split_keeps_the_shares_of_the_classes() -> None:
+    train, test = digits(0)
+    for digit in range(10):
+        whole = (train.targets == digit).sum() + (test.targets == digit).sum()
+        assert abs((test.targets == digit).sum() - whole / 5) <= 0.5
+
+
+def test_a_seed_decides_what_is_held_out() -> None:
+    assert as_set(digits(1)[1]) == as_set(digits(1)[1])
+    assert as_set(digits(1)[1]) != as_set(digits(2)[1])
+
+
+def test_the_writers_split_is_the_end_of_the_file() -> None:
+    images, targets = load_digits()
+    train, test = digits(split="writers")
+    np.testing.assert_array_equal(test.inputs, images[-len(test) :])
+    np.testing.assert_array_equal(train.targets, targets[: len(train)])
+
+
+# Cued digits.
+
+
+@pytest.mark.parametrize("num_tiles", [8, 5])
+def test_a_scene_holds_its_answer(num_tiles: int) -> None:
+    train, test = cued_digits(200, 50, seed=4, num_tiles=num_tiles)
+    assert (len(train), len(test)) == (200, 50)
+    for part in (train, test):
+        every = np.arange(len(part))
+        tokens, targets = part.batch(every)
+        assert tokens.shape == (len(part), num_tiles + 1, 64 + num_tiles)
+        assert part.token_shape == tokens.shape[1:]
+        assert tokens.dtype == np.float32
+        pixels, tags = tokens[..., :64], tokens[..., 64:]
+        assert (tags.sum(-1) == 1).all()
+        assert (pixels[:, -1] == 0).all(), "the query shows a digit"
+        # The tags of the tiles are all different, so one tile alone has the query's.
+        np.testing.assert_array_equal(tags[:, :-1].sum(1), np.ones((len(part), num_tiles)))
+        asked = np.einsum("bij,bj->bi", tags[:, :-1], tags[:, -1]).argmax(-1)
+        np.testing.assert_array_equal(asked, part.positions)
+        # The picture on that tile is a digit of the answer's class.
+        images, classes = load_digits()
+        answer = {image.tobytes(): digit for image, digit in zip(images, classes, strict=True)}
+        shown = [answer[pixels[i, asked[i]].tobytes()] for i in every]
+        np.testing.assert_array_equal(shown, targets)
+
+
+def test_test_scenes_are_made_of_held_out_digits_only() -> None:
+    train, test = cued_digits(300, 100, seed=2)
+    held_out = as_set(digits(2)[1])
+    for part, inside in ((train, False), (test, True)):
+        shown = part.images[np.unique(part.tiles)]
+        assert {image.tobytes() in held_out for image in shown} == {inside}
+
+
+def test_nothing_but_the_query_tells_where_to_look() -> None:
+    train, _ = cued_digits(8000, 10)
+    for numbers, count in ((train.positions, 8), (train.tags[:, 0], 8), (train.targets, 10)):
+        shares = np.bincount(numbers, minlength=count) / len(train)
+        assert np.abs(shares - 1 / count).max() < 0.025
+
+
+def test_scenes_repeat_by_seed() -> None:
+    one, same, other = (cued_digits(20, 5, seed=s)[0] for s in (1, 1, 2))
+    np.testing.assert_array_equal(one.batch(np.arange(20))[0], same.batch(np.arange(20))[0])
+    assert not np.array_equal(one.tiles, other.tiles)
+
+
+# The loader.
+
+
+def numbered(n: int) -> Dataset:
+    return Dataset(np.arange(n, dtype=np.float32), np.arange(n), n)
+
+
+def test_the_last_short_batch_is_kept() -> None:
+    loader = Loader(numbered(10), 4, shuffle=False)
+    assert len(loader) == 3
+    batches = list(loader)
+    assert [len(t) for _, t in batches] == [4, 4, 2]
+    np.testing.assert_array_equal(np.concatenate([t for _, t in batches]), np.arange(10))
+    assert len(Loader(numbered(8), 4)) == 2
+
+
+def test_shuffling_by_seed_and_epoch() -> None:
+    def order(loader: Loader, k: int) -> list[int]:
+        inputs, targets = (np.concatenate(x) for x in zip(*loader.epoch(k), strict=True))
+        np.testing.assert_array_equal(inputs, targets)
+        return targets.tolist()
+
+    loader = Loader(numbered(20), 6, seed=1)
+    assert sorted(order(loader, 0)) == list(range(20))
+    assert order(loader, 0) != list(range(20))
+    assert order(loader, 3) == order(Loader(numbered(20), 6, seed=1), 3)
+    assert order(loader, 0) != order(loader, 1)
+    assert order(loader, 0) != order(Loader(numbered(20), 6, seed=2), 0)
+    one, two = (np.concatenate([t for _, t in loader]).tolist() for _ in range(2))
+    assert [one, two] == [order(loader, 0), order(loader, 1)]

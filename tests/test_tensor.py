@@ -1,0 +1,117 @@
+"""Tensors: operators, methods, comparisons, and what a tensor says of itself."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from minitorch_attn import Tensor, gradcheck, ops
+
+
+def test_operators_with_numbers_and_arrays_on_either_side() -> None:
+    x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    t = Tensor(x, requires_grad=True)
+    others = (2, 2.5, np.float64(3), np.array([5.0, 6.0]), Tensor([5.0, 6.0]))
+    for name in ("add", "sub", "mul", "truediv", "pow"):
+        f = getattr(operator, name)
+        for other in others:
+            plain = other.data if isinstance(other, Tensor) else other
+            for found, wanted in ((f(t, other), f(x, plain)), (f(other, t), f(plain, x))):
+                assert isinstance(found, Tensor)
+                assert found.requires_grad
+                np.testing.assert_allclose(found.data, wanted)
+    m = np.array([[1.0, -1.0], [0.5, 2.0]])
+    np.testing.assert_allclose((m @ t).data, m @ x)
+    np.testing.assert_allclose((t @ m).data, x @ m)
+    np.testing.assert_allclose((-t).data, -x)
+    np.testing.assert_allclose(abs(-t).data, x)
+
+
+def test_reflected_operators_differentiate() -> None:
+    a = np.array([2.0, 3.0])
+    for name in ("add", "sub", "mul", "truediv", "pow"):
+        f = getattr(operator, name)
+        gradcheck(lambda t, f=f: f(a, t), [np.array([1.5, 0.5])])
+    gradcheck(lambda t: np.array([[1.0, 2.0]]) @ t, [np.ones((2, 3))])
+
+
+METHODS: dict[str, tuple[Callable, Callable]] = {
+    "sum": (lambda t: t.sum(axis=0, keepdims=True), lambda x: x.sum(axis=0, keepdims=True)),
+    "mean": (lambda t: t.mean(1), lambda x: x.mean(1)),
+    "max": (lambda t: t.max(axis=-1), lambda x: x.max(axis=-1)),
+    "min": (lambda t: t.min(), lambda x: x.min()),
+    "var": (lambda t: t.var(axis=1), lambda x: x.var(axis=1)),
+    "exp": (lambda t: t.exp(), np.exp),
+    "log": (lambda t: t.log(), np.log),
+    "sqrt": (lambda t: t.sqrt(), np.sqrt),
+    "tanh": (lambda t: t.tanh(), np.tanh),
+    "abs": (lambda t: t.abs(), np.abs),
+    "reshape": (lambda t: t.reshape(3, 2), lambda x: x.reshape(3, 2)),
+    "reshape tuple": (lambda t: t.reshape((3, -1)), lambda x: x.reshape(3, 2)),
+    "transpose": (lambda t: t.transpose(), lambda x: x.T),
+    "transpose axes": (lambda t: t.transpose(1, 0), lambda x: x.T),
+    "transpose tuple": (lambda t: t.transpose((1, 0)), lambda x: x.T),
+    "swapaxes": (lambda t: t.swapaxes(0, 1), lambda x: x.T),
+    "squeeze": (lambda t: t.reshape(1, 6).squeeze(0), lambda x: x.reshape(6)),
+    "T": (lambda t: t.T, lambda x: x.T),
+    "mT": (lambda t: t.mT, lambda x: x.T),
+    "getitem": (lambda t: t[0, 1:], lambda x: x[0, 1:]),
+    "integers": (lambda t: t[[1, 1, 0]], lambda x: x[[1, 1, 0]]),
+    "a tensor": (lambda t: t[Tensor([1, 0])], lambda x: x[[1, 0]]),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods(name: str) -> None:
+    method, plain = METHODS[name]
+    x = np.array([[0.3, 1.1, 2.7], [0.9, 4.2, 0.5]])
+    np.testing.assert_allclose(method(Tensor(x)).data, plain(x), rtol=1e-14)
+    gradcheck(method, [x])
+
+
+def test_comparisons_are_plain_boolean_arrays() -> None:
+    x = np.array([1.0, 2.0, 3.0])
+    t = Tensor(x, requires_grad=True)
+    for name in ("eq", "ne", "lt", "le", "gt", "ge"):
+        f = getattr(operator, name)
+        for other in (2.0, np.array([3.0, 2.0, 1.0]), Tensor([3.0, 2.0, 1.0])):
+            plain = other.data if isinstance(other, Tensor) else other
+            for found, wanted in ((f(t, other), f(x, plain)), (f(other, t), f(plain, x))):
+                assert type(found) is np.ndarray
+                assert found.dtype == bool
+                np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_tensor_is_a_key_by_identity() -> None:
+    a, b = Tensor([1.0]), Tensor([1.0])
+    names = {a: "a", b: "b"}
+    assert names[a] == "a"
+    assert names[b] == "b"
+    assert hash(a) != hash(b)
+
+
+def test_what_a_tensor_says_of_itself() -> None:
+    t = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3), requires_grad=True)
+    assert (t.shape, t.ndim, t.size, t.dtype, t.device) == ((2, 3), 2, 6, np.float32, "cpu")
+    assert len(t) == 2
+    assert [row.shape for row in t] == [(3,), (3,)]
+    assert t.numpy() is t.data
+    assert t.sum().item() == 15
+    assert isinstance(t.sum().item(), float)
+    assert float(t.sum()) == 15.0
+    assert bool(t.sum() > 3)
+    assert f"{t.sum():.2f}" == "15.00"
+    assert repr(Tensor([1.0, 2.0])) == "Tensor([1., 2.], dtype=float64)"
+    assert "requires_grad=True" in repr(t)
+    assert "op=multiply" in repr(t * 2)
+    assert Tensor(t).data is t.data
+    assert Tensor([1, 2]).dtype == np.int64
+
+
+def test_plain_arrays_in_plain_arrays_out() -> None:
+    x = np.ones((2, 3))
+    for result in (ops.exp(x), ops.softmax(x), ops.attention(x, x, x), ops.checkpoint(ops.exp, x)):
+        assert isinstance(result, np.ndarray)
