@@ -1,0 +1,640 @@
+"""Chapter 06, one query: the three formulas, the loop, the convex hull, the gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...gradcheck import numerical_gradient
+from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+
+Array = np.ndarray
+Draw = tuple[Array, Array, Array]
+
+READ = "06_one_query.md"
+
+
+def near(got: Any, want: Any, claim: str) -> None:
+    """Equal to what 32-bit numbers can do."""
+    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
+
+
+def sizes(rng: np.random.Generator, count: int) -> list[int]:
+    """That many sizes, all different: a wrong axis cannot hide."""
+    return [int(n) for n in rng.choice(np.arange(3, 10), count, replace=False)]
+
+
+def draw_one(rng: np.random.Generator) -> Draw:
+    """One query (d,), keys (S, d), values (S, d_v)."""
+    s, d, d_v = sizes(rng, 3)
+    return rng.normal(size=d), rng.normal(size=(s, d)), rng.normal(size=(s, d_v))
+
+
+def draw_many(rng: np.random.Generator) -> Draw:
+    """Queries (N, d), keys (S, d), values (S, d_v)."""
+    n, s, d, d_v = sizes(rng, 4)
+    return rng.normal(size=(n, d)), rng.normal(size=(s, d)), rng.normal(size=(s, d_v))
+
+
+def softmax(scores: Array) -> Array:
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def by_definition(query: Array, key: Array, value: Array) -> Array:
+    """The sum of α_i v_i, for each query (N, d), one after the other."""
+    rows = []
+    for q in query:
+        alpha = softmax(np.array([q @ k for k in key]))
+        rows.append(sum(a * v for a, v in zip(alpha, value, strict=True)))
+    return np.array(rows)
+
+
+# 06.1
+
+formulas = Exercise(
+    "06.1",
+    "Mend the three formulas",
+    function="mend",
+    signature="mend(query: (d,), key: (S, d), value: (S, d_v)) -> (alpha, w, z)",
+    difficulty=2,
+    importance=5,
+    minutes=20,
+    read=f"{READ}#the-formulas-mended",
+)
+
+
+@formulas.check(1, "every key has a weight of its own, and the weights sum to 1")
+def own_weights(mend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_one(rng)
+    alpha, _, _ = mend(query, key, value)
+    expect_shape(alpha, (len(key),), "alpha has one weight for each key")
+    near(np.sum(alpha), 1.0, "the weights sum to 1")
+    expect(np.all(np.asarray(alpha) > 0), "every weight is positive", got=alpha)
+    score = key @ query
+    near(
+        np.log(np.asarray(alpha, dtype=float) / alpha[0]),
+        score - score[0],
+        "log(α_i / α_1) is the difference of the scores, s_i − s_1",
+    )
+
+
+@formulas.check(1, "w_i = α_i v_i: a term for each key")
+def terms(mend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_one(rng)
+    _, w, _ = mend(query, key, value)
+    expect_shape(w, value.shape, "w has one row for each key")
+    near(w, softmax(key @ query)[:, None] * value, "row i of w is α_i v_i")
+
+
+@formulas.check(1, "z is the sum of the terms")
+def sum_of_terms(mend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_one(rng)
+    _, _, z = mend(query, key, value)
+    expect_shape(z, value.shape[1:], "z is one vector, as wide as a value")
+    near(z, by_definition(query[None], key, value)[0], "z is the sum of α_i v_i over all keys")
+
+
+@formulas.check(1, "scores of a thousand do not overflow")
+def large_scores(mend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_one(rng)
+    score = key @ query
+    query = query * 1000 / score[np.abs(score).argmax()]  # now the largest score is 1000
+    alpha, _, z = mend(query, key, value)
+    want = softmax(key @ query)
+    near(alpha, want, "the weights are those of softmax, whatever the size of the scores")
+    near(z, want @ value, "and so is z")
+
+
+@formulas.check(1, "sizes that do not fit raise ValueError")
+def bad_sizes(mend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_one(rng)
+    expect_error(
+        lambda: mend(query[:-1], key, value), ValueError, "query and key must have the same width"
+    )
+    expect_error(
+        lambda: mend(query, key, value[:1]),
+        ValueError,
+        "one value for several keys is refused, although NumPy would broadcast it",
+    )
+
+
+@formulas.wrong(
+    "one weight for all",
+    "α has no index here, so every value gets the same number, and the weights do not sum to 1. "
+    "A weight belongs to a key: α_i = exp(s_i) / Σ_j exp(s_j).",
+)
+def one_weight(query: Array, key: Array, value: Array) -> tuple:
+    fits(query, key, value)
+    e = np.exp(key @ query - (key @ query).max())
+    alpha = e[-1] / e.sum()
+    w = alpha * value
+    return alpha, w, w.sum(axis=0)
+
+
+@formulas.wrong(
+    "w is the answer",
+    "w_i = α_i v_i is one term. The answer is their sum over the keys, z = Σ_i w_i: one vector, "
+    "in which every value has its share.",
+)
+def w_is_the_answer(query: Array, key: Array, value: Array) -> tuple:
+    fits(query, key, value)
+    alpha = softmax(key @ query)
+    w = alpha[:, None] * value
+    return alpha, w, w
+
+
+@formulas.wrong(
+    "no maximum subtracted",
+    "exp(800) is too large for a 64-bit number, and inf / inf is NaN. Subtract the largest score "
+    "from all of them first: the factor cancels, so the weights stay the same.",
+)
+def no_maximum(query: Array, key: Array, value: Array) -> tuple:
+    fits(query, key, value)
+    e = np.exp(key @ query)
+    alpha = e / e.sum()
+    w = alpha[:, None] * value
+    return alpha, w, w.sum(axis=0)
+
+
+@formulas.wrong(
+    "scores divided by their sum",
+    "Without the exponential a negative score gives a negative weight, and scores that sum to "
+    "nearly 0 give huge ones. exp makes every score positive before the division.",
+)
+def no_exponential(query: Array, key: Array, value: Array) -> tuple:
+    fits(query, key, value)
+    score = key @ query
+    alpha = score / score.sum()
+    w = alpha[:, None] * value
+    return alpha, w, w.sum(axis=0)
+
+
+@formulas.wrong(
+    "the mean of the terms",
+    "The weights already sum to 1: Σ_i α_i v_i is a mean. Dividing by the number of keys shrinks "
+    "it once more.",
+)
+def mean_of_terms(query: Array, key: Array, value: Array) -> tuple:
+    fits(query, key, value)
+    alpha = softmax(key @ query)
+    w = alpha[:, None] * value
+    return alpha, w, w.mean(axis=0)
+
+
+@formulas.wrong(
+    "the sum without the weights",
+    "Here z adds up the values themselves, so the query has no say in it. Add up w_i = α_i v_i.",
+)
+def no_weights(query: Array, key: Array, value: Array) -> tuple:
+    fits(query, key, value)
+    alpha = softmax(key @ query)
+    return alpha, alpha[:, None] * value, value.sum(axis=0)
+
+
+@formulas.wrong(
+    "broadcasting hides a missing value",
+    "Five weights times one value is five rows for NumPy, which repeats the value without a word. "
+    "Compare the numbers of keys and values before you multiply.",
+)
+def no_size_check(query: Array, key: Array, value: Array) -> tuple:
+    alpha = softmax(key @ query)
+    w = alpha[:, None] * value
+    return alpha, w, w.sum(axis=0)
+
+
+def fits(query: Array, key: Array, value: Array) -> None:
+    if key.shape != (len(value), len(query)):
+        raise ValueError("query and key need one width, key and value one length")
+
+
+# 06.2
+
+loop = Exercise(
+    "06.2",
+    "The loop is the matrix",
+    function="attend",
+    signature="attend(query: (..., N, d), key: (..., S, d), value: (..., S, d_v)) -> (..., N, d_v)",
+    difficulty=2,
+    importance=5,
+    minutes=25,
+    read=f"{READ}#the-matrix-version",
+)
+
+
+@loop.check(2, "agrees with the loop, term by term")
+def agrees(attend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_many(rng)
+    got = attend(query, key, value)
+    expect_shape(got, (len(query), value.shape[1]), "one row for each query")
+    near(got, by_definition(query, key, value), "row n is the sum of α_i v_i for query n")
+
+
+@loop.check(1, "each query is answered by itself")
+def alone(attend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_many(rng)
+    together = attend(query, key, value)
+    n = int(rng.integers(len(query)))
+    near(
+        attend(query[n : n + 1], key, value),
+        np.asarray(together)[n : n + 1],
+        "a query asked alone gets the answer that it gets among others",
+    )
+
+
+@loop.check(1, "leading axes are separate problems")
+def leading(attend: Any, rng: np.random.Generator) -> None:
+    b, h, n, s, d, d_v = sizes(rng, 6)
+    query = rng.normal(size=(b, h, n, d))
+    key, value = rng.normal(size=(b, h, s, d)), rng.normal(size=(b, h, s, d_v))
+    got = attend(query, key, value)
+    expect_shape(got, (b, h, n, d_v), "the leading axes stay")
+    want = [
+        [by_definition(query[i, j], key[i, j], value[i, j]) for j in range(h)] for i in range(b)
+    ]
+    near(
+        got, np.array(want), "each pair of leading indices is answered from its own keys and values"
+    )
+
+
+@loop.check(1, "scores of a thousand, in some rows, do no harm")
+def rows_of_every_size(attend: Any, rng: np.random.Generator) -> None:
+    query, key, value = draw_many(rng)
+    # All scores of one row lie a thousand above those of the others.
+    key[:, 0] = 1.0
+    query[0, 0] += 1000.0
+    near(attend(query, key, value), by_definition(query, key, value), "every row is answered")
+
+
+@loop.wrong(
+    "softmax over the queries",
+    "The softmax runs over the wrong axis: for one key the weights of all queries sum to 1, and "
+    "the queries compete. Each query must spread a weight of 1 over the keys, the last axis.",
+)
+def over_queries(query: Array, key: Array, value: Array) -> Array:
+    scores = query @ np.swapaxes(key, -1, -2)
+    return np.swapaxes(softmax(np.swapaxes(scores, -1, -2)), -1, -2) @ value
+
+
+@loop.wrong(
+    "the maximum over the wrong axis",
+    "Here each key's largest score is subtracted, a different number for each key: that changes "
+    "the weights. Only what is the same for all keys of a row cancels: the row's own maximum.",
+)
+def maximum_of_columns(query: Array, key: Array, value: Array) -> Array:
+    scores = query @ np.swapaxes(key, -1, -2)
+    e = np.exp(scores - scores.max(axis=-2, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True) @ value
+
+
+@loop.wrong(
+    "one maximum for all rows",
+    "The largest score of the whole array is subtracted. A row far below it underflows: all its "
+    "exponentials are 0, and 0 / 0 is NaN. Subtract each row's own maximum.",
+)
+def one_maximum(query: Array, key: Array, value: Array) -> Array:
+    scores = query @ np.swapaxes(key, -1, -2)
+    e = np.exp(scores - scores.max())
+    return e / e.sum(axis=-1, keepdims=True) @ value
+
+
+@loop.wrong(
+    "no maximum subtracted",
+    "exp(1000) is infinite in 64 bits, and inf / inf is NaN. Subtract each row's maximum first.",
+)
+def plain_exponential(query: Array, key: Array, value: Array) -> Array:
+    e = np.exp(query @ np.swapaxes(key, -1, -2))
+    return e / e.sum(axis=-1, keepdims=True) @ value
+
+
+@loop.wrong(
+    ".T turns every axis round",
+    "key.T is right for two axes. With leading axes it reverses all of them; only the last two "
+    "should change places: key.swapaxes(-1, -2), or key.mT.",
+)
+def transpose_of_all(query: Array, key: Array, value: Array) -> Array:
+    return softmax(query @ key.T) @ value
+
+
+@loop.wrong(
+    "picks one",
+    "The value with the largest score is returned, and the others are dropped. Attention mixes: "
+    "every value enters with its weight.",
+)
+def picks_one(query: Array, key: Array, value: Array) -> Array:
+    best = (query @ np.swapaxes(key, -1, -2)).argmax(axis=-1)
+    return np.take_along_axis(value, best[..., None], axis=-2)
+
+
+@loop.wrong(
+    "the mean of the terms",
+    "The weights of a row already sum to 1. Dividing by the number of keys shrinks the answer.",
+)
+def divided_by_s(query: Array, key: Array, value: Array) -> Array:
+    return softmax(query @ np.swapaxes(key, -1, -2)) @ value / key.shape[-2]
+
+
+# 06.3
+
+hull = Exercise(
+    "06.3",
+    "Any point inside, none outside",
+    function="steer",
+    signature="steer(target: (d_v,), key: (S, d), value: (S, d_v)) -> query: (d,)",
+    difficulty=4,
+    importance=3,
+    minutes=40,
+    read=f"{READ}#what-the-answer-can-be",
+)
+
+
+def draw_hull(rng: np.random.Generator, spare: int) -> tuple[Array, Array, Array]:
+    """Keys (S, S - 1 + spare), values (S, d_v) of a simplex, weights inside it; no thin ones."""
+    d_v = int(rng.integers(2, 5))
+    s = d_v + 1
+    weights = 0.05 + (1 - 0.05 * s) * rng.dirichlet(np.ones(s))
+    return well_shaped(rng, s, s - 1 + spare), well_shaped(rng, s, d_v), weights
+
+
+def well_shaped(rng: np.random.Generator, rows: int, columns: int) -> Array:
+    """Random points of which none nearly lies in the plane of the others."""
+    while True:
+        points = rng.normal(size=(rows, columns))
+        edges = points[1:] - points[0]
+        if np.linalg.svd(edges, compute_uv=False)[rows - 2] > 0.5:
+            return points
+
+
+def arrives(steer: Any, key: Array, value: Array, weights: Array) -> None:
+    target = weights @ value
+    query = steer(target, key, value)
+    expect_shape(query, key.shape[1:], "a query is as wide as a key")
+    near(softmax(key @ query) @ value, target, "attention with your query gives the target")
+
+
+@hull.check(2, "a point inside is reached")
+def inside(steer: Any, rng: np.random.Generator) -> None:
+    key, value, weights = draw_hull(rng, spare=int(rng.integers(2, 4)))
+    arrives(steer, key, value, weights)
+
+
+@hull.check(1, "also where keys have one coordinate less than there are keys")
+def narrow_keys(steer: Any, rng: np.random.Generator) -> None:
+    key, value, weights = draw_hull(rng, spare=0)
+    arrives(steer, key, value, weights)
+
+
+@hull.check(1, "a point outside raises ValueError")
+def outside(steer: Any, rng: np.random.Generator) -> None:
+    key, value, weights = draw_hull(rng, spare=2)
+    weights = rng.permutation(weights)
+    weights[0] = -float(rng.uniform(0.1, 0.5))
+    weights[1:] *= (1 - weights[0]) / weights[1:].sum()
+    expect_error(
+        lambda: steer(weights @ value, key, value), ValueError, "no query leads out of the hull"
+    )
+
+
+@hull.check(1, "a point on the edge raises ValueError: only an infinite score gives weight 0")
+def on_the_edge(steer: Any, rng: np.random.Generator) -> None:
+    key, value, weights = draw_hull(rng, spare=2)
+    weights[int(rng.integers(len(weights)))] = 0.0
+    weights /= weights.sum()
+    expect_error(
+        lambda: steer(weights @ value, key, value), ValueError, "no query leads onto the edge"
+    )
+
+
+def mixing_weights(target: Array, value: Array) -> Array:
+    """The weights that sum to 1 and mix the values to the target."""
+    rows = np.vstack([value.T, np.ones(len(value))])
+    return np.linalg.solve(rows, np.append(target, 1.0))
+
+
+def refuse(weights: Array) -> None:
+    if (weights < 1e-4).any():
+        raise ValueError("the target is not inside the hull of the values")
+
+
+@hull.wrong(
+    "no free constant",
+    "You ask for scores equal to log α_i. Softmax ignores a constant added to all scores, so "
+    "log α_i + c serves as well, and with narrow keys only some c has a solution: let c be one "
+    "more unknown.",
+)
+def no_free_constant(target: Array, key: Array, value: Array) -> Array:
+    weights = mixing_weights(target, value)
+    refuse(weights)
+    return np.linalg.lstsq(key, np.log(weights), rcond=None)[0]
+
+
+@hull.wrong(
+    "weights taken for scores",
+    "The scores were set to the weights themselves. Weights come out of an exponential: to get "
+    "α_i, the score must be log α_i, up to a constant.",
+)
+def weights_as_scores(target: Array, key: Array, value: Array) -> Array:
+    weights = mixing_weights(target, value)
+    refuse(weights)
+    return np.linalg.lstsq(key, weights, rcond=None)[0]
+
+
+@hull.wrong(
+    "negative weights forced to zero",
+    "A negative weight says that the target lies outside, where no query leads. Replaced by a "
+    "tiny positive number it leads somewhere else, without a word.",
+)
+def clipped(target: Array, key: Array, value: Array) -> Array:
+    weights = np.clip(mixing_weights(target, value), 1e-9, None)
+    return solve_scores(key, weights / weights.sum())
+
+
+@hull.wrong(
+    "an edge counted as inside",
+    "A weight of 0 needs a score of −∞, which no finite query gives. Only what is strictly "
+    "inside can be reached.",
+)
+def edge_is_inside(target: Array, key: Array, value: Array) -> Array:
+    weights = mixing_weights(target, value)
+    if (weights < -1e-9).any():
+        raise ValueError("the target is outside the hull of the values")
+    return solve_scores(key, np.clip(weights, 1e-300, None))
+
+
+@hull.wrong(
+    "the target is not looked at",
+    "Outside the hull a weight is negative, and the logarithm of a negative number is NaN: the "
+    "caller gets a query full of NaN and no word. Look at the weights before you take logarithms.",
+)
+def no_refusal(target: Array, key: Array, value: Array) -> Array:
+    return solve_scores(key, mixing_weights(target, value))
+
+
+@hull.wrong(
+    "points at the nearest value",
+    "A query along one key turns the weights to that key: it picks the nearest value instead of "
+    "mixing the values to the target.",
+)
+def nearest_value(target: Array, key: Array, value: Array) -> Array:
+    refuse(mixing_weights(target, value))
+    return key[((value - target) ** 2).sum(axis=1).argmin()]
+
+
+def solve_scores(key: Array, weights: Array) -> Array:
+    """A query with key @ query = log(weights) + c, for some c."""
+    with_constant = np.hstack([key, -np.ones((len(key), 1))])
+    return np.linalg.lstsq(with_constant, np.log(weights), rcond=None)[0][:-1]
+
+
+# 06.4
+
+backward = Exercise(
+    "06.4",
+    "Backward of the sum",
+    function="attend_backward",
+    signature=(
+        "attend_backward(gradient: (N, d_v), query: (N, d), key: (S, d), value: (S, d_v))"
+        " -> (g_query, g_key, g_value), shaped as query, key, value"
+    ),
+    difficulty=4,
+    importance=4,
+    minutes=45,
+    read=f"{READ}#the-gradient",
+)
+
+
+def draw_backward(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
+    query, key, value = draw_many(rng)
+    # The gradient that arrives is uneven: a constant one hides a wrong rule.
+    return rng.normal(size=(len(query), value.shape[1])), query, key, value
+
+
+def slope(gradient: Array, inputs: Draw, i: int) -> Array:
+    """What central differences give for input i."""
+
+    def loss(*arrays: Array) -> float:
+        return float((gradient * by_definition(*arrays)).sum())
+
+    return numerical_gradient(loss, inputs, i, 1e-5)
+
+
+def compare(attend_backward: Any, rng: np.random.Generator, i: int, name: str) -> None:
+    gradient, *inputs = draw_backward(rng)
+    got = attend_backward(gradient, *inputs)[i]
+    expect_shape(got, inputs[i].shape, f"the gradient has the shape of {name}")
+    near(
+        got,
+        slope(gradient, (inputs[0], inputs[1], inputs[2]), i),
+        "it agrees with central differences",
+    )
+
+
+@backward.check(1, "gradient with respect to value")
+def for_value(attend_backward: Any, rng: np.random.Generator) -> None:
+    compare(attend_backward, rng, 2, "value")
+
+
+@backward.check(1, "gradient with respect to query")
+def for_query(attend_backward: Any, rng: np.random.Generator) -> None:
+    compare(attend_backward, rng, 0, "query")
+
+
+@backward.check(1, "gradient with respect to key")
+def for_key(attend_backward: Any, rng: np.random.Generator) -> None:
+    compare(attend_backward, rng, 1, "key")
+
+
+@backward.check(1, "moving all keys together changes nothing: the gradients of the keys sum to 0")
+def keys_together(attend_backward: Any, rng: np.random.Generator) -> None:
+    gradient, query, key, value = draw_backward(rng)
+    _, g_key, _ = attend_backward(gradient, query, key, value)
+    expect_shape(g_key, key.shape, "the gradient has the shape of key")
+    near(np.sum(g_key, axis=0), np.zeros(key.shape[1]), "the sum over the keys is 0")
+    expect(np.abs(g_key).max() > 1e-6, "though not each of them is", got=g_key)
+
+
+@backward.check(1, "scores of a thousand give finite gradients")
+def large(attend_backward: Any, rng: np.random.Generator) -> None:
+    gradient, query, key, value = draw_backward(rng)
+    # Every score grows by a thousand: softmax, and so every gradient by key and value, is the same.
+    key = np.hstack([key, np.ones((len(key), 1))])
+    low = np.hstack([query, np.zeros((len(query), 1))])
+    high = np.hstack([query, np.full((len(query), 1), 1000.0)])
+    got = attend_backward(gradient, high, key, value)
+    expect(
+        all(np.isfinite(part).all() for part in got),
+        "no gradient is NaN or infinite",
+        got=got[0],
+    )
+    near(got[2], slope(gradient, (low, key, value), 2), "and value's is the one of small scores")
+
+
+@backward.wrong(
+    "softmax's second term forgotten",
+    "Raising one score lowers all the other weights. The gradient of score i is α_i (g·v_i − g·z): "
+    "you have α_i g·v_i, without the mean g·z.",
+)
+def no_mean_term(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    weights = softmax(query @ key.T)
+    g_scores = weights * (gradient @ value.T)
+    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+
+
+@backward.wrong(
+    "softmax treated element by element",
+    "α_i (1 − α_i) is how weight i answers to its own score. It also answers to every other one, "
+    "by −α_i α_j: softmax's derivative is a whole matrix, not a column of numbers.",
+)
+def diagonal_jacobian(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    weights = softmax(query @ key.T)
+    g_scores = weights * (1 - weights) * (gradient @ value.T)
+    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+
+
+@backward.wrong(
+    "the mean over the wrong axis",
+    "The mean g·z is taken over the queries. Each query has a softmax of its own: sum over its "
+    "keys, the last axis, and keep that axis.",
+)
+def mean_over_queries(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    weights = softmax(query @ key.T)
+    g_weights = gradient @ value.T
+    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=0, keepdims=True))
+    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+
+
+@backward.wrong(
+    "weights held constant",
+    "The gradient stops at the weights, so query and key get 0 and would never learn. The weights "
+    "depend on them, through the scores.",
+)
+def constant_weights(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    weights = softmax(query @ key.T)
+    return np.zeros_like(query), np.zeros_like(key), weights.T @ gradient
+
+
+@backward.wrong(
+    "missing transpose",
+    "z = weights @ value, so value's gradient is weights.T @ gradient: (S, N) times (N, d_v). "
+    "Without the transpose the sizes do not meet.",
+)
+def no_transpose(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    weights = softmax(query @ key.T)
+    g_value = weights @ gradient
+    g_weights = gradient @ value.T
+    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
+    return g_scores @ key, g_scores.T @ query, g_value
+
+
+@backward.wrong(
+    "no maximum subtracted",
+    "The weights are computed anew here, and exp(1000) is infinite: every gradient is NaN. "
+    "Subtract each row's maximum first, as in the forward pass.",
+)
+def overflowing(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    e = np.exp(query @ key.T)
+    weights = e / e.sum(axis=-1, keepdims=True)
+    g_weights = gradient @ value.T
+    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
+    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
