@@ -31,12 +31,18 @@ class UniformAttention(Module):
         self.output = Dense(model_dim, model_dim, **options)
 
     def __call__(
-        self, x: TensorLike, mask: Any = None, causal: bool = False, return_weights: bool = False
+        self,
+        x: TensorLike,
+        context: TensorLike | None = None,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
     ) -> Any:
-        batch, tokens, width = raw(x).shape
-        mixed = mean(self.value(x), axis=1, keepdims=True)
-        y = broadcast_to(self.output(mixed), (batch, tokens, width))
-        weights = namespace(raw(x)).full((batch, 1, tokens, tokens), 1 / tokens, raw(x).dtype)
+        context = x if context is None else context
+        (batch, n, width), s = raw(x).shape, raw(context).shape[1]
+        mixed = self.output(mean(self.value(context), axis=1, keepdims=True))
+        y = broadcast_to(mixed, (batch, n, width))
+        weights = namespace(raw(x)).full((batch, 1, n, s), 1 / s, raw(x).dtype)
         return (y, Tensor(weights)) if return_weights else y
 
 
@@ -48,12 +54,17 @@ class NoAttention(Module):
         self.output = Dense(model_dim, model_dim, **options)
 
     def __call__(
-        self, x: TensorLike, mask: Any = None, causal: bool = False, return_weights: bool = False
+        self,
+        x: TensorLike,
+        context: TensorLike | None = None,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
     ) -> Any:
         y = self.output(self.value(x))
-        batch, tokens, _ = raw(x).shape
-        eye = namespace(raw(x)).eye(tokens, dtype=raw(x).dtype)
-        return (y, broadcast_to(Tensor(eye), (batch, 1, tokens, tokens))) if return_weights else y
+        (batch, n, _), s = raw(x).shape, raw(x if context is None else context).shape[1]
+        eye = namespace(raw(x)).eye(n, s, k=s - n, dtype=raw(x).dtype)  # x: the last n of context
+        return (y, broadcast_to(Tensor(eye), (batch, 1, n, s))) if return_weights else y
 
 
 class Classifier(Module):
@@ -121,14 +132,18 @@ class Classifier(Module):
     def __call__(self, x: TensorLike, mask: Any = None, return_weights: bool = False) -> Any:
         """(B, N, token_dim), or with `patch` (B, h, w), to logits (B, C).
 
-        With `return_weights` also a list of the weights (B, H, N, N) of each block.
+        With `return_weights` also a list of the weights of each block, (B, H, N, N); of the last
+        block with pool="last", (B, H, 1, N). `mask` broadcasts to these.
         """
         x = self.embed(patchify(x, self.patch) if self.patch else x)
         if self.positions is not None:
             x = self.positions(x)
         kept = []
-        for block in self.blocks:
-            x = block(x, mask=mask, return_weights=return_weights)
+        for i, block in enumerate(self.blocks):
+            # Where only the last token is read, only it needs to ask in the last block.
+            alone = self.pool == "last" and i == len(self.blocks) - 1
+            asking, context = (x[:, -1:], x) if alone else (x, None)
+            x = block(asking, context, mask=mask, return_weights=return_weights)
             if return_weights:
                 x, weights = x
                 kept.append(weights)
@@ -166,7 +181,7 @@ class DenseNet(Module):
 
 
 def query_weights(weights: Any) -> np.ndarray:
-    """How much the last token, the query, attends to each tile: (B, H, N, N) to (B, N - 1).
+    """How much the last token, the query, attends to each tile: (B, H, …, N) to (B, N - 1).
 
     The mean over heads, without the query's weight on itself.
     """

@@ -434,14 +434,23 @@ def test_classifiers(mixing: str) -> None:
     assert logits.shape == (2, 3)
     np.testing.assert_allclose(logits.data, model(x).data)
     np.testing.assert_allclose(w.data.sum(-1), 1)
-    assert w.shape[2:] == (4, 4)
+    assert w.shape[2:] == (1, 4)  # only the last token asks: only it is read
     # The last token hears from the others through its weights, and in no other way.
     xt = Tensor(x, requires_grad=True)
     (g,) = grad((model(xt) * np.array([1.0, 2.0, 4.0])).sum(), xt)
     assert (np.abs(g[:, :-1]).max() > 0) == (mixing != "none")
-    expected = {"uniform": np.full((4, 4), 0.25), "none": np.eye(4)}.get(mixing)
+    expected = {"uniform": [[0.25] * 4], "none": [[0, 0, 0, 1]]}.get(mixing)
     if expected is not None:
         np.testing.assert_allclose(w.data[0, 0], expected)
+
+
+def test_reading_the_last_token_alone_changes_nothing() -> None:
+    model = Classifier(5, 3, num_heads=2, model_dim=6, num_blocks=2, pool="last", seed=1, **F64)
+    x = model.embed(tokens(2, 4, 5))
+    for block in model.blocks:
+        x = block(x)
+    whole = model.head(model.norm(x)[:, -1])
+    np.testing.assert_allclose(model(tokens(2, 4, 5)).data, whole.data, rtol=1e-10)
 
 
 def test_a_dense_net_with_as_many_parameters() -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from ..ops import attention, matmul, reshape, transpose
 from ..tensor import Tensor, TensorLike, raw
 from .layers import Dense, Dropout
-from .module import Module
+from .module import Module, Parameter
 
 
 def split_heads(x: TensorLike, num_heads: int) -> Tensor:
@@ -155,13 +155,13 @@ class Attention(Module):
         self.heads.train(self.training)
         return self
 
-    def children(self) -> Iterator[tuple[str, Any]]:
+    def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         if self.heads is None:
             raise RuntimeError(
                 "Attention has no parameters before its first input, which tells it the width: "
                 "call it once, or call build(width)"
             )
-        return super().children()
+        return super().own_parameters()
 
     def __call__(self, inputs: TensorLike, return_weights: bool = False) -> Any:
         """(B, N, D) to (B, N, D); with `return_weights` also the weights (B, H, N, N)."""

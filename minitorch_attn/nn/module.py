@@ -44,6 +44,10 @@ class Module:
                     if isinstance(item, Module | Parameter):
                         yield f"{name}.{i}", item
 
+    def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """The parameters that are attributes of this module itself."""
+        return ((name, c) for name, c in self.children() if isinstance(c, Parameter))
+
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module and all inside it, outer before inner."""
         yield prefix, self
@@ -55,8 +59,8 @@ class Module:
         """Every parameter once, by the first name under which it is found."""
         seen = set()
         for path, module in self.named_modules():
-            for name, child in module.children():
-                if isinstance(child, Parameter) and id(child) not in seen:
+            for name, child in module.own_parameters():
+                if id(child) not in seen:
                     seen.add(id(child))
                     yield (f"{path}.{name}" if path else name), child
 

@@ -58,13 +58,22 @@ class TransformerBlock(Module):
         self.dropout = Dropout(dropout, rng=rng)
 
     def __call__(
-        self, x: TensorLike, mask: Any = None, causal: bool = False, return_weights: bool = False
+        self,
+        x: TensorLike,
+        context: TensorLike | None = None,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
     ) -> Any:
-        """(B, N, D) to (B, N, D); with `return_weights` also the weights (B, H, N, N)."""
+        """(B, N, D) to (B, N, D), attending to context (B, S, D), or to x itself.
+
+        With `return_weights` also the weights (B, H, N, S).
+        """
         pre = self.norm == "pre"
-        mixed = self.attention(
-            self.norm1(x) if pre else x, mask=mask, causal=causal, return_weights=return_weights
-        )
+        query = self.norm1(x) if pre else x
+        if context is not None and pre:
+            context = self.norm1(context)
+        mixed = self.attention(query, context, mask, causal, return_weights)
         mixed, weights = mixed if return_weights else (mixed, None)
         x = x + self.dropout(mixed)
         if not pre:
