@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import compare, execute, exercises
-from .contents import chapters
+from .contents import chapters, page
 from .notebook import markdown, new_cell, new_notebook, to_text, write_if_changed
 from .text import ROOT, Source, SourceError, read, sources
 
@@ -55,8 +55,7 @@ def build(
 def write(built: dict[str, Any], out: Path = ROOT) -> list[str]:
     """Write what was built; returns the paths of the files that changed."""
     texts = {path: to_text(notebook) for path, notebook in built.items()}
-    if any(path.startswith("exercises/") for path in texts):
-        texts["exercises/conftest.py"] = CONFTEST
+    texts |= _fixed_files(out)
     return [path for path, text in texts.items() if write_if_changed(out / path, text)]
 
 
@@ -68,12 +67,18 @@ def check(built: dict[str, Any], out: Path = ROOT) -> list[str]:
             found.append(f"{path} is missing")
             continue
         found += [f"{path}, {line}" for line in compare.differences(_load(out / path), notebook)]
-    conftest = out / "exercises" / "conftest.py"
-    has_exercises = any(path.startswith("exercises/") for path in built)
-    same = conftest.is_file() and conftest.read_text(encoding="utf-8") == CONFTEST
-    if has_exercises and not same:
-        found.append("exercises/conftest.py has changed, or is missing")
+    for path, text in _fixed_files(out).items():
+        if not (out / path).is_file() or (out / path).read_text(encoding="utf-8") != text:
+            found.append(f"{path} has changed, or is missing")
     return found
+
+
+def _fixed_files(out: Path) -> dict[str, str]:
+    """What is built from no chapter in particular."""
+    files = {"exercises/conftest.py": CONFTEST}
+    if (out / "chapters" / "book.toml").is_file():
+        files["chapters/README.md"] = page(out)
+    return files
 
 
 def leftovers(built: dict[str, Any], out: Path = ROOT) -> list[str]:

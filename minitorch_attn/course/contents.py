@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from .text import ROOT, SourceError
@@ -53,3 +54,33 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
                 )
             seen[name] = chapter.number
     return found
+
+
+PAGE = """# The book
+
+Each chapter is a text, an executed notebook, a lecture and a set of exercises. A chapter without
+links is not written yet. This page is built from `book.toml`.
+"""
+
+
+def page(root: Path = ROOT) -> str:
+    """The table of contents as Markdown: `chapters/README.md`."""
+    lines = [PAGE]
+    found = chapters(root)
+    for part, group in groupby(found, key=lambda chapter: chapter.part):
+        lines += [f"## {part}\n", "| | chapter | question | minutes | points | |"]
+        lines.append("|---|---|---|---|---|---|")
+        for c in group:
+            title, links = c.title, ""
+            if c.written(root):
+                title = f"[{title}]({c.file}.md)"
+                links = f"[notebook](../notebooks/{c.file}.ipynb)"
+                links += f" · [exercises](../exercises/{c.file}.ipynb)"
+                links += f" · [lecture](../slides/{c.file}.md)"
+            row = (
+                f"| {c.number:02d} | {title} | {c.question} | {c.minutes} | {c.points} | {links} |"
+            )
+            lines.append(row)
+        lines.append("")
+    lines.append(f"{sum(c.points for c in found)} points in all.")
+    return "\n".join(lines) + "\n"

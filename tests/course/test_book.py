@@ -193,6 +193,8 @@ def test_check_finds_what_was_changed_by_hand(root: Path) -> None:
     built = build(root)
     assert book.check(built, root) == [
         f"{BUILT} is missing",
+        "exercises/conftest.py has changed, or is missing",
+        "chapters/README.md has changed, or is missing",
     ]
     book.write(built, root)
     assert book.check(build(root), root) == []
