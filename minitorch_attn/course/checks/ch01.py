@@ -1,0 +1,569 @@
+"""Chapter 01, arrays and shapes: broadcasting, einsum, patches, reshape against transpose."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+
+from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+
+Array = np.ndarray
+
+READ = "01_arrays_and_shapes.md"
+
+
+def near(got: Any, want: Any, claim: str) -> None:
+    """Equal to what 32-bit numbers can do."""
+    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
+
+
+def sizes(rng: np.random.Generator, count: int, low: int = 2, high: int = 8) -> list[int]:
+    """That many sizes, all different: a wrong axis cannot hide."""
+    return [int(n) for n in rng.choice(np.arange(low, high), count, replace=False)]
+
+
+# 01.1
+
+broadcasting = Exercise(
+    "01.1",
+    "All distances at once",
+    function="distances",
+    signature="distances(query: (..., N, d), key: (..., S, d)) -> (..., N, S)",
+    difficulty=2,
+    importance=5,
+    minutes=25,
+    read=f"{READ}#broadcasting",
+)
+
+
+def by_pairs(query: Array, key: Array) -> Array:
+    """Root of the mean squared difference of each query (N, d) and each key (S, d)."""
+    return np.array([[math.sqrt(((q - k) ** 2).sum() / len(q)) for k in key] for q in query])
+
+
+def draw_pairs(rng: np.random.Generator) -> tuple[Array, Array]:
+    n, s, d = sizes(rng, 3)
+    return rng.normal(size=(n, d)), rng.normal(size=(s, d))
+
+
+@broadcasting.check(2, "every query against every key, as two loops say")
+def every_pair(distances: Any, rng: np.random.Generator) -> None:
+    query, key = draw_pairs(rng)
+    got = distances(query, key)
+    expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
+    near(got, by_pairs(query, key), "entry n, s belongs to query n and key s")
+
+
+@broadcasting.check(1, "leading axes are separate problems")
+def leading_axes(distances: Any, rng: np.random.Generator) -> None:
+    b, h, n, s, d = sizes(rng, 5)
+    query, key = rng.normal(size=(b, h, n, d)), rng.normal(size=(b, h, s, d))
+    got = distances(query, key)
+    expect_shape(got, (b, h, n, s), "the leading axes stay")
+    want = [[by_pairs(query[i, j], key[i, j]) for j in range(h)] for i in range(b)]
+    near(got, np.array(want), "each pair of leading indices has its own queries and keys")
+
+
+@broadcasting.check(1, "float32 in, float32 out")
+def keeps_float32(distances: Any, rng: np.random.Generator) -> None:
+    query, key = (x.astype(np.float32) for x in draw_pairs(rng))
+    got = distances(query, key)
+    expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
+    expect(
+        getattr(got, "dtype", None) == np.float32,
+        "the kind of number is kept",
+        expected="float32",
+        got=str(getattr(got, "dtype", type(got).__name__)),
+    )
+
+
+@broadcasting.check(1, "widths that differ raise ValueError, also where one of them is 1")
+def widths_differ(distances: Any, rng: np.random.Generator) -> None:
+    query, key = draw_pairs(rng)
+    expect_error(lambda: distances(query, key[:, 1:]), ValueError, "widths d and d - 1 do not fit")
+    expect_error(
+        lambda: distances(query, key[:, :1]),
+        ValueError,
+        "width 1 does not fit either, although NumPy would stretch it",
+    )
+
+
+def same_width(query: Array, key: Array) -> None:
+    if query.shape[-1] != key.shape[-1]:
+        raise ValueError("query and key need one width")
+
+
+@broadcasting.wrong(
+    "the new axes the wrong way round",
+    "The axis of size 1 went to the front of the queries instead of the keys, so the table stands "
+    "on its side: a row for each key. Queries become (N, 1, d) and keys (1, S, d).",
+)
+def on_its_side(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[..., None, :, :] - key[..., :, None, :]
+    return np.sqrt((gap**2).sum(axis=-1) / query.shape[-1])
+
+
+@broadcasting.wrong(
+    "summed over the wrong axis",
+    "The sum went over the keys, so the numbers of different keys are mixed and the keys are gone. "
+    "The axis that must disappear is the last one, the d numbers of one pair.",
+)
+def summed_over_keys(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).sum(axis=-2) / query.shape[-1])
+
+
+@broadcasting.wrong(
+    "no leading axes",
+    "query[:, None] and key[None] count the axes from the left. With leading axes the new axis "
+    "lands in the wrong place: count from the right, query[..., :, None, :].",
+)
+def counted_from_the_left(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[:, None] - key[None]
+    return np.sqrt((gap**2).sum(axis=-1) / query.shape[-1])
+
+
+@broadcasting.wrong(
+    "float64 by the back door",
+    "np.sqrt of a Python number is a NumPy float64, and it makes the whole array float64: twice "
+    "the memory, without a word. For one number use math.sqrt.",
+)
+def wider(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).sum(axis=-1)) / np.sqrt(query.shape[-1])
+
+
+@broadcasting.wrong(
+    "a width of 1 is stretched",
+    "A key with one number is compared as if that number stood there d times: broadcasting does "
+    "it without a word. Compare the last sizes before you subtract.",
+)
+def stretched(query: Array, key: Array) -> Array:
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).sum(axis=-1)) / math.sqrt(query.shape[-1])
+
+
+@broadcasting.wrong(
+    "the sum instead of the mean",
+    "The squared differences are added but not divided by their number d: wide tokens look far "
+    "apart because they are wide.",
+)
+def not_divided(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).sum(axis=-1))
+
+
+# 01.2
+
+loops = Exercise(
+    "01.2",
+    "einsum by loops",
+    function="einsum_loops",
+    signature="einsum_loops(formula: str, x: array, y: array) -> array",
+    difficulty=3,
+    importance=4,
+    minutes=35,
+    read=f"{READ}#the-loop-version-and-the-vectorised-one",
+)
+
+
+@loops.check(1, "ik,jk->ij: a product of two tables")
+def product(einsum_loops: Any, rng: np.random.Generator) -> None:
+    i, j, k = sizes(rng, 3)
+    x, y = rng.normal(size=(i, k)), rng.normal(size=(j, k))
+    near(einsum_loops("ik,jk->ij", x, y), x @ y.T, "a letter missing on the right is summed")
+
+
+@loops.check(1, "bnc,bsc->bsn: a shared letter that stays, and the order of the right side")
+def batched(einsum_loops: Any, rng: np.random.Generator) -> None:
+    b, n, s, c = sizes(rng, 4, high=6)
+    x, y = rng.normal(size=(b, n, c)), rng.normal(size=(b, s, c))
+    got = einsum_loops("bnc,bsc->bsn", x, y)
+    expect_shape(got, (b, s, n), "the result has the letters of the right side, in its order")
+    near(got, np.einsum("bnc,bsc->bsn", x, y), "b stays, c is summed")
+
+
+@loops.check(1, "ij,kl->k: letters that are summed though they stand in one array only")
+def lonely(einsum_loops: Any, rng: np.random.Generator) -> None:
+    i, j, k, c = sizes(rng, 4, high=6)
+    x, y = rng.normal(size=(i, j)), rng.normal(size=(k, c))
+    got = einsum_loops("ij,kl->k", x, y)
+    expect_shape(got, (k,), "only k is left")
+    near(got, x.sum() * y.sum(axis=1), "i, j and l are summed")
+
+
+@loops.check(1, "ii,ij->j: a letter twice in one array walks along its diagonal")
+def diagonal(einsum_loops: Any, rng: np.random.Generator) -> None:
+    i, j = sizes(rng, 2)
+    x, y = rng.normal(size=(i, i)), rng.normal(size=(i, j))
+    got = einsum_loops("ii,ij->j", x, y)
+    expect_shape(got, (j,), "only j is left")
+    near(got, np.diagonal(x) @ y, "both axes of x have the same index")
+
+
+@loops.check(1, "a letter with two sizes raises ValueError, also where one of them is 1")
+def two_sizes(einsum_loops: Any, rng: np.random.Generator) -> None:
+    i, j, k = sizes(rng, 3, low=3)
+    x, y = rng.normal(size=(i, k)), rng.normal(size=(j, k))
+    expect_error(
+        lambda: einsum_loops("ik,jk->ij", x[:, 1:], y), ValueError, "k has two sizes, k - 1 and k"
+    )
+    expect_error(
+        lambda: einsum_loops("ik,jk->ij", x[:, :1], y),
+        ValueError,
+        "k has two sizes, 1 and k, although np.einsum would stretch the 1",
+    )
+    expect_error(lambda: einsum_loops("ik,j->ij", x, y), ValueError, "j is one letter for two axes")
+
+
+def walk(
+    formula: str,
+    x: Array,
+    y: Array,
+    *,
+    check: bool = True,
+    add: bool = True,
+    first_only: str = "",
+) -> Array:
+    """The definition, with the places at which the wrong answers go wrong."""
+    left, right = formula.split("->")
+    letters = left.split(",")
+    size: dict[str, int] = {}
+    for names, array in zip(letters, (x, y), strict=True):
+        if check and len(names) != array.ndim:
+            raise ValueError("one letter for each axis")
+        for name, n in zip(names, array.shape, strict=False):
+            if size.setdefault(name, n) != n and check:
+                raise ValueError(f"{name} has two sizes")
+    out = np.zeros([size[name] for name in right])
+    ranges = [range(1 if name in first_only else n) for name, n in size.items()]
+    for places in itertools.product(*ranges):
+        at = dict(zip(size, places, strict=True))
+        term = x[tuple(at[c] for c in letters[0])] * y[tuple(at[c] for c in letters[1])]
+        here = tuple(at[c] for c in right)
+        out[here] = out[here] + term if add else term
+    return out
+
+
+@loops.wrong(
+    "the last term instead of the sum",
+    "Each term overwrites the one before, so only the last one is left. A letter that is missing "
+    "on the right is a loop that adds: +=, not =.",
+)
+def overwritten(formula: str, x: Array, y: Array) -> Array:
+    return walk(formula, x, y, add=False)
+
+
+@loops.wrong(
+    "the right side's order ignored",
+    "The result has its axes in the order in which the letters first occur. The right side says "
+    "the order: bsn is not bns.",
+)
+def order_of_occurrence(formula: str, x: Array, y: Array) -> Array:
+    left, right = formula.split("->")
+    right = "".join(sorted(right, key=left.index))
+    return walk(f"{left}->{right}", x, y)
+
+
+@loops.wrong(
+    "lonely letters not summed",
+    "Only letters that occur in both arrays are summed here; of the others the first entry is "
+    "taken. Every letter that is missing on the right is summed, wherever it stands.",
+)
+def lonely_letters(formula: str, x: Array, y: Array) -> Array:
+    left, right = formula.split("->")
+    first, second = left.split(",")
+    lonely = "".join(c for c in set(left) - {","} if (c in first) != (c in second))
+    return walk(formula, x, y, first_only="".join(c for c in lonely if c not in right))
+
+
+@loops.wrong(
+    "a letter twice taken for two letters",
+    "ii is one letter, so both axes must have the same index at the same time: the diagonal. "
+    "Here they run separately, and the whole table is summed.",
+)
+def two_letters(formula: str, x: Array, y: Array) -> Array:
+    left, right = formula.split("->")
+    first, second = left.split(",")
+    if len(first) == 2 and first[0] == first[1] and x.ndim == 2:
+        x, first = x.sum(axis=0), first[:1]
+    return walk(f"{first},{second}->{right}", x, y)
+
+
+@loops.wrong(
+    "np.einsum, which stretches",
+    "np.einsum raises for sizes 3 and 4, and stretches 1 to 4 without a word, as broadcasting "
+    "does. One letter is one size: check it yourself.",
+)
+def numpys(formula: str, x: Array, y: Array) -> Array:
+    return np.einsum(formula, x, y)
+
+
+# 01.3
+
+patches = Exercise(
+    "01.3",
+    "Patchify, and back",
+    function="patchify",
+    signature=(
+        "patchify(x: (B, height, width), p) -> (B, S, p·p); "
+        "patchify(x: (B, S, p·p), p, back=(height, width)) -> (B, height, width)"
+    ),
+    difficulty=3,
+    importance=5,
+    minutes=35,
+    read=f"{READ}#break-it",
+)
+
+
+def draw_pictures(rng: np.random.Generator) -> tuple[Array, int]:
+    """Pictures (B, height, width) and p; all sizes differ, also those of the grid."""
+    batch, rows, columns, p = sizes(rng, 4, high=6)
+    return rng.normal(size=(batch, rows * p, columns * p)), p
+
+
+def cut_by_loops(x: Array, p: int) -> Array:
+    _, height, width = x.shape
+    corners = [(i, j) for i in range(0, height, p) for j in range(0, width, p)]
+    return np.stack([[one[i : i + p, j : j + p].ravel() for i, j in corners] for one in x])
+
+
+@patches.check(2, "each patch is a square of its picture; patches and pixels row by row")
+def cut(patchify: Any, rng: np.random.Generator) -> None:
+    x, p = draw_pictures(rng)
+    want = cut_by_loops(x, p)
+    got = patchify(x, p)
+    expect_shape(got, want.shape, "S patches of p·p numbers")
+    near(got, want, "patch by patch, as the loops say")
+
+
+@patches.check(2, "and back: the patches of a picture give the picture")
+def put_together(patchify: Any, rng: np.random.Generator) -> None:
+    x, p = draw_pictures(rng)
+    got = patchify(cut_by_loops(x, p), p, back=x.shape[1:])
+    expect_shape(got, x.shape, "pictures of the height and width that `back` says")
+    near(got, x, "every pixel is where it was")
+
+
+@patches.check(1, "sizes that p does not divide raise ValueError")
+def no_remainder(patchify: Any, rng: np.random.Generator) -> None:
+    x, p = draw_pictures(rng)
+    expect_error(lambda: patchify(x[:, 1:], p), ValueError, "p must divide the height")
+    expect_error(lambda: patchify(x[:, :, 1:], p), ValueError, "p must divide the width")
+
+
+def divides(p: int, height: int, width: int) -> None:
+    if height % p or width % p:
+        raise ValueError("p must divide height and width")
+
+
+def rearrange(
+    x: Array,
+    p: int,
+    back: tuple[int, int] | None,
+    forward: tuple[int, ...] = (0, 1, 3, 2, 4),
+    inverse: tuple[int, ...] = (0, 1, 3, 2, 4),
+) -> Array:
+    """Cut, or put together, with the axes in the order that is asked for."""
+    if back is None:
+        _, height, width = x.shape
+        divides(p, height, width)
+        grid = x.reshape(len(x), height // p, p, width // p, p).transpose(forward)
+        return grid.reshape(len(x), -1, p * p)
+    height, width = back
+    grid = x.reshape(len(x), height // p, width // p, p, p)
+    return grid.transpose(inverse).reshape(len(x), height, width)
+
+
+@patches.wrong(
+    "a raw reshape",
+    "The reshape cuts the line of numbers, not the picture: each “patch” is a piece of rows. There "
+    "and back it even restores the picture, so a round trip proves nothing. Cut both axes in two, "
+    "bring the grid's axes together with a transpose, then merge.",
+)
+def raw_reshape(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    if back is None:
+        divides(p, *x.shape[1:])
+        return x.reshape(len(x), -1, p * p)
+    return x.reshape(len(x), *back)
+
+
+@patches.wrong(
+    "patches column by column",
+    "The patches are right squares in the wrong order: the second one lies below the first. Row "
+    "by row it lies to the right: the grid's rows come before its columns.",
+)
+def column_by_column(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    if back is None:
+        return rearrange(x, p, None, forward=(0, 3, 1, 2, 4))
+    height, width = back
+    grid = x.reshape(len(x), width // p, height // p, p, p)
+    return grid.transpose(0, 2, 3, 1, 4).reshape(len(x), height, width)
+
+
+@patches.wrong(
+    "each patch on its side",
+    "The patches are in the right order, but in each of them rows and columns are exchanged. In "
+    "the transpose, the pixel's row comes before the pixel's column.",
+)
+def on_their_sides(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    return rearrange(x, p, back, forward=(0, 1, 3, 4, 2), inverse=(0, 1, 4, 2, 3))
+
+
+@patches.wrong(
+    "back by a raw reshape",
+    "Cutting is right, but the way back is only a reshape: it puts whole patches one after the "
+    "other, where rows of the picture should be. The transpose has to be undone before the merge.",
+)
+def raw_on_the_way_back(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    return rearrange(x, p, None) if back is None else x.reshape(len(x), *back)
+
+
+@patches.wrong(
+    "height and width exchanged on the way back",
+    "The grid has height / p rows and width / p columns; here it is the other way round, which "
+    "only a square picture forgives.",
+)
+def exchanged(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    if back is None:
+        return rearrange(x, p, None)
+    height, width = back
+    grid = x.reshape(len(x), width // p, height // p, p, p)
+    return grid.transpose(0, 1, 3, 2, 4).reshape(len(x), height, width)
+
+
+@patches.wrong(
+    "the rest is dropped",
+    "What p does not divide is cut off, and pixels are lost without a word. Raise ValueError "
+    "instead.",
+)
+def rest_dropped(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    if back is None:
+        _, height, width = x.shape
+        x = x[:, : height // p * p, : width // p * p]
+    return rearrange(x, p, back)
+
+
+# 01.4
+
+rescue_exercise = Exercise(
+    "01.4",
+    "Transpose is not reshape",
+    function="rescue",
+    signature="rescue(mixed: (B, height, width)) -> (B, height, width)",
+    difficulty=3,
+    importance=5,
+    minutes=25,
+    read=f"{READ}#the-formula",
+)
+
+
+def draw_mixed(rng: np.random.Generator, batch: int = 0) -> tuple[Array, Array]:
+    """Pictures, and what a raw reshape makes of the box in which they came, picture last."""
+    drawn, height, width = sizes(rng, 3, low=3, high=10)
+    pictures = rng.normal(size=(batch or drawn, height, width))
+    return pictures, pictures.transpose(1, 2, 0).reshape(pictures.shape)
+
+
+@rescue_exercise.check(2, "the pictures come back, pixel by pixel")
+def comes_back(rescue: Any, rng: np.random.Generator) -> None:
+    pictures, mixed = draw_mixed(rng)
+    got = rescue(mixed)
+    expect_shape(got, pictures.shape, "the shape stays: it was right all the time")
+    near(got, pictures, "every pixel is in its picture and in its place")
+
+
+@rescue_exercise.check(1, "also where there are many more pictures than pixels")
+def many(rescue: Any, rng: np.random.Generator) -> None:
+    pictures, mixed = draw_mixed(rng, batch=int(rng.integers(100, 200)))
+    got = rescue(mixed)
+    expect_shape(got, pictures.shape, "the shape stays")
+    near(got, pictures, "every pixel is in its picture and in its place")
+
+
+@rescue_exercise.check(1, "a single picture was never mixed, and stays as it is")
+def single(rescue: Any, rng: np.random.Generator) -> None:
+    pictures, mixed = draw_mixed(rng, batch=1)
+    near(rescue(mixed), pictures, "with one picture, reshape and transpose agree")
+
+
+@rescue_exercise.check(1, "an array without three axes raises ValueError")
+def three_axes(rescue: Any, rng: np.random.Generator) -> None:
+    _, mixed = draw_mixed(rng)
+    expect_error(lambda: rescue(mixed[0]), ValueError, "two axes are no box of pictures")
+    expect_error(lambda: rescue(mixed[None]), ValueError, "nor are four")
+
+
+def boxed(mixed: Array) -> tuple[int, ...]:
+    if mixed.ndim != 3:
+        raise ValueError("three axes are needed: pictures, height, width")
+    return mixed.shape
+
+
+@rescue_exercise.wrong(
+    "same shape, same data",
+    "The shape was right before, and still the pixels are in the wrong pictures: a shape says "
+    "how a line of numbers is cut, not which number belongs where.",
+)
+def nothing_to_do(mixed: Array) -> Array:
+    boxed(mixed)
+    return mixed.copy()
+
+
+@rescue_exercise.wrong(
+    "a transpose of what is already torn",
+    "A transpose moves axes that mean something. In the mixed array they mean nothing any more: "
+    "first undo the reshape, to get the box as it was sent, then transpose.",
+)
+def transposed_only(mixed: Array) -> Array:
+    batch, height, width = boxed(mixed)
+    return mixed.transpose(2, 0, 1).reshape(batch, height, width)
+
+
+@rescue_exercise.wrong(
+    "mixed once more",
+    "The pictures are packed again, picture last, and reshaped again. To mix twice does not undo "
+    "it: undo the last step first, and the last step was the reshape.",
+)
+def mixed_twice(mixed: Array) -> Array:
+    batch, height, width = boxed(mixed)
+    return mixed.transpose(1, 2, 0).reshape(batch, height, width)
+
+
+@rescue_exercise.wrong(
+    "height and width exchanged",
+    "The box is read as (width, height, B). With square pictures that only lays them on their "
+    "side; with others it tears them again.",
+)
+def sideways(mixed: Array) -> Array:
+    batch, height, width = boxed(mixed)
+    return mixed.reshape(width, height, batch).transpose(2, 1, 0)
+
+
+@rescue_exercise.wrong(
+    "all the axes turned round",
+    ".T turns every axis round: the picture's number comes to the front, as it should, but height "
+    "and width are exchanged on the way. Name the order: the last axis first, the others as they "
+    "were.",
+)
+def turned_round(mixed: Array) -> Array:
+    batch, height, width = boxed(mixed)
+    return mixed.reshape(height, width, batch).T
+
+
+@rescue_exercise.wrong(
+    "any number of axes",
+    "The last three axes are taken, whatever stands before them, so a stack of boxes is read as "
+    "one. Say what you take, and raise ValueError for the rest.",
+)
+def any_axes(mixed: Array) -> Array:
+    batch, height, width = mixed.shape[-3:] if mixed.ndim > 2 else (1, *mixed.shape)
+    return mixed.reshape(height, width, batch).transpose(2, 0, 1)

@@ -1,0 +1,772 @@
+"""Chapter 03, the engine: order of visits, unbroadcast, matmul's rules, fan-out, no_grad."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...gradcheck import numerical_gradient
+from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+
+Array = np.ndarray
+READ = "03_the_engine.md"
+LONG = 20_000  # far beyond what a function that calls itself can reach
+
+
+def near(got: Any, want: Any, claim: str) -> None:
+    """Equal to what 32-bit numbers can do."""
+    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
+
+
+def sizes(rng: np.random.Generator, count: int) -> list[int]:
+    """That many sizes, all different: a wrong axis cannot hide."""
+    return [int(n) for n in rng.choice(np.arange(3, 10), count, replace=False)]
+
+
+# Graphs as arrays: row i holds the numbers of tensor i's inputs, or -1. Inputs are older.
+
+
+def draw_graph(rng: np.random.Generator, tensors: int = 12) -> Array:
+    """A random graph: two leaves, then tensors with one or two inputs, mostly recent ones."""
+    inputs = np.full((tensors, 2), -1)
+    for i in range(2, tensors):
+        inputs[i, 0] = rng.integers(max(0, i - 4), i)
+        if rng.random() < 0.8:
+            inputs[i, 1] = rng.integers(max(0, i - 4), i)
+    return inputs
+
+
+def chain(tensors: int) -> Array:
+    return np.stack([np.arange(tensors) - 1, np.full(tensors, -1)], axis=1)
+
+
+def behind(inputs: Array, output: int) -> set[int]:
+    """The tensors that the output was computed from, and itself."""
+    found = {output}
+    for i in range(output, -1, -1):
+        if i in found:
+            found |= {int(j) for j in inputs[i] if j >= 0}
+    return found
+
+
+# b = a + a; c = b + b
+DOUBLED = np.array([[-1, -1], [0, 0], [1, 1]])
+# b = a + a; c = b + b; then b + c, and c + b
+EARLY = np.array([[-1, -1], [0, 0], [1, 1], [1, 2]])
+LATE = np.array([[-1, -1], [0, 0], [1, 1], [2, 1]])
+
+
+# 03.1
+
+order = Exercise(
+    "03.1",
+    "Order of visits",
+    function="visits",
+    signature="visits(inputs: (T, 2) integers, output: integer) -> (V,) integers",
+    difficulty=3,
+    importance=5,
+    minutes=25,
+    read=f"{READ}#newest-first",
+)
+
+
+def numbers(got: Any) -> list[int]:
+    expect(got is not None, "the visits come back", expected="a list of numbers", got=got)
+    return [int(i) for i in np.ravel(np.asarray(got))]
+
+
+@order.check(1, "whatever the output came from is visited once, and nothing else")
+def once(visits: Any, rng: np.random.Generator) -> None:
+    for _ in range(3):
+        inputs = draw_graph(rng)
+        output = int(rng.integers(8, 11))
+        got, want = numbers(visits(inputs, output)), sorted(behind(inputs, output))
+        expect(sorted(got) == want, "each of these, once", expected=want, got=sorted(got))
+
+
+@order.check(1, "a tensor is visited after all that were computed from it")
+def after_its_users(visits: Any, rng: np.random.Generator) -> None:
+    graphs = [(EARLY, 3), (LATE, 3)] + [(draw_graph(rng), 11) for _ in range(4)]
+    for inputs, output in graphs:
+        got = numbers(visits(inputs, output))
+        wanted = behind(inputs, output)
+        expect(wanted <= set(got), "every tensor behind the output is visited", got=got)
+        for y in wanted:
+            for x in inputs[y]:
+                last = len(got) - 1 - got[::-1].index(y)
+                waited = x < 0 or got.index(int(x)) > last
+                expect(waited, f"{x} comes after {y}, which was computed from it", got=got)
+
+
+@order.check(1, "in these turns, b = a + a; c = b + b sends a the gradient 4")
+def four(visits: Any, rng: np.random.Generator) -> None:
+    for inputs, output, want in ((DOUBLED, 2, 4.0), (EARLY, 3, 6.0), (LATE, 3, 6.0)):
+        grad = np.zeros(len(inputs))
+        grad[output] = 1
+        for y in numbers(visits(inputs, output)):
+            for x in inputs[y][inputs[y] >= 0]:
+                grad[x] += grad[y]
+        near(grad[0], want, f"the oldest of the {output + 1} tensors gets {want:g}")
+
+
+@order.check(1, f"a chain of {LONG:,} tensors is no trouble")
+def long_chain(visits: Any, rng: np.random.Generator) -> None:
+    for length in (5, LONG):
+        got = numbers(visits(chain(length), length - 1))
+        expect(got == list(range(length - 1, -1, -1)), "from the last to the first", got=got[:6])
+
+
+def walk(inputs: Array, output: int, newest: bool, repeat: bool) -> list[int]:
+    """From the output on, to what has waited shortest (newest) or longest."""
+    waiting, order, seen = [output], [], set()
+    while waiting:
+        i = waiting.pop() if newest else waiting.pop(0)
+        if i in seen and not repeat:
+            continue
+        seen.add(i)
+        order.append(i)
+        step = [int(j) for j in inputs[i] if j >= 0]
+        waiting += step[::-1] if newest else step
+    return order
+
+
+@order.wrong(
+    "a visit for each use",
+    "b = a + a uses a twice, and a is visited twice: each time all it has is sent on. Mark what "
+    "has been found, and visit it once.",
+)
+def each_use(inputs: Array, output: int) -> list[int]:
+    return walk(inputs, output, newest=True, repeat=True)
+
+
+@order.wrong(
+    "visited as soon as it is reached",
+    "In b + c with c = b + b this visits b before c, and b sends before c has given it anything. "
+    "A tensor must wait for all that were computed from it: visit the newest first.",
+)
+def as_reached(inputs: Array, output: int) -> list[int]:
+    return walk(inputs, output, newest=True, repeat=False)
+
+
+@order.wrong(
+    "level by level",
+    "Nearest to the output first: but a tensor can be near along one path and far along another, "
+    "as b is in b + c with c = b + b. Only the longest path counts; the age of a tensor knows it.",
+)
+def level_by_level(inputs: Array, output: int) -> list[int]:
+    return walk(inputs, output, newest=False, repeat=False)
+
+
+@order.wrong(
+    "oldest first",
+    "That is the order of the forward pass. Backward, gradients start at the output, and nothing "
+    "older has one to send before the newer ones have sent theirs.",
+)
+def oldest_first(inputs: Array, output: int) -> list[int]:
+    return sorted(behind(inputs, output))
+
+
+@order.wrong(
+    "everything older is visited",
+    "Older than the output does not mean that the output was computed from it. Collect what can "
+    "be reached from the output, then sort.",
+)
+def everything(inputs: Array, output: int) -> list[int]:
+    return list(range(output, -1, -1))
+
+
+@order.wrong(
+    "a function that calls itself",
+    "The order is right, but each step back is one call deeper, and Python stops at a few "
+    "thousand. Keep what is still to be looked at in a list.",
+)
+def calls_itself(inputs: Array, output: int) -> list[int]:
+    found: set[int] = set()
+
+    def collect(i: int) -> None:
+        found.add(i)
+        for j in inputs[i]:
+            if j >= 0 and int(j) not in found:
+                collect(int(j))
+
+    collect(output)
+    return sorted(found, reverse=True)
+
+
+# 03.2
+
+broadcast = Exercise(
+    "03.2",
+    "Unbroadcast",
+    function="unbroadcast",
+    signature="unbroadcast(g: array, shape: tuple) -> array of that shape",
+    difficulty=3,
+    importance=4,
+    minutes=25,
+    read=f"{READ}#undoing-a-broadcast",
+)
+
+
+def undone(unbroadcast: Any, rng: np.random.Generator, shape: tuple, onto: tuple) -> None:
+    """What comes back must be the gradient of sum(g · broadcast(x)) by x."""
+    g = rng.normal(size=onto)
+    got = unbroadcast(g, shape)
+    expect_shape(got, shape, f"a gradient {onto} comes back in the shape of the input")
+    want = np.zeros(shape)
+    place = np.broadcast_to(np.arange(want.size).reshape(shape), onto)
+    np.add.at(want.reshape(-1), place.reshape(-1), g.reshape(-1))
+    near(got, want, "every element collects the gradients of all its copies")
+
+
+@broadcast.check(1, "axes that broadcasting added are summed over")
+def added_axes(unbroadcast: Any, rng: np.random.Generator) -> None:
+    a, b, c = sizes(rng, 3)
+    undone(unbroadcast, rng, (c,), (b, c))
+    undone(unbroadcast, rng, (c,), (a, b, c))
+
+
+@broadcast.check(1, "axes that it stretched from 1 are summed over, and keep their 1")
+def stretched_axes(unbroadcast: Any, rng: np.random.Generator) -> None:
+    a, b, c = sizes(rng, 3)
+    undone(unbroadcast, rng, (b, 1), (b, c))
+    undone(unbroadcast, rng, (1, b, 1), (a, b, c))
+
+
+@broadcast.check(1, "both at once; a single number; and nothing at all")
+def mixtures(unbroadcast: Any, rng: np.random.Generator) -> None:
+    a, b, c = sizes(rng, 3)
+    undone(unbroadcast, rng, (b, 1), (a, b, c))
+    undone(unbroadcast, rng, (), (b, c))
+    undone(unbroadcast, rng, (b, c), (b, c))
+    undone(unbroadcast, rng, (1, c), (a, 1, c))
+
+
+@broadcast.check(1, "a shape that cannot have been stretched to g's raises ValueError")
+def misfits(unbroadcast: Any, rng: np.random.Generator) -> None:
+    a, b, c = sizes(rng, 3)
+    g = rng.normal(size=(b, c))
+    near(unbroadcast(g, (c,)), g.sum(axis=0), "a row of c numbers can have been stretched")
+    claim = "no broadcasting leads from this shape to that of g"
+    expect_error(lambda: unbroadcast(g, (b,)), ValueError, claim)
+    expect_error(lambda: unbroadcast(g, (a, b, c)), ValueError, claim)
+
+
+def refuse_misfits(g: Array, shape: tuple) -> None:
+    if np.broadcast_shapes(g.shape, shape) != g.shape:
+        raise ValueError(f"{shape} is not stretched to {g.shape}")
+
+
+def reduce_copies(g: Array, shape: tuple, how: Callable) -> Array:
+    """Reduce g to the shape, over the axes that were added or stretched."""
+    refuse_misfits(g, shape)
+    added = g.ndim - len(shape)
+    stretched = [i + added for i, n in enumerate(shape) if n == 1]
+    return how(g, axis=(*range(added), *stretched)).reshape(shape)
+
+
+@broadcast.wrong(
+    "the mean of the copies",
+    "Each copy was used, and each use adds its part: the gradient is the sum over the copies. "
+    "With the mean, the more rows, the smaller the gradient.",
+)
+def mean_of_copies(g: Array, shape: tuple) -> Array:
+    return reduce_copies(g, shape, np.mean)
+
+
+@broadcast.wrong(
+    "one copy is taken",
+    "Only the gradient of the first copy arrives; those of all the others are lost. Sum over them.",
+)
+def first_copy(g: Array, shape: tuple) -> Array:
+    def first(g: Array, axis: tuple) -> Array:
+        return g[tuple(slice(0, 1) if i in axis else slice(None) for i in range(g.ndim))]
+
+    return reduce_copies(g, shape, first)
+
+
+@broadcast.wrong(
+    "only the added axes",
+    "An axis of size 1 that was stretched has copies as well: sum over it too, with keepdims=True.",
+)
+def only_added(g: Array, shape: tuple) -> Array:
+    refuse_misfits(g, shape)
+    return g.sum(axis=tuple(range(g.ndim - len(shape))))
+
+
+@broadcast.wrong(
+    "a stretched axis is lost",
+    "The sum over a stretched axis takes the axis away, but the input had it, with size 1: sum "
+    "with keepdims=True.",
+)
+def axis_lost(g: Array, shape: tuple) -> Array:
+    refuse_misfits(g, shape)
+    added = g.ndim - len(shape)
+    stretched = [i + added for i, n in enumerate(shape) if n == 1]
+    return g.sum(axis=(*range(added), *stretched))
+
+
+@broadcast.wrong(
+    "shapes aligned at the left",
+    "Broadcasting aligns shapes at the right: a missing axis is missing in front. Axis i of the "
+    "shape is axis i + (g.ndim − len(shape)) of g.",
+)
+def left_aligned(g: Array, shape: tuple) -> Array:
+    refuse_misfits(g, shape)
+    stretched = [i for i, n in enumerate(shape) if n == 1]
+    return g.sum(axis=(*stretched, *range(len(shape), g.ndim))).reshape(-1)[: np.prod(shape)]
+
+
+@broadcast.wrong(
+    "the shapes are not compared",
+    "A shape that could not have been stretched to g's is a mistake somewhere else. Summed all "
+    "the same, it comes back in another shape, and nobody is told.",
+)
+def not_compared(g: Array, shape: tuple) -> Array:
+    added = max(0, g.ndim - len(shape))
+    g = g.sum(axis=tuple(range(added)))
+    return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1 and i < g.ndim), keepdims=True)
+
+
+# 03.3
+
+product = Exercise(
+    "03.3",
+    "The rules of matmul",
+    function="matmul_rules",
+    signature="matmul_rules(g: (..., N, M), a: (..., N, K), b: (..., K, M)) -> (g_a, g_b)",
+    difficulty=3,
+    importance=5,
+    minutes=25,
+    read=f"{READ}#products-of-matrices",
+)
+
+
+def slopes_agree(matmul_rules: Any, rng: np.random.Generator, a: Array, b: Array, i: int) -> None:
+    # The gradient that arrives is uneven: a constant one hides a wrong rule.
+    g = rng.normal(size=(a @ b).shape)
+    got = matmul_rules(g, a, b)[i]
+    expect_shape(got, (a, b)[i].shape, f"the gradient has the shape of {'ab'[i]}")
+    want = numerical_gradient(lambda a, b: float((g * (a @ b)).sum()), [a, b], i, 1e-5)
+    near(got, want, "it agrees with central differences")
+
+
+def draw_product(rng: np.random.Generator) -> tuple[int, Array, Array]:
+    n, k, m, batch = sizes(rng, 4)
+    return batch, rng.normal(size=(n, k)), rng.normal(size=(k, m))
+
+
+@product.check(1, "gradient with respect to a, for two matrices")
+def for_a(matmul_rules: Any, rng: np.random.Generator) -> None:
+    _, a, b = draw_product(rng)
+    slopes_agree(matmul_rules, rng, a, b, 0)
+
+
+@product.check(1, "gradient with respect to b, for two matrices")
+def for_b(matmul_rules: Any, rng: np.random.Generator) -> None:
+    _, a, b = draw_product(rng)
+    slopes_agree(matmul_rules, rng, a, b, 1)
+
+
+@product.check(1, "leading axes: each index is a product of its own")
+def leading_axes(matmul_rules: Any, rng: np.random.Generator) -> None:
+    batch, a, b = draw_product(rng)
+    a, b = rng.normal(size=(batch, *a.shape)), rng.normal(size=(batch, *b.shape))
+    for i in (0, 1):
+        slopes_agree(matmul_rules, rng, a, b, i)
+
+
+@product.check(1, "one matrix shared by all leading indices collects from each")
+def shared(matmul_rules: Any, rng: np.random.Generator) -> None:
+    batch, a, b = draw_product(rng)
+    slopes_agree(matmul_rules, rng, rng.normal(size=(batch, *a.shape)), b, 1)
+    slopes_agree(matmul_rules, rng, a, rng.normal(size=(batch, *b.shape)), 0)
+
+
+def turned(x: Array) -> Array:
+    return np.swapaxes(x, -1, -2)
+
+
+def fitted(g: Array, like: Array, how: Callable = np.sum) -> Array:
+    """Reduce the leading axes that a shared matrix does not have."""
+    extra = tuple(range(g.ndim - like.ndim))
+    return how(g, axis=extra) if extra else g
+
+
+@product.wrong(
+    "missing transpose",
+    "The sizes do not meet: G is (N, M) and B is (K, M). For a (N, K), B must be turned: G Bᵀ; "
+    "and likewise Aᵀ G.",
+)
+def no_transpose(g: Array, a: Array, b: Array) -> tuple:
+    return g @ b, a @ g
+
+
+@product.wrong(
+    "the product turned round",
+    "B Gᵀ is the transpose of G Bᵀ: the right numbers in the wrong places. Compare its shape with "
+    "that of a.",
+)
+def turned_round(g: Array, a: Array, b: Array) -> tuple:
+    return fitted(b @ turned(g), a), fitted(turned(g) @ a, b)
+
+
+@product.wrong(
+    ".T turns every axis round",
+    "b.T is right for two axes. With leading axes it reverses all of them; only the last two "
+    "should change places: swapaxes(-1, -2).",
+)
+def all_axes(g: Array, a: Array, b: Array) -> tuple:
+    return fitted(g @ b.T, a), fitted(a.T @ g, b)
+
+
+@product.wrong(
+    "the shared matrix is not summed for",
+    "A matrix that serves all leading indices was stretched over them, and each use adds its part: "
+    "sum over the leading axes that it does not have.",
+)
+def not_summed(g: Array, a: Array, b: Array) -> tuple:
+    return g @ turned(b), turned(a) @ g
+
+
+@product.wrong(
+    "the shared matrix gets a mean",
+    "Each use of a shared matrix adds its part to the gradient: the sum over the leading indices, "
+    "not their mean.",
+)
+def averaged(g: Array, a: Array, b: Array) -> tuple:
+    return fitted(g @ turned(b), a, np.mean), fitted(turned(a) @ g, b, np.mean)
+
+
+@product.wrong(
+    "the gradient that arrives is left out",
+    "These are the slopes of the sum of all elements of the product. The loss weighs them by g: "
+    "the chain rule multiplies by what arrives.",
+)
+def without_g(g: Array, a: Array, b: Array) -> tuple:
+    return not_fitted(np.ones_like(g), a, b)
+
+
+def not_fitted(g: Array, a: Array, b: Array) -> tuple:
+    return fitted(g @ turned(b), a), fitted(turned(a) @ g, b)
+
+
+# 03.4
+
+fan = Exercise(
+    "03.4",
+    "Fan-out",
+    function="flow",
+    signature="flow(inputs: (T, 2) integers, slopes: (T, 2), output: integer, grad: (T,)) -> (T,)",
+    difficulty=3,
+    importance=5,
+    minutes=30,
+    read=f"{READ}#every-path",
+)
+
+
+def draw_slopes(rng: np.random.Generator, inputs: Array) -> Array:
+    return np.where(inputs >= 0, rng.uniform(0.5, 1.5, inputs.shape), 0.0)
+
+
+def all_paths(inputs: Array, slopes: Array, output: int) -> Array:
+    """The gradient of the output by every tensor: the sum over all paths, 1 + S + S² + …"""
+    step = np.zeros((len(inputs), len(inputs)))
+    for i, j in np.argwhere(inputs >= 0):
+        step[i, inputs[i, j]] += slopes[i, j]
+    return np.linalg.inv(np.eye(len(inputs)) - step)[output]
+
+
+@fan.check(1, "along a chain, slopes multiply; what is not behind the output gets nothing")
+def along_a_chain(flow: Any, rng: np.random.Generator) -> None:
+    inputs = chain(9)
+    slopes = draw_slopes(rng, inputs)
+    got = flow(inputs, slopes, 6, np.zeros(9))
+    expect_shape(got, (9,), "a gradient for each tensor")
+    near(got, all_paths(inputs, slopes, 6), "the product of the slopes on the way")
+
+
+@fan.check(1, "where paths meet, the parts add up, and only the whole is sent on")
+def paths_meet(flow: Any, rng: np.random.Generator) -> None:
+    graphs = [(DOUBLED, 2), (EARLY, 3), (LATE, 3)] + [(draw_graph(rng), 10) for _ in range(3)]
+    for inputs, output in graphs:
+        slopes = draw_slopes(rng, inputs)
+        got = flow(inputs, slopes, output, np.zeros(len(inputs)))
+        near(got, all_paths(inputs, slopes, output), "the sum over all paths")
+
+
+@fan.check(1, "what grad held is kept, and not sent on a second time")
+def is_added_to(flow: Any, rng: np.random.Generator) -> None:
+    inputs = draw_graph(rng)
+    slopes, grad = draw_slopes(rng, inputs), rng.normal(size=len(inputs))
+    want = grad + all_paths(inputs, slopes, 11)
+    near(flow(inputs, slopes, 11, grad), want, "the old grad plus the new gradient")
+
+
+@fan.check(1, f"a chain of {LONG:,} tensors is no trouble")
+def long_flow(flow: Any, rng: np.random.Generator) -> None:
+    for length in (5, LONG):
+        slopes = np.stack([rng.choice([-1.0, 1.0], length), np.zeros(length)], axis=1)
+        got = flow(chain(length), slopes, length - 1, np.zeros(length))
+        want = np.append(np.cumprod(slopes[:0:-1, 0])[::-1], 1.0)
+        near(got, want, "products of slopes, all the way back")
+
+
+def pairs(inputs: Array, slopes: Array, i: int) -> list[tuple[int, float]]:
+    return [(int(j), float(s)) for j, s in zip(inputs[i], slopes[i], strict=True) if j >= 0]
+
+
+def in_turn(inputs: Array, slopes: Array, turns: Any, start: Array, join: Callable) -> Array:
+    """Send along the graph in these turns; `join` puts old, arriving and slope together."""
+    flowing = start.copy()
+    for i in turns:
+        for j, slope in pairs(inputs, slopes, i):
+            flowing[j] = join(flowing[j], flowing[i], slope)
+    return flowing
+
+
+def seed(inputs: Array, output: int) -> Array:
+    return (np.arange(len(inputs)) == output).astype(float)
+
+
+def plus(old: float, arriving: float, slope: float) -> float:
+    return old + arriving * slope
+
+
+@fan.wrong(
+    "the second path overwrites the first",
+    "b = a + a reaches a along two paths, and each brings a part. Add to what is there; with = the "
+    "last path wins.",
+)
+def overwrites(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    def last(old: float, arriving: float, slope: float) -> float:
+        return arriving * slope
+
+    turns = sorted(behind(inputs, output), reverse=True)
+    return grad + in_turn(inputs, slopes, turns, seed(inputs, output), last)
+
+
+@fan.wrong(
+    ".grad is overwritten",
+    "A backward pass adds to what grad holds. Two passes leave the sum of two gradients; whoever "
+    "wants only the last one clears grad first.",
+)
+def forgets_grad(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    turns = sorted(behind(inputs, output), reverse=True)
+    return in_turn(inputs, slopes, turns, seed(inputs, output), plus)
+
+
+@fan.wrong(
+    "the old gradient is sent again",
+    "The pass starts from what grad held, so an earlier pass's gradient flows on once more. Let "
+    "the new gradient flow by itself, and add it to grad at the end.",
+)
+def sends_the_old(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    turns = sorted(behind(inputs, output), reverse=True)
+    return in_turn(inputs, slopes, turns, grad + seed(inputs, output), plus)
+
+
+@fan.wrong(
+    "sent before it is complete",
+    "Each tensor is visited as soon as it is reached, and sends what it has by then. What arrives "
+    "later goes no further. Wait for all that were computed from it: newest first.",
+)
+def too_early(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    turns = walk(inputs, output, newest=True, repeat=False)
+    return grad + in_turn(inputs, slopes, turns, seed(inputs, output), plus)
+
+
+@fan.wrong(
+    "sent at each use",
+    "A tensor that is used twice is visited twice, and sends all it has each time, the first part "
+    "twice over. Visit it once, when its gradient is complete.",
+)
+def at_each_use(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    turns = walk(inputs, output, newest=True, repeat=True)
+    return grad + in_turn(inputs, slopes, turns, seed(inputs, output), plus)
+
+
+@fan.wrong(
+    "slopes added along the way",
+    "Along a path slopes multiply: if b rises twice as fast as a, and c three times as fast as b, "
+    "c rises six times as fast as a. Only the paths are added up.",
+)
+def slopes_added(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    def sums(old: float, arriving: float, slope: float) -> float:
+        return old + arriving + slope
+
+    turns = sorted(behind(inputs, output), reverse=True)
+    return grad + in_turn(inputs, slopes, turns, seed(inputs, output), sums)
+
+
+@fan.wrong(
+    "a function that calls itself",
+    "Each step back is one call deeper, and Python stops at a few thousand. Go through the tensors "
+    "in a loop, newest first.",
+)
+def flows_by_calls(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    result = grad.copy()
+
+    def send(i: int, g: float) -> None:
+        result[i] += g
+        for j, slope in pairs(inputs, slopes, i):
+            send(j, g * slope)
+
+    send(output, 1.0)
+    return result
+
+
+# 03.5
+
+blocks = Exercise(
+    "03.5",
+    "What no_grad does",
+    function="remembers",
+    signature="remembers(steps: list of lists) -> list of booleans, one for each tensor made",
+    difficulty=3,
+    importance=3,
+    minutes=25,
+    read=f"{READ}#not-recording",
+)
+
+Steps = list[list[Any]]
+
+
+def required(steps: Steps) -> list[bool]:
+    """What the library's Tensor.requires_grad would be."""
+    made: list[bool] = []
+    depth = 0
+    for what, *rest in steps:
+        if what == "leaf":
+            made.append(bool(rest[0]))
+        elif what == "op":
+            made.append(depth == 0 and (made[rest[0]] or made[rest[1]]))
+        else:
+            depth += {"enter": 1, "exit": -1, "error": -rest[0] if rest else 0}[what]
+    return made
+
+
+def draw_ops(rng: np.random.Generator, count: int, tensors: int) -> Steps:
+    """So many ops, on tensors that are there by then."""
+    return [["op", *map(int, rng.integers(0, tensors + i, 2))] for i in range(count)]
+
+
+LEAVES: Steps = [["leaf", True], ["leaf", False], ["leaf", True], ["leaf", False]]
+
+
+def agrees(remembers: Any, steps: Steps, claim: str) -> None:
+    got, want = remembers(steps), required(steps)
+    expect(got is not None, claim, expected=want, got=got)
+    flags = np.ravel(np.asarray(got))
+    expect_shape(flags, (len(want),), "one answer for each tensor made, leaves and results")
+    expect(flags.astype(bool).tolist() == want, claim, expected=want, got=got)
+
+
+@blocks.check(1, "outside a block, one input that requires a gradient is enough")
+def outside(remembers: Any, rng: np.random.Generator) -> None:
+    steps = [*LEAVES, ["op", 0, 1], ["op", 1, 3], *draw_ops(rng, 6, 6)]
+    agrees(remembers, steps, "a result requires a gradient if one of its inputs does")
+
+
+@blocks.check(1, "inside, results do not; leaves and what was made before are as they were")
+def inside(remembers: Any, rng: np.random.Generator) -> None:
+    steps = [*LEAVES, ["op", 0, 1], ["enter"], ["op", 0, 2], ["leaf", True], ["exit"]]
+    steps += [["op", 0, 5], ["op", 6, 3], *draw_ops(rng, 4, 9)]
+    agrees(remembers, steps, "a block concerns the results made in it, and nothing else")
+
+
+@blocks.check(1, "the end of an inner block leaves the outer one in force")
+def nested(remembers: Any, rng: np.random.Generator) -> None:
+    steps = [*LEAVES, ["enter"], ["enter"], ["op", 0, 2], ["exit"], ["op", 0, 2], ["exit"]]
+    steps += [["op", 0, 2], *draw_ops(rng, 4, 7)]
+    agrees(remembers, steps, "recording starts again when the outermost block has ended")
+
+
+@blocks.check(1, "an error ends the blocks that it leaves, and only these")
+def errors(remembers: Any, rng: np.random.Generator) -> None:
+    steps = [*LEAVES, ["enter"], ["error", 1], ["op", 0, 2]]
+    steps += [["enter"], ["enter"], ["enter"], ["error", 2], ["op", 0, 2], ["exit"]]
+    steps += [["op", 0, 2], ["enter"], ["enter"], ["error", 2], ["op", 0, 2]]
+    steps += [["enter"], ["error", 1], *draw_ops(rng, 4, 8)]
+    agrees(remembers, steps, "a block that an error leaves has ended")
+
+
+def simulated(
+    steps: Steps,
+    leave: Callable[[int, str, int], int],
+    join: Callable = max,
+    leaf: Callable = lambda wish, depth: wish,
+) -> list[bool]:
+    """As `required`, with one part replaced; `leave` gives the depth after an exit or error."""
+    made: list[bool] = []
+    depth = 0
+    for what, *rest in steps:
+        if what == "leaf":
+            made.append(bool(leaf(rest[0], depth)))
+        elif what == "op":
+            made.append(depth == 0 and join(made[rest[0]], made[rest[1]]))
+        elif what == "enter":
+            depth += 1
+        else:
+            depth = leave(depth, what, rest[0] if rest else 1)
+    return made
+
+
+def rightly(depth: int, what: str, count: int) -> int:
+    return depth - count
+
+
+@blocks.wrong(
+    "all inputs must require a gradient",
+    "A weight times a pixel: the pixel needs no gradient, the weight does, and its gradient flows "
+    "through the product. One input is enough.",
+)
+def all_inputs(steps: Steps) -> list[bool]:
+    return simulated(steps, rightly, join=min)
+
+
+@blocks.wrong(
+    "the end of a block switches recording on",
+    "An inner block ends inside an outer one, and the outer one is still in force. Put back what "
+    "was found at the beginning, do not switch on.",
+)
+def switches_on(steps: Steps) -> list[bool]:
+    return simulated(steps, lambda depth, what, count: 0)
+
+
+@blocks.wrong(
+    "an error leaves recording off",
+    "The block was left, but the line that ends it was never reached: nothing is recorded from "
+    "then on. In Python, what must happen in any case stands under `finally`.",
+)
+def never_ends(steps: Steps) -> list[bool]:
+    return simulated(steps, lambda depth, what, count: depth - (what == "exit"))
+
+
+@blocks.wrong(
+    "an error ends one block only",
+    "An error passes through every block between the place where it is raised and the one where "
+    "it is caught, and ends each of them.",
+)
+def ends_one(steps: Steps) -> list[bool]:
+    return simulated(steps, lambda depth, what, count: depth - 1)
+
+
+@blocks.wrong(
+    "leaves made inside lose their wish",
+    "no_grad is about results. A leaf says itself whether it requires a gradient, wherever it is "
+    "made.",
+)
+def leaves_too(steps: Steps) -> list[bool]:
+    return simulated(steps, rightly, leaf=lambda wish, depth: wish and depth == 0)
+
+
+@blocks.wrong(
+    "the block is ignored",
+    "Results made in the block require a gradient as if it were not there: everything is recorded, "
+    "and kept in memory.",
+)
+def ignored(steps: Steps) -> list[bool]:
+    outside = [step for step in steps if step[0] in ("leaf", "op")]
+    return required(outside)
