@@ -38,7 +38,7 @@ class Recipe:
 RECIPES = {
     "cued": Recipe(
         options={"model_dim": 64, "num_heads": 4, "num_blocks": 1, "pool": "last"},
-        epochs=8,
+        epochs=10,
         seeds=3,
         models=("attention", "uniform", "none", "dense"),
         lr=4e-3,

@@ -6,6 +6,7 @@ import argparse
 import json
 import statistics
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,8 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path("runs") / args.data
     _claim(out, settings, args.resume)
     try:
-        runs = _train_all(settings, names, out)
+        with one_thread():
+            runs = _train_all(settings, names, out)
     except KeyboardInterrupt:
         print(
             f"\nStopped. Nothing before the last finished epoch is lost; go on with:\n"
@@ -90,6 +92,19 @@ def run(args: argparse.Namespace) -> int:
     ]:
         print(f"  {path}: {what}")
     return 0
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Hold NumPy's matrix products to one thread, where threadpoolctl is installed.
+
+    Models as small as these gain nothing from a second one, on a busy machine two wait for each
+    other, and the last digits of a sum depend on how many there are.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:
+        return nullcontext()
+    return threadpool_limits(limits=1)
 
 
 def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:
