@@ -93,7 +93,7 @@ class Optimizer:
         Raises
         ------
         ValueError
-            Naming the keys that are missing or unexpected.
+            Naming the keys that are missing, unexpected or misshaped.
         """
         expected, given = set(self.state_dict()), set(state)
         if expected != given:
@@ -101,6 +101,13 @@ class Optimizer:
                 f"the state does not fit this {type(self).__name__}: "
                 f"missing {sorted(expected - given)}, unexpected {sorted(given - expected)}"
             )
+        for slot, arrays in self.slots().items():
+            for name, array in zip(self.names, arrays, strict=True):
+                if np.shape(state[f"{slot}.{name}"]) != array.shape:
+                    raise ValueError(
+                        f"{slot}.{name} has shape {np.shape(state[f'{slot}.{name}'])}, "
+                        f"and the parameter {array.shape}"
+                    )
         self.steps = int(state["steps"])
         for slot, arrays in self.slots().items():
             for name, array in zip(self.names, arrays, strict=True):

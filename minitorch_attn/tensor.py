@@ -259,6 +259,8 @@ class Op(Generic[P]):
         params: dict[str, Any] = kwargs
         if self.param_names:
             if self.arity is not None and len(inputs) > self.arity:
+                if len(inputs) > self.arity + len(self.param_names):
+                    raise TypeError(f"{self.name} was given {len(inputs)} arguments, too many")
                 params.update(zip(self.param_names, inputs[self.arity :], strict=False))
                 inputs = inputs[: self.arity]
             params = {**self.defaults, **params}

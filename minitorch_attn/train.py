@@ -75,6 +75,11 @@ def run(args: argparse.Namespace) -> int:
     try:
         with one_thread():
             runs = _train_all(settings, names, out)
+            metrics = {**settings, "version": __version__, "models": _summaries(args.data, runs)}
+            write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+            print(table(metrics))
+            written = [(out / "metrics.json", "every figure above")]
+            written += _artifacts(args.data, runs, out)
     except KeyboardInterrupt:
         print(
             f"\nStopped. Nothing before the last finished epoch is lost; go on with:\n"
@@ -82,14 +87,8 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
         return 130
-    metrics = {**settings, "version": __version__, "models": _summaries(args.data, runs)}
-    write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-    print(table(metrics))
     print("\nWritten:")
-    for path, what in [
-        (out / "metrics.json", "every figure above"),
-        *_artifacts(args.data, runs, out),
-    ]:
+    for path, what in written:
         print(f"  {path}: {what}")
     return 0
 

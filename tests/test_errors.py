@@ -508,3 +508,8 @@ def test_a_loss_that_is_nan_names_the_parameter_and_the_step() -> None:
     model.weight.data[0, 0] = 0
     data.inputs[:] = np.nan
     assert "all parameters are finite" in told(lambda: trainer.fit(1), DivergedError)
+
+
+def test_too_many_arguments() -> None:
+    with pytest.raises(TypeError, match="softmax was given 4 arguments"):
+        ops.softmax(np.ones(3), 0, 1, 2)

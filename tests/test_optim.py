@@ -147,3 +147,11 @@ def test_schedules() -> None:
     assert f(110) == f(500) == pytest.approx(0.1)
     values = [f(k) for k in range(10, 111)]
     assert values == sorted(values, reverse=True)
+
+
+def test_a_misshaped_state_is_refused_before_anything_changes() -> None:
+    adam = Adam([Parameter(np.ones(3))])
+    state = {**adam.state_dict(), "steps": np.asarray(7), "mean.parameter 0": np.ones(2)}
+    with pytest.raises(ValueError, match=r"mean\.parameter 0 has shape \(2,\)"):
+        adam.load_state_dict(state)
+    assert adam.steps == 0

@@ -193,7 +193,6 @@ def test_evaluation_switches_dropout_off_and_on_again() -> None:
             seen.append((self.training, trainer.model.positions.training))
             return x
 
-    trainer.model.blocks.append(lambda x, **_: x)
     model = trainer.model
     model.spy = Spy()
     norm = model.norm

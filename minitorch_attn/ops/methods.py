@@ -24,7 +24,7 @@ def _shape(self: Tensor, *sizes: Any) -> Tensor:
 def _axes(self: Tensor, *axes: Any) -> Tensor:
     if not axes or axes[0] is None:
         return shape.transpose(self, None)
-    return shape.transpose(self, tuple(axes[0]) if len(axes) == 1 else axes)
+    return shape.transpose(self, tuple(axes[0]) if isinstance(axes[0], tuple | list) else axes)
 
 
 def install() -> None:
