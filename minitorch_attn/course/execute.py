@@ -61,7 +61,8 @@ def library_digest(root: Path = ROOT) -> str:
     package = root / "minitorch_attn"
     course = package / "course"
     files = [p for p in package.rglob("*.py") if course not in p.parents]
-    files += [course / name for name in COURSE] + [root / "chapters" / "book.toml"]
+    files += [course / name for name in COURSE] + [*(course / "checks").glob("*.py")]
+    files.append(root / "chapters" / "book.toml")
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.is_file():
