@@ -196,8 +196,10 @@ def _looks(trainers: list[Trainer]) -> Any:
 def table(metrics: dict[str, Any]) -> str:
     """The ablation table as text: accuracy as mean ± sd over seeds."""
     what = {"cued": "1,000 test scenes", "digits": "the held-out fifth"}[metrics["data"]]
+    seeds = metrics["seeds"]
+    how = f"mean ± sd of {seeds} seeds" if seeds > 1 else "one seed: says little"
     lines = [
-        f"\n{metrics['data']}: accuracy on {what}, mean ± sd of {metrics['seeds']} seeds\n",
+        f"\n{metrics['data']}: accuracy on {what}, {how}\n",
         f"{'model':10} {'accuracy %':>14} {'parameters':>11} {'s a run':>8}  what it is",
     ]
     for name, row in metrics["models"].items():
