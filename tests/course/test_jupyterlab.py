@@ -79,8 +79,12 @@ class Lab:
         while path.stat().st_mtime_ns == before:
             assert time.monotonic() < end, f"{name} was not saved"
             self.page.wait_for_timeout(50)
-        self.page.wait_for_timeout(100)
-        return nbformat.read(path, as_version=4)
+        while True:  # Jupyter may still be writing it
+            try:
+                return nbformat.read(path, as_version=4)
+            except nbformat.reader.NotJSONError:
+                assert time.monotonic() < end, f"{name} was saved, and is no notebook"
+                self.page.wait_for_timeout(50)
 
 
 @pytest.fixture
