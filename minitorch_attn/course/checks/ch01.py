@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+from ..checking import Exercise, expect, expect_error, expect_shape
+from . import common
+from .common import near
+
+sizes = partial(common.sizes, low=2, high=8)
 
 Array = np.ndarray
 
 READ = "01_arrays_and_shapes.md"
-
-
-def near(got: Any, want: Any, claim: str) -> None:
-    """Equal to what 32-bit numbers can do."""
-    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
-
-
-def sizes(rng: np.random.Generator, count: int, low: int = 2, high: int = 8) -> list[int]:
-    """That many sizes, all different: a wrong axis cannot hide."""
-    return [int(n) for n in rng.choice(np.arange(low, high), count, replace=False)]
 
 
 # 01.1

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...gradcheck import numerical_gradient
-from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+from ..checking import Exercise, expect, expect_error, expect_shape
+from . import common
+from .common import sizes
+
+near = partial(common.near, atol=1e-5)
 
 Array = np.ndarray
 
 READ = "05_softmax.md"
-
-
-def near(got: Any, want: Any, claim: str) -> None:
-    """Equal to what 32-bit numbers can do."""
-    expect_close(got, want, claim, rtol=1e-3, atol=1e-5)
-
-
-def sizes(rng: np.random.Generator, count: int) -> list[int]:
-    """That many sizes, all different: a wrong axis cannot hide."""
-    return [int(n) for n in rng.choice(np.arange(3, 10), count, replace=False)]
 
 
 def by_definition(row: Array) -> Array:

@@ -7,22 +7,13 @@ from typing import Any
 import numpy as np
 
 from ...gradcheck import numerical_gradient
-from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+from ..checking import Exercise, expect, expect_error, expect_shape
+from .common import near, sizes
 
 Array = np.ndarray
 Draw = tuple[Array, Array, Array]
 
 READ = "06_one_query.md"
-
-
-def near(got: Any, want: Any, claim: str) -> None:
-    """Equal to what 32-bit numbers can do."""
-    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
-
-
-def sizes(rng: np.random.Generator, count: int) -> list[int]:
-    """That many sizes, all different: a wrong axis cannot hide."""
-    return [int(n) for n in rng.choice(np.arange(3, 10), count, replace=False)]
 
 
 def draw_one(rng: np.random.Generator) -> Draw:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+from . import common
+from .common import near
+
+sizes = partial(common.sizes, low=4)
 
 Array = np.ndarray
 
 READ = "07_scale_and_mask.md"
-
-
-def near(got: Any, want: Any, claim: str) -> None:
-    """Equal to what 32-bit numbers can do."""
-    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
-
-
-def sizes(rng: np.random.Generator, count: int) -> list[int]:
-    """That many sizes, all different: a wrong axis cannot hide."""
-    return [int(n) for n in rng.choice(np.arange(4, 10), count, replace=False)]
 
 
 def softmax(scores: Array) -> Array:

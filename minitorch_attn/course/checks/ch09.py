@@ -9,21 +9,15 @@ from typing import Any
 import numpy as np
 
 from ...gradcheck import numerical_gradient
-from ..checking import Exercise, expect_close, expect_error, expect_shape
+from ..checking import Exercise, expect_error, expect_shape
+from . import common
+from .common import near
+
+sizes = partial(common.sizes, high=9)
 
 Array = np.ndarray
 
 READ = "09_blocks_and_order.md"
-
-
-def near(got: Any, want: Any, claim: str) -> None:
-    """Equal to what 32-bit numbers can do."""
-    expect_close(got, want, claim, rtol=1e-3, atol=1e-4)
-
-
-def sizes(rng: np.random.Generator, count: int) -> list[int]:
-    """That many sizes, all different: a wrong axis cannot hide."""
-    return [int(n) for n in rng.choice(np.arange(3, 9), count, replace=False)]
 
 
 # 09.1
