@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -156,6 +157,23 @@ def add_rows(rows: Array, values: Array, count: int) -> Array:
     elif len(rows):
         xp.add.at(result, rows, values)
     return result
+
+
+def row_sums(x: Array, weights: Array | None = None) -> Array:
+    """Sum over the last axis, which stays with size 1; of x times `weights` (D,), where given.
+
+    A matrix product adds up rows several times faster than `sum` does, the more so the shorter.
+    """
+    if weights is None:
+        weights = _library(type(x)).ones(x.shape[-1], x.dtype)
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return (rows @ weights).reshape(*x.shape[:-1], 1)
+
+
+def column_sums(x: Array) -> Array:
+    """Sum over all axes but the last: (..., D) to (D,)."""
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
+    return _library(type(x)).ones(len(rows), x.dtype) @ rows
 
 
 def random_keep(rng: np.random.Generator, p: float, shape: tuple[int, ...], like: Array) -> Array:

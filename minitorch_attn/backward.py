@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, check_same_library, namespace
+from .arrays import Array, check_same_library, column_sums, namespace
 from .tensor import RELEASED, Tensor, TensorLike, fingerprints, mode, raw, recording
 
 
@@ -72,7 +72,7 @@ def _seed(output: Tensor, gradient: TensorLike | None, create_graph: bool) -> An
         gradient = xp.ones_like(output.data)
     check_same_library(output.data, raw(gradient))
     if not isinstance(gradient, Tensor):
-        gradient = xp.array(gradient, dtype=output.dtype)  # a copy: the caller keeps theirs
+        gradient = xp.asarray(gradient, dtype=output.dtype)
     if gradient.shape != output.shape:
         raise GradientError(
             f"the gradient has shape {gradient.shape} and the output {output.shape}: "
@@ -143,6 +143,8 @@ def _flow(
                 isinstance(x, Tensor) and x._id in needed for x in node[1]
             ):
                 needed.add(i)
+    if not create_graph and (output._node is None or output._id in kept):
+        gradient = gradient.copy()  # it is the answer itself, and the caller keeps theirs
     flowing = {output._id: gradient}
     owned: set[int] = set()  # gradients that are sums made here: safe to add to in place
     for i in sorted(needed & found.keys(), reverse=True):
@@ -161,32 +163,33 @@ def _flow(
             continue
         op_, inputs = node[0], node[1]
         needs = [isinstance(x, Tensor) and x._id in needed for x in inputs]
-        if not any(needs):
+        if True not in needs:
             continue
         if y._marks is not None:
             _check_unchanged(y)
         gradients = op_.gradients(g, y, needs, create_graph)
         if not create_graph:
             y._node = RELEASED
-        for x, gx in zip(inputs, gradients, strict=True):
+        for x, gx in zip(inputs, gradients):  # noqa: B905, strict= takes longer than the rest
             if gx is None:
                 continue
-            if gx.shape != x.shape:
-                gx = unbroadcast(gx, x.shape)
-            if gx.dtype != x.dtype:
-                gx = gx.astype(x.dtype)
+            data = x.data
+            if gx.shape != data.shape:
+                gx = unbroadcast(gx, data.shape)
+            if gx.dtype is not data.dtype and gx.dtype != data.dtype:
+                gx = gx.astype(data.dtype)
             j = x._id
-            if j not in flowing:
+            if j in owned:
+                flowing[j] += gx
+            elif j in flowing:
+                flowing[j] = gx = flowing[j] + gx
+                if not create_graph and gx.ndim:
+                    owned.add(j)
+            else:
                 # What a caller keeps must not share memory with another gradient.
-                if (j in kept or x._node is None) and not create_graph:
+                if not create_graph and (x._node is None or j in kept):
                     gx = _own(gx, g)
                 flowing[j] = gx
-            elif j in owned:
-                flowing[j] += gx
-            else:
-                flowing[j] = flowing[j] + gx
-                if not create_graph and flowing[j].ndim:
-                    owned.add(j)
     if wanted is None:
         return []
     return [_or_zero(kept[x._id], x, create_graph) for x in wanted]
@@ -211,6 +214,8 @@ def _or_zero(g: Any, x: Tensor, create_graph: bool) -> Any:
 
 def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     """Sum g back to `shape`, over the axes that broadcasting added or stretched."""
+    if g.ndim > 1 and g.shape[-1:] == shape and not isinstance(g, Tensor):
+        return column_sums(g)  # a bias, added to every row
     added = g.ndim - len(shape)
     stretched = [i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1]
     axes = (*range(added), *stretched)

@@ -65,7 +65,7 @@ class Tensor:
 
     data: Array
     grad: Array | None
-    _node: Any  # how it was computed: None, RELEASED, or (op, inputs, params, residuals)
+    _node: Any  # how it was computed: None, RELEASED, or (op, inputs, arrays, params, residuals)
     _marks: Any  # in debug mode, a checksum of each array that the rule will see
 
     def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
@@ -216,6 +216,9 @@ def raw(x: Any) -> Any:
     return x.data if isinstance(x, Tensor) else x
 
 
+new_tensor = Tensor.__new__
+
+
 class Op(Generic[P]):
     """A forward computation on arrays, and its gradient rules.
 
@@ -269,7 +272,8 @@ class Op(Generic[P]):
         for x in inputs:
             if isinstance(x, Tensor):
                 any_tensor = True
-                tracked = tracked or x.requires_grad
+                if x.requires_grad:
+                    tracked = True
                 x = x.data
             arrays.append(x)
         try:
@@ -282,13 +286,16 @@ class Op(Generic[P]):
             data, residuals = data
         if not any_tensor:
             return data
-        y = Tensor.__new__(Tensor)
+        y = new_tensor(Tensor)
         y.data = np.asarray(data) if isinstance(data, np.generic) else data
-        y.grad = None
-        y.requires_grad = tracked and mode.recording
+        y.grad = y._node = y._marks = None
         y._id = next_id()
-        y._node = (self, inputs, params, residuals) if y.requires_grad else None
-        y._marks = fingerprints(inputs, y) if mode.debugging and y.requires_grad else None
+        y.requires_grad = False
+        if tracked and mode.recording:
+            y.requires_grad = True
+            y._node = (self, inputs, arrays, params, residuals)
+            if mode.debugging:
+                y._marks = fingerprints(inputs, y)
         return y
 
     def _explain(self, error: Exception, arrays: list) -> None:
@@ -301,23 +308,23 @@ class Op(Generic[P]):
 
     def gradients(self, g: Any, y: Tensor, needed: list[bool], create_graph: bool) -> list[Any]:
         """Return the gradient for each input that needs one, and None for the others."""
-        _, inputs, params, residuals = y._node
-        if self.joint is not None and create_graph:
-            return self._through_reference(g, inputs, params, needed)
-        result: Any = y
-        if not create_graph:
-            result = y.data
-            inputs = [x.data if isinstance(x, Tensor) else x for x in inputs]
-        if self.joint is not None:
-            return self.joint(g, result, residuals, needed, *inputs, **params)
+        _, inputs, arrays, params, residuals = y._node
+        if create_graph:
+            if self.joint is not None:
+                return self._through_reference(g, inputs, params, needed)
+            result: Any = y
+        else:
+            result, inputs = y.data, arrays
+            if self.joint is not None:
+                return self.joint(g, result, residuals, needed, *inputs, **params)
+        if self.each is not None:
+            return [
+                self.each(i, g, result, *inputs, **params) if need else None
+                for i, need in enumerate(needed)
+            ]
         found: list[Any] = []
         for i, need in enumerate(needed):
-            if not need:
-                found.append(None)
-            elif self.each is not None:
-                found.append(self.each(i, g, result, *inputs, **params))
-            else:
-                found.append(self.rules[i](g, result, *inputs, **params))
+            found.append(self.rules[i](g, result, *inputs, **params) if need else None)
         return found
 
     def _through_reference(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import json
 import math
+import operator
 import sys
 import time
 from collections.abc import Callable
@@ -14,12 +16,14 @@ from typing import Any
 import numpy as np
 
 from .arrays import move, to_numpy
+from .backward import grad
 from .data import Loader
 from .files import FileError, load_arrays, save_arrays, write_atomic
-from .nn import Module
+from .nn import Dropout, Module
 from .ops import cross_entropy
 from .optim import DivergedError, Optimizer, clip_gradients, constant
 from .tensor import no_grad
+from .threads import sharing, side_by_side, threads
 
 
 def keep_freed_memory() -> bool:
@@ -38,6 +42,55 @@ def keep_freed_memory() -> bool:
         )
     except (OSError, AttributeError):
         return False
+
+
+# A step with fewer products than this is done before a second thread has taken up its part.
+WORTH_SHARING = 1 << 32
+
+
+def compute_gradients(
+    model: Module, inputs: Any, targets: Any, loss: Callable[..., Any] = cross_entropy
+) -> tuple[float, Any]:
+    """Add the gradient of the loss to each parameter's `.grad`.
+
+    `loss` maps logits (B, C) and targets (B,) to one number, a mean over the batch.
+
+    Of a large step each thread takes a part of the batch. With dropout it stays whole: what is
+    dropped would depend on which thread came first.
+
+    Returns
+    -------
+    The loss, and the logits (B, C) as an array.
+    """
+    n = len(targets)
+    # A number of the input meets about every parameter once: a rough count of products.
+    large = inputs.size * model.num_parameters() >= WORTH_SHARING
+    drops = any(isinstance(m, Dropout) and m.p for _, m in model.named_modules())
+    host = isinstance(inputs, np.ndarray)
+    count = min(n, threads()) if large and host and not drops else 1
+
+    if count == 1:
+        logits = model(inputs)
+        value = loss(logits, targets)
+        value.backward()
+        return value.item(), logits.data
+    parameters = [p for p in model.parameters() if p.requires_grad]
+
+    def part(rows: slice) -> tuple[float, Any, tuple[Any, ...]]:
+        logits = model(inputs[rows])
+        value = loss(logits, targets[rows])
+        share = len(logits) / n
+        weight = np.asarray(share, value.dtype)
+        return share * value.item(), logits.data, grad(value, parameters, weight)
+
+    cuts = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
+    with sharing():
+        found = side_by_side(part, cuts)
+    losses, logits, gradients = zip(*found, strict=True)
+    for parameter, parts in zip(parameters, zip(*gradients, strict=True), strict=True):
+        total = functools.reduce(operator.iadd, parts)
+        parameter.grad = total if parameter.grad is None else parameter.grad + total
+    return sum(losses), np.concatenate(logits)
 
 
 class Trainer:
@@ -66,6 +119,8 @@ class Trainer:
         Where the checkpoint and the history are kept, after each epoch.
     progress : bool
         Show a progress bar.
+    loss : callable
+        Maps logits (B, C) and targets (B,) to one number, a mean over the batch.
     """
 
     def __init__(
@@ -84,6 +139,7 @@ class Trainer:
         folder: str | Path | None = None,
         progress: bool = True,
         title: str = "",
+        loss: Callable[..., Any] = cross_entropy,
     ) -> None:
         if patience is not None and validation is None:
             raise ValueError("early stopping (patience) needs a validation set")
@@ -93,6 +149,7 @@ class Trainer:
         self.schedule, self.clip, self.patience = schedule, clip, patience
         self.folder = Path(folder) if folder else None
         self.progress, self.title = progress, title
+        self.loss = loss
         self.base_lr = optimizer.lr
         self.device = model.parameters()[0].device
         self.epoch = 0
@@ -119,9 +176,10 @@ class Trainer:
             self.save()
         total = epochs * len(self.loader)
         done = self.epoch * len(self.loader)
-        with tqdm(
+        bar = tqdm(
             total=total, initial=done, desc=self.title, disable=not self.progress, leave=False
-        ) as bar:
+        )
+        with bar:
             while self.epoch < epochs and not self._is_patience_spent():
                 started = time.perf_counter()
                 row = {"epoch": self.epoch + 1, **self._train_epoch(bar)}
@@ -144,19 +202,16 @@ class Trainer:
         for inputs, targets in self.loader.epoch(self.epoch):
             self.optimizer.lr = self.base_lr * self.schedule(self.optimizer.steps)
             inputs, targets = move(inputs, self.device), move(targets, self.device)
-            logits = self.model(inputs)
-            loss = cross_entropy(logits, targets)
-            value = loss.item()
+            self.model.zero_grad()
+            value, logits = compute_gradients(self.model, inputs, targets, self.loss)
             if not math.isfinite(value):
                 self._explain_loss(value)
-            self.model.zero_grad()
-            loss.backward()
             if self.clip:
                 self.optimizer.check_finite()
                 clip_gradients(self.optimizer.parameters, self.clip)
             self.optimizer.step()
             loss_sum += value * len(targets)
-            right += int((logits.data.argmax(axis=-1) == targets).sum())
+            right += int((logits.argmax(axis=-1) == targets).sum())
             seen += len(targets)
             bar.update()
             if bar.n % 20 == 0:
@@ -189,7 +244,7 @@ class Trainer:
             for inputs, targets in Loader(data, batch_size, shuffle=False):
                 inputs, targets = move(inputs, self.device), move(targets, self.device)
                 logits = self.model(inputs)
-                loss_sum += cross_entropy(logits, targets).item() * len(targets)
+                loss_sum += self.loss(logits, targets).item() * len(targets)
                 right += int((logits.data.argmax(axis=-1) == targets).sum())
         self.model.train(was_training)
         return {"loss": loss_sum / len(data), "accuracy": right / len(data)}

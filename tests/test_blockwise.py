@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tracemalloc
 from typing import Any
 
@@ -37,6 +38,17 @@ MASKS: dict[str, Any] = {
     "padding": np.arange(35) < np.array([20, 35])[:, None, None, None],
     "with empty rows": (np.arange(40)[:, None] % 3 > 0) & np.ones(35, bool),
 }
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("size", [1, 1000])
+def test_a_forbidden_score_however_large_has_no_say(size: int) -> None:
+    """The largest score is looked for among the allowed ones: e^(-1000) would be 0."""
+    key = np.array([[1.0], [2.0], [1000.0]]) * size
+    value = np.array([[1.0], [3.0], [9.0]])
+    y = attention(Tensor(np.ones((1, 1))), key, value, mask=np.array([[True, True, False]]))
+    e = math.exp(-size)
+    np.testing.assert_allclose(y.data, [[(e * 1 + 3) / (e + 1)]])
 
 
 @pytest.mark.usefixtures("always")

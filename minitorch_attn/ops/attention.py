@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, check_same_library, namespace
+from ..arrays import Array, check_same_library, namespace, row_sums
 from ..tensor import Tensor, TensorLike, fused, raw
 from . import blockwise
 from .elementwise import where
@@ -64,6 +64,7 @@ def _attention_rule(
 ) -> tuple[Any, ...]:
     if blockwise.is_long(query, key):
         return blockwise.backward(g, y, saved, needed, query, key, value, mask, causal, scale)
+
     weights = saved
     g_query = g_key = g_value = None
     if needed[2]:
@@ -71,7 +72,7 @@ def _attention_rule(
     if needed[0] or needed[1]:
         g_scores = g @ value.swapaxes(-1, -2)
         # Softmax's rule; the sum over keys of weight times gradient is a row of g times y.
-        g_scores -= (g * y).sum(axis=-1, keepdims=True)
+        g_scores -= row_sums(g * y)
         g_scores *= weights
         g_scores *= scale
         if needed[0]:
@@ -87,16 +88,18 @@ def _attention(
 ) -> Any:
     if blockwise.is_long(query, key):
         return blockwise.forward(query, key, value, mask, causal, scale)
-    xp = namespace(query)
     allowed = allowed_pairs(query, key, mask, causal)
+    xp = namespace(query)
     weights = query @ key.swapaxes(-1, -2)
     weights *= scale
     if allowed is not None:
         weights = xp.where(allowed, weights, -math.inf)
-    top = weights.max(axis=-1, keepdims=True)
-    weights -= xp.where(top == -math.inf, 0, top) if allowed is not None else top
+        top = weights.max(axis=-1, keepdims=True)
+        weights -= xp.where(top == -math.inf, 0, top)
+    elif not (isinstance(weights, np.ndarray) and blockwise.is_small(weights)):
+        weights -= weights.max(axis=-1, keepdims=True)
     weights = xp.exp(weights, out=weights)
-    total = weights.sum(axis=-1, keepdims=True)
+    total = row_sums(weights)
     weights /= xp.where(total == 0, 1, total) if allowed is not None else total
     return weights @ value, weights
 

@@ -157,16 +157,16 @@ def gelu_reference(x: TensorLike) -> Tensor:
     return 0.5 * x * (1 + tanh(_SCALE * (x + _CUBIC * x * x * x)))
 
 
-def _gelu_rule(g: Any, y: Any, t: Any, needed: list[bool], x: Any) -> tuple[Any]:
+def _gelu_rule(g: Any, y: Any, sigmoid: Any, needed: list[bool], x: Any) -> tuple[Any]:
+    # The slope of x σ(v) is σ + x σ (1 - σ) v', with v' = 2 scale (1 + 3 cubic x²).
     square = x * x
-    square *= 3 * _CUBIC * _SCALE
-    square += _SCALE  # the slope of what stands inside tanh
-    slope = 1 - t * t
+    square *= 6 * _SCALE * _CUBIC
+    square += 2 * _SCALE
+    slope = 1 - sigmoid
     slope *= x
     slope *= square
-    slope += t
     slope += 1
-    slope *= 0.5
+    slope *= sigmoid
     slope *= g
     return (slope,)
 
@@ -175,15 +175,17 @@ def _gelu_rule(g: Any, y: Any, t: Any, needed: list[bool], x: Any) -> tuple[Any]
 def gelu(x: TensorLike, /) -> Any:
     """x times the probability that a standard normal number is below x (the tanh form).
 
+    Computed as x σ(v) with v = 2 scale (x + cubic x³): the same, since tanh(v/2) = 2 σ(v) - 1, and
+    exp takes half of tanh's time.
+
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
     """
-    t = x * x
-    t *= _CUBIC
-    t += 1
-    t *= x
-    t *= _SCALE
-    t = namespace(x).tanh(t)
-    y = t + 1
-    y *= x
-    y *= 0.5
-    return y, t
+    xp = namespace(x)
+    e = x * x
+    e *= -2 * _SCALE * _CUBIC
+    e -= 2 * _SCALE
+    e *= x
+    e = xp.exp(xp.minimum(e, 80))  # no more: e^89 is too large for 32 bits, and x / e^80 is 0
+    e += 1
+    sigmoid = 1 / e
+    return x * sigmoid, sigmoid

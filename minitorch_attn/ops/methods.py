@@ -8,6 +8,10 @@ from ..tensor import Tensor, raw
 from . import elementwise, linalg, reduce, shape
 
 
+def _binary(op: Any) -> Any:
+    return lambda self, other: op(self, other)
+
+
 def _reflected(op: Any) -> Any:
     return lambda self, other: op(other, self)
 
@@ -38,7 +42,7 @@ def install() -> None:
         "matmul": linalg.matmul,
     }
     for name, op in binary.items():
-        setattr(Tensor, f"__{name}__", _method(op))
+        setattr(Tensor, f"__{name}__", _binary(op))
         setattr(Tensor, f"__r{name}__", _reflected(op))
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", _compare(f"__{name}__"))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import namespace, random_keep
+from ..arrays import column_sums, namespace, random_keep, row_sums
 from ..tensor import Tensor, TensorLike, fused, raw
 from .checkpoint import draws
 from .elementwise import sqrt
@@ -28,21 +28,16 @@ def _layer_norm_rule(
 ) -> tuple[Any, ...]:
     normal, inverse = saved
     width = x.shape[-1]
-    gx = g_weight = g_bias = None
     product = g * normal
-    if needed[1]:
-        g_weight = product.reshape(-1, width).sum(axis=0)
-    if needed[2]:
-        g_bias = g.reshape(-1, width).sum(axis=0)
-    if needed[0]:
-        # Of the gradient, only what changes neither the mean nor the variance gets through.
-        if weight is not None:
-            g = g * weight
-            product = g * normal
-        gx = normal * (product.sum(axis=-1, keepdims=True) / -width)
-        gx += g
-        gx -= g.sum(axis=-1, keepdims=True) / width
-        gx *= inverse
+    g_weight = column_sums(product) if needed[1] else None
+    g_bias = column_sums(g) if needed[2] else None
+    if not needed[0]:
+        return None, g_weight, g_bias
+    # Of the gradient, only what changes neither the mean nor the variance gets through.
+    gx = normal * (row_sums(product, weight) / -width)
+    gx += g if weight is None else g * weight
+    gx -= row_sums(g, weight) / width
+    gx *= inverse
     return gx, g_weight, g_bias
 
 
@@ -53,9 +48,8 @@ def _layer_norm_rule(
 )
 def _layer_norm(x: TensorLike, weight: Any, bias: Any, /, eps: float) -> Any:
     width = x.shape[-1]
-    normal = x - x.sum(axis=-1, keepdims=True) / width
-    inverse = (normal * normal).sum(axis=-1, keepdims=True)
-    inverse = 1 / namespace(x).sqrt(inverse / width + eps)
+    normal = x - row_sums(x) / width
+    inverse = 1 / namespace(x).sqrt(row_sums(normal * normal) / width + eps)
     normal *= inverse
     if weight is None:
         y = normal if bias is None else normal + bias

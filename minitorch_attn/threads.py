@@ -1,0 +1,143 @@
+"""Sharing work among processor cores.
+
+NumPy lets go of Python's lock inside its loops and matrix products, so threads that each take a
+part of the work share the cores: half of a batch, or some of the heads. The matrix library has
+threads of its own, which keep a core busy for a while even when they have nothing left to do; so
+inside `sharing` it is held to one.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _State:
+    """What all threads see; made anew in a forked child, which has none of the pool's threads."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.blocks = 0  # how many `with sharing()` are open
+        self.count = 1  # how many threads share the work inside them
+        self.pool: Any = None
+        self.release: Callable[[], Any] = int
+
+
+_state = _State()
+_default = 0  # what set_threads said; 0: nothing yet
+_helper = threading.local()  # .yes in a thread that works on a part
+
+
+def _forget() -> None:
+    global _state
+    _state = _State()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
+
+
+def threads() -> int:
+    """How many threads share the work inside `sharing`: what was set, or the cores there are.
+
+    The environment variable MINITORCH_ATTN_THREADS sets it from outside.
+    """
+    return _default or _from_outside()
+
+
+@cache
+def _from_outside() -> int:
+    if given := os.environ.get("MINITORCH_ATTN_THREADS"):
+        return _checked(given)
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def set_threads(count: int) -> None:
+    """Set how many threads share the work. Results repeat bit for bit for a fixed number."""
+    global _default
+    _default = _checked(count)
+
+
+def _checked(count: Any) -> int:
+    try:
+        number = int(count)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise ValueError(f"the number of threads is a whole number above 0, not {count!r}")
+    return number
+
+
+@contextmanager
+def sharing(count: int | None = None) -> Iterator[None]:
+    """Inside the block `side_by_side` uses `count` threads, and the matrix library one in each.
+
+    `count` is `threads()` by default. Of nested blocks the outermost decides.
+    """
+    count = threads() if count is None else _checked(count)
+    state = _state
+    with state.lock:
+        state.blocks += 1
+        if state.blocks == 1:
+            state.count = count
+            state.release = _controller().limit(limits=1, user_api="blas").restore_original_limits
+    try:
+        yield
+    finally:
+        with state.lock:
+            state.blocks -= 1
+            if not state.blocks:
+                state.release()
+                state.count = 1
+
+
+@cache
+def _controller() -> Any:
+    from threadpoolctl import ThreadpoolController  # 20 ms, for those who need it
+
+    return ThreadpoolController()
+
+
+def side_by_side(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
+    """[function(part) for part in parts], by the threads that share the work.
+
+    An error in a part is raised here, when all parts have ended.
+    """
+    state = _state
+    if len(parts) < 2 or state.count == 1 or hasattr(_helper, "yes"):
+        return [function(part) for part in parts]
+
+    todo = iter(range(len(parts)))
+    results: list[Any] = [None] * len(parts)
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        """Do parts until none is left: a slow one keeps nobody waiting."""
+        _helper.yes = True
+        try:
+            for i in todo:  # each number goes to one thread: next() holds Python's lock
+                results[i] = function(parts[i])
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            del _helper.yes
+
+    with state.lock:
+        if state.pool is None or state.pool._max_workers < state.count - 1:
+            from concurrent.futures import ThreadPoolExecutor
+
+            state.pool = ThreadPoolExecutor(state.count - 1, "minitorch_attn")
+    helpers = [state.pool.submit(work) for _ in range(min(state.count, len(parts)) - 1)]
+    work()  # the thread that asks does its share
+    for helper in helpers:
+        helper.result()
+    if errors:
+        raise errors[0]
+    return results

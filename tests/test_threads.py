@@ -1,0 +1,169 @@
+"""Sharing work: the same numbers, no more threads than allowed, no hanging after a fork."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info
+
+from minitorch_attn import Tensor, attention, grad, training
+from minitorch_attn.models import Classifier
+from minitorch_attn.threads import set_threads, sharing, side_by_side, threads
+
+
+def blas_threads() -> set[int]:
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_parts_come_back_in_order_from_as_many_threads_as_allowed() -> None:
+    seen = set()
+
+    def part(i: int) -> int:
+        seen.add(threading.get_ident())
+        time.sleep(0.01)
+        return i * i
+
+    with sharing(3):
+        assert side_by_side(part, range(10)) == [i * i for i in range(10)]
+    assert 2 <= len(seen) <= 3
+    seen.clear()
+    assert side_by_side(part, range(3)) == [0, 1, 4]
+    assert seen == {threading.get_ident()}, "outside a block nothing is shared"
+
+
+def test_the_matrix_library_is_held_to_one_thread_and_let_go() -> None:
+    before = blas_threads()
+    with sharing(2):
+        with sharing(2):
+            assert blas_threads() == {1}
+        assert blas_threads() == {1}, "the outer block still holds it"
+    assert blas_threads() == before
+
+
+def test_threads_do_not_multiply() -> None:
+    def inner(_: int) -> int:
+        return threading.get_ident()
+
+    with sharing(2):
+        groups = side_by_side(lambda _: set(side_by_side(inner, range(4))), range(4))
+    assert all(len(group) == 1 for group in groups)
+
+
+def test_an_error_in_any_part_is_raised_and_the_next_call_works() -> None:
+    def part(i: int) -> int:
+        if i == 2:
+            raise KeyError("part 2")
+        return i
+
+    with sharing(2):
+        with pytest.raises(KeyError, match="part 2"):
+            side_by_side(part, range(4))
+        with pytest.raises(KeyError):
+            side_by_side(part, [2, 0])
+        assert side_by_side(part, [0, 1]) == [0, 1]
+
+
+@pytest.mark.parametrize("count", [0, -1, "two", None])
+def test_a_number_that_is_none_is_refused(count: object) -> None:
+    with pytest.raises(ValueError, match="whole number above 0"):
+        set_threads(count)  # type: ignore[arg-type]
+
+
+def test_the_number_is_set_from_inside_and_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn import threads as module
+
+    monkeypatch.setattr(module, "_default", 0)
+    module._from_outside.cache_clear()
+    monkeypatch.setenv("MINITORCH_ATTN_THREADS", "5")
+    assert threads() == 5
+    set_threads(2)
+    assert threads() == 2
+    monkeypatch.setattr(module, "_default", 0)
+    monkeypatch.setenv("MINITORCH_ATTN_THREADS", "many")
+    module._from_outside.cache_clear()
+    with pytest.raises(ValueError, match="'many'"):
+        threads()
+    module._from_outside.cache_clear()
+
+
+def long_attention(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    q, k, v = (
+        Tensor(rng.normal(size=(1, 3, 600, 8)).astype("f"), requires_grad=True) for _ in range(3)
+    )
+    with sharing(count):
+        y = attention(q, k, v, causal=True)
+        return [y.data, *grad(y.sum(), [q, k, v])]
+
+
+def test_long_attention_is_the_same_for_any_number_of_threads() -> None:
+    one = long_attention(1)
+    for count in (2, 3):
+        for a, b in zip(one, long_attention(count), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def step(model: Classifier, count: int) -> tuple[float, list[np.ndarray]]:
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(10, 5, 4)).astype("f"), rng.integers(0, 3, 10)
+    model.zero_grad()
+    with sharing(count):
+        set_threads(count)
+        loss, logits = training.compute_gradients(model, x, y)
+    assert logits.shape == (10, 3)
+    return loss, [p.grad for p in model.parameters()]
+
+
+def test_a_shared_step_is_the_whole_batchs_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn import threads as module
+
+    monkeypatch.setattr(module, "_default", 0)
+    monkeypatch.setattr(training, "WORTH_SHARING", 0)
+    model = Classifier(4, 3, model_dim=8, num_heads=2, num_blocks=2)
+    loss, whole = step(model, 1)
+    for count in (2, 3):  # 10 examples: 3 do not divide them
+        shared, parts = step(model, count)
+        again = step(model, count)
+        assert again[0] == shared
+        assert shared == pytest.approx(loss, rel=1e-6)
+        for a, b, c in zip(whole, parts, again[1], strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6)
+            np.testing.assert_array_equal(b, c, "bit for bit, for one number of threads")
+
+
+def test_with_dropout_the_batch_stays_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn import threads as module
+
+    monkeypatch.setattr(module, "_default", 0)
+    monkeypatch.setattr(training, "WORTH_SHARING", 0)
+    losses = [
+        step(Classifier(4, 3, model_dim=8, num_heads=2, dropout=0.5), count)[0]
+        for count in (1, 2, 2)
+    ]
+    assert len(set(losses)) == 1
+
+
+def child(queue: multiprocessing.Queue) -> None:
+    with sharing(2):
+        queue.put(side_by_side(lambda i: i + 1, range(4)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_wait_for_threads_that_it_has_not() -> None:
+    with sharing(2):
+        side_by_side(lambda i: i, range(4))  # the pool is there
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    process = context.Process(target=child, args=(queue,))
+    process.start()
+    try:
+        assert queue.get(timeout=20) == [1, 2, 3, 4]
+    finally:
+        process.join(5)
+        process.kill()
