@@ -96,6 +96,7 @@ class Exercise:
     difficulty, importance : 1 to 5
     minutes : what it takes
     read : where the book explains it, `NN_name.md#anchor` with the anchor of a code host
+    library : whether an answer may import the engine, `minitorch_attn`; else only NumPy is there
     """
 
     id: str
@@ -106,6 +107,7 @@ class Exercise:
     importance: int
     minutes: int
     read: str
+    library: bool = False
     checks: list[Check] = field(default_factory=list, init=False)
     wrong_answers: list[Wrong] = field(default_factory=list, init=False)
 

@@ -48,10 +48,14 @@ def expect_close(
 def expect_shape(got: Any, shape: Sequence[int], claim: str) -> None:
     """What came back is one array of this shape."""
     shape = tuple(shape)
-    if not isinstance(got, np.ndarray | np.generic | int | float):
+    try:
+        array = np.asarray(got)  # nested lists of numbers are as good
+    except ValueError:  # rows of unequal length
+        array = np.asarray(None)
+    if array.dtype.kind not in "biufc":
         raise CheckFailed(claim, f"an array of shape {shape}", show(got))
-    if np.shape(got) != shape:
-        raise CheckFailed(claim, f"shape {shape}", f"shape {np.shape(got)}")
+    if array.shape != shape:
+        raise CheckFailed(claim, f"shape {shape}", f"shape {array.shape}")
 
 
 def expect_error(
@@ -117,6 +121,9 @@ def _array_difference(
         return f"an array of shape {want.shape}{at}", show(got)
     if array.shape != want.shape:
         return f"shape {want.shape}{at}", f"shape {array.shape}"
+    if want.dtype.kind not in "biufc":  # texts
+        equal = array.dtype.kind == want.dtype.kind and np.array_equal(array, want)
+        return None if equal else (show(want) + at, show(got))
     if array.dtype.kind not in "biufc":
         return f"numbers{at}", show(got)
     close = np.isclose(array, want, rtol=rtol, atol=atol, equal_nan=True)
@@ -128,8 +135,8 @@ def _array_difference(
     first = tuple(int(i) for i in wrong[0])
     where = f" at {list(first)}{at}"
     return (
-        f"{want[first]:.6g}{where}",
-        f"{array[first]:.6g} ({len(wrong)} of {want.size} numbers differ)",
+        f"{show(want[first])}{where}",
+        f"{show(array[first])} ({len(wrong)} of {want.size} numbers differ)",
     )
 
 
@@ -140,9 +147,10 @@ def show(value: Any) -> str:
     if value is None:
         return "None (is a `return` missing?)"
     if isinstance(value, np.ndarray):
+        if value.ndim == 0:
+            return show(value.item())
         if value.size <= 24:
-            text = np.array2string(value, precision=4, suppress_small=True, separator=", ")
-            return text if value.ndim else f"{value[()]:.6g}"
+            return np.array2string(value, precision=4, suppress_small=True, separator=", ")
         return f"an array of shape {value.shape}"
     if isinstance(value, bool | np.bool_):
         return str(bool(value))

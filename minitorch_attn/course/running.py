@@ -121,19 +121,48 @@ def run(exercise: Exercise, function: Callable[..., Any], seed: int) -> Report:
     everything = [calls for _, calls in runs]
     results: list[Result] = []
     explained: set[str] = set()  # once is enough
-    made = [call for calls in everything for call in calls]
-    answers = any(not isinstance(call.outcome, Exception) for call in made)
+    outcomes = [call.outcome for calls in everything for call in calls]
+    answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
+    # Refusing bad input is worth nothing where good input is refused as well, or gets one answer
+    # whatever it is: zeros or NaN, say. An attempt that is wrong otherwise keeps what it refuses.
+    idle = ""
+    if not answers:
+        idle = "raises, whatever it is given"
+    elif constant(answers):
+        idle = "gives the same answer, whatever it is given"
     for result, calls in runs:
-        if result.status == PASSED and not answers:
-            # Refusing bad input is worth nothing where good input is refused as well.
-            got = f"{exercise.function} raises, whatever it is given"
-            result = replace(result, status=FAILED, got=got)
+        if result.status == PASSED and idle:
+            result = replace(result, status=FAILED, got=f"{exercise.function} {idle}")
         result = _diagnosed(exercise, result, calls, everything)
         if result.misconception in explained:
             result = replace(result, explanation="")
         explained.add(result.misconception)
         results.append(result)
     return Report(exercise.id, exercise.title, exercise.read, tuple(results), seed)
+
+
+def constant(answers: list[Any]) -> bool:
+    """Whether all are one answer, or hold nothing but one number (0, say, or NaN)."""
+    if len(answers) < 2:
+        return False
+    if all(same(answer, answers[0]) for answer in answers):
+        return True
+    numbers = [np.asarray(leaf) for leaf in leaves(answers)]
+    if not numbers or any(array.dtype.kind not in "biufc" for array in numbers):
+        return False
+    flat = np.concatenate([array.ravel().astype(complex) for array in numbers])
+    return bool(np.isclose(flat, flat[:1], rtol=0, atol=0, equal_nan=True).all())
+
+
+def leaves(tree: Any) -> Iterator[Any]:
+    """What a tree of tuples, lists and dicts holds."""
+    if isinstance(tree, dict):
+        tree = list(tree.values())
+    if isinstance(tree, list | tuple):
+        for item in tree:
+            yield from leaves(item)
+    else:
+        yield tree
 
 
 def run_check(

@@ -19,6 +19,7 @@ from minitorch_attn.course.checking import (
     expect_error,
     expect_shape,
 )
+from minitorch_attn.course.expecting import show
 
 mean = Exercise(
     "06.9",
@@ -90,6 +91,29 @@ def test_the_diagnosis_knows_the_mistake_in_other_words() -> None:
     report = mean.run(mine)
     assert [r.misconception for r in report.results] == ["the sum", ""]
     assert report.points == 1
+
+
+@pytest.mark.parametrize(
+    "said", [0, 1.5, np.nan, np.inf, None, "mean", np.array("mean"), (), {"mean": [0, 0]}]
+)
+def test_one_answer_to_every_question_earns_nothing_not_even_for_refusing(said: Any) -> None:
+    def guarded(x: Any) -> Any:
+        _right(x)
+        return np.full(x.shape[1], said) if isinstance(said, float) else said
+
+    pair = Exercise("06.8", "Twice", "mean", "mean(x)", 1, 1, 1, "06_one_query.md")
+    pair.check(2, "it is the mean")(is_the_mean)
+    pair.check(2, "also of more rows")(lambda mean, rng: mean(rng.normal(size=(7, 5))))
+    pair.check(1, "no rows are refused")(refuses)
+    report = pair.run(guarded)
+    assert report.points == 0, report
+    assert "the same answer, whatever it is given" in repr(report)
+    assert pair.run(_right).points == 5
+
+
+def test_what_is_wrong_otherwise_keeps_what_it_refuses() -> None:
+    report = mean.run(lambda x: 2 * _right(x))
+    assert [result.points for result in report.results] == [0, 1]
 
 
 def test_another_mistake_gets_no_name() -> None:
@@ -224,6 +248,9 @@ def test_the_html_is_escaped_and_carries_the_points() -> None:
         ("yes", 1.0, "yes"),
         (1.0, None, "1"),
         (1, True, "1"),
+        (np.array("yes"), 1.0, "yes"),
+        (np.zeros(1), np.array(["yes"]), "0"),
+        (np.array(["no"]), np.array(["yes"]), "no"),
     ],
 )
 def test_expect_close_says_what_came(got: Any, want: Any, says: str) -> None:
@@ -238,6 +265,34 @@ def test_expect_close_lets_equal_trees_pass() -> None:
     tree = {"a": [np.array([1.0, np.nan]), (2, None, "x", True)]}
     expect_close(tree, tree, "the same")
     expect_close([1, 2], np.array([1.0, 2.0 + 1e-12]), "a list for an array")
+
+
+def test_expect_shape_takes_lists_of_numbers_for_arrays() -> None:
+    expect_shape([[1, 2, 3], [4, 5, 6]], (2, 3), "claim")
+    expect_shape(([1.5, True],), (1, 2), "claim")
+    expect_shape(np.float32(1), (), "claim")
+    others: list[Any] = [[1, 2, 3], [[1, 2], [3]], ["a", "b"], [None, 1], "ab", None, {}]
+    for got in [*others, np.array("a")]:
+        with pytest.raises(CheckFailed) as failure:
+            expect_shape(got, (2,), "claim")
+        assert failure.value.got
+
+
+def test_show_takes_arrays_of_every_kind() -> None:
+    zero_d = ["yes", b"yes", True, 7, 1 / 3, 1 + 2j]
+    assert [show(np.array(x)) for x in zero_d] == [
+        "yes",
+        "b'yes'",
+        "True",
+        "7",
+        "0.333333",
+        "(1+2j)",
+    ]
+    assert "yes" in repr(mean.run(lambda x: np.array("yes")))
+    assert "yes" in repr(mean.run(lambda x: np.array(["yes"] * 3) if len(x) else np.zeros(3)))
+    with pytest.raises(CheckFailed) as failure:
+        expect_close(np.zeros(20, bool), np.ones(20, bool), "claim")
+    assert failure.value.got == "False (20 of 20 numbers differ)"
 
 
 def test_expect_error_looks_at_kind_and_words() -> None:

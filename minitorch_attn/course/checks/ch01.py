@@ -11,7 +11,7 @@ import numpy as np
 
 from ..checking import Exercise, expect, expect_error, expect_shape
 from . import common
-from .common import near
+from .common import near, reacts
 
 sizes = partial(common.sizes, low=2, high=8)
 
@@ -67,6 +67,7 @@ def keeps_float32(distances: Any, rng: np.random.Generator) -> None:
     query, key = (x.astype(np.float32) for x in draw_pairs(rng))
     got = distances(query, key)
     expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
+    reacts(got, distances(-2 * query, key), "other queries have other distances")
     expect(
         getattr(got, "dtype", None) == np.float32,
         "the kind of number is kept",

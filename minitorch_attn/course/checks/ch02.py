@@ -543,9 +543,12 @@ def draw_rules(rng: np.random.Generator, n: int = 0) -> tuple[Array, Array, Arra
 
 
 def found(wrong_rules: Any, above: Array, below: Array, claimed: Array, want: Array) -> None:
-    got = wrong_rules(above, below, claimed, EPS, ATOL, RTOL)
-    expect_shape(got, want.shape, "one answer for each rule")
-    expect_close(np.asarray(got, dtype=float), want.astype(float), "True where the rule is wrong")
+    for shift in (0, 1):  # again in another order, so that no list fits both
+        rows = [np.roll(x, shift, axis=0) for x in (above, below, claimed)]
+        got = wrong_rules(*rows, EPS, ATOL, RTOL)
+        expect_shape(got, want.shape, "one answer for each rule")
+        where = np.roll(want, shift).astype(float)
+        expect_close(np.asarray(got, dtype=float), where, "True where the rule is wrong")
 
 
 @hunt.check(1, "wrong rules are found, and right ones pass")

@@ -10,7 +10,7 @@ import numpy as np
 from ...gradcheck import numerical_gradient
 from ..checking import Exercise, expect, expect_error, expect_shape
 from . import common
-from .common import sizes
+from .common import reacts, sizes
 
 near = partial(common.near, atol=1e-5)
 
@@ -229,6 +229,7 @@ def sums(jacobian: Any, rng: np.random.Generator) -> None:
     near(got.sum(axis=0), np.zeros(len(x)), "each column sums to 0: the shares always sum to 1")
     near(got.sum(axis=1), np.zeros(len(x)), "each row sums to 0: adding to all changes nothing")
     expect(np.abs(got).max() > 1e-4, "though not every entry is 0", got=got)
+    reacts(got, jacobian(2 * x), "other scores have another table")
 
 
 @table.check(1, "scores of a thousand give finite entries")

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking import Exercise, expect, expect_error, expect_shape
-from .common import near, sizes
+from .common import near, reacts, sizes
 
 Array = np.ndarray
 Draw = tuple[Array, Array, Array]
@@ -225,13 +225,12 @@ def agrees(attend: Any, rng: np.random.Generator) -> None:
 @loop.check(1, "each query is answered by itself")
 def alone(attend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_many(rng)
-    together = attend(query, key, value)
-    n = int(rng.integers(len(query)))
-    near(
-        attend(query[n : n + 1], key, value),
-        np.asarray(together)[n : n + 1],
-        "a query asked alone gets the answer that it gets among others",
-    )
+    together = np.asarray(attend(query, key, value))
+    n = int(rng.integers(1, len(query)))
+    alone = attend(query[n : n + 1], key, value)
+    claim = "a query asked alone gets the answer that it gets among others"
+    near(alone, together[n : n + 1], claim)
+    reacts(together[:1], alone, "another query gets another answer")
 
 
 @loop.check(1, "leading axes are separate problems")

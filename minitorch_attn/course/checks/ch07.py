@@ -65,8 +65,8 @@ def agrees_with_every_case(spread: Any, *inputs: Array) -> None:
 
 @variance.check(1, "mean 0 and variance 1: the case of the chapter")
 def standard(spread: Any, rng: np.random.Generator) -> None:
-    d = int(rng.integers(2, 6))
-    agrees_with_every_case(spread, np.zeros(d), np.ones(d), np.zeros(d), np.ones(d))
+    for d in rng.choice(np.arange(2, 6), 2, replace=False):
+        agrees_with_every_case(spread, np.zeros(d), np.ones(d), np.zeros(d), np.ones(d))
 
 
 @variance.check(1, "mean 0 and other variances")
@@ -428,6 +428,19 @@ def draw_empty(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     return rng.normal(size=(n, s)), allowed, rng.normal(size=(n, s)), blank
 
 
+def draw_both(rng: np.random.Generator) -> list[tuple[Array, Array, Array, Array]]:
+    """The same twice, but for the mask: the rows that are empty, then just the others."""
+    n, s = sizes(rng, 2)
+    scores, gradient = rng.normal(size=(2, n, s))
+    # With two keys or more a row has a gradient; with one its weight is 1, and stays 1.
+    allowed = (np.arange(s) < rng.integers(2, s, size=(n, 1)))[:, rng.permutation(s)]
+    blank = rng.permutation(np.arange(n) < 2)
+    return [
+        (scores, allowed & ~blank[:, None], gradient, blank),
+        (scores, allowed & blank[:, None], gradient, ~blank),
+    ]
+
+
 def two_arrays(got: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
     expect(
         isinstance(got, tuple) and len(got) == 2,
@@ -454,10 +467,11 @@ def full_rows(safe_softmax: Any, rng: np.random.Generator) -> None:
 
 @empty.check(1, "an empty row has weights 0")
 def empty_rows(safe_softmax: Any, rng: np.random.Generator) -> None:
-    scores, allowed, gradient, blank = draw_empty(rng)
-    weights, _ = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
-    zero = np.zeros((int(blank.sum()), scores.shape[1]))
-    expect_close(weights[blank], zero, "with nothing to look at, every weight is 0")
+    for scores, allowed, gradient, blank in draw_both(rng):
+        weights, _ = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
+        zero = np.zeros((int(blank.sum()), scores.shape[1]))
+        expect_close(weights[blank], zero, "with nothing to look at, every weight is 0")
+        expect(np.any(weights[~blank]), "but not where there is something", got=weights)
 
 
 @empty.check(1, "rows that see something: the gradient of the scores")
@@ -474,10 +488,12 @@ def full_gradients(safe_softmax: Any, rng: np.random.Generator) -> None:
 
 @empty.check(1, "an empty row gives gradients 0")
 def empty_gradients(safe_softmax: Any, rng: np.random.Generator) -> None:
-    scores, allowed, gradient, blank = draw_empty(rng)
-    _, g_scores = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
-    zero = np.zeros((int(blank.sum()), scores.shape[1]))
-    expect_close(g_scores[blank], zero, "what saw nothing teaches nothing: no NaN on the way back")
+    for scores, allowed, gradient, blank in draw_both(rng):
+        _, g_scores = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
+        zero = np.zeros((int(blank.sum()), scores.shape[1]))
+        claim = "what saw nothing teaches nothing: no NaN on the way back"
+        expect_close(g_scores[blank], zero, claim)
+        expect(np.any(g_scores[~blank]), "but not what saw something", got=g_scores)
 
 
 def soft_rule(weights: Array, gradient: Array) -> Array:
@@ -668,6 +684,9 @@ def honest(future_test: Any, rng: np.random.Generator) -> None:
         return y * (1 + 1e-7 * rng.normal(size=y.shape))
 
     judged(verdict(future_test, rng, t, d, layer), np.zeros(t, bool), "it does not leak")
+    unmasked = draw_layer(rng, d, lambda t: np.ones((t, t), bool))
+    got = verdict(future_test, rng, t, d, unmasked)
+    expect(np.any(got), "though a layer without a mask does", got=got)
 
 
 @leak.check(1, "a layer masked after softmax is caught")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..checking import Exercise, expect, expect_error, expect_shape
-from .common import near, sizes
+from .common import near, reacts, sizes
 
 Array = np.ndarray
 
@@ -230,7 +230,7 @@ def goes_through(repaired: Any, rng: np.random.Generator) -> None:
     inputs, matrices, h = draw_document(rng)
     got = repaired(inputs, *matrices, h)
     expect_shape(got, (*inputs.shape[:2], matrices[3].shape[1]), "as wide as all heads together")
-    expect(np.isfinite(got).all(), "and every number is finite")
+    reacts(got, repaired(-2 * inputs, *matrices, h), "other inputs give other numbers")
 
 
 @crashes.check(2, "the numbers are those of the printed lines, and of nothing else")
@@ -453,6 +453,7 @@ def own_head(tokens_meet: Any, rng: np.random.Generator) -> None:
     before, after = tokens_meet(query, key, value)[0], tokens_meet(*others)[0]
     expect_shape(before, (b, n, h * d_v), "(B, N, H·d_v)")
     near(after[..., here], before[..., here], f"head {head} stays when all the others change")
+    reacts(before, after, "and the others do change")
 
 
 @silent.check(1, "tokens in another order give the same context in that order")
@@ -462,6 +463,7 @@ def in_order(tokens_meet: Any, rng: np.random.Generator) -> None:
     plain = tokens_meet(query, key, value)
     moved = tokens_meet(query[:, order], key[:, order], value[:, order])
     near(moved[0], np.asarray(plain[0])[:, order], "the context moves with its token")
+    reacts(plain[0], moved[0], "and so it is not the same at every token")
     near(
         moved[1],
         np.asarray(plain[1])[:, :, order][..., order],
@@ -837,6 +839,7 @@ def any_order(multi_head: Any, rng: np.random.Generator) -> None:
         moved, np.asarray(y)[:, asked], "the outputs move with their tokens, and with nothing else"
     )
     near(same, np.asarray(weights)[:, :, asked][..., found], "and so do the weights")
+    reacts(y, moved, "the output is not the same for every token")
 
 
 @mended.check(1, "with a causal mask, no output knows the future")

@@ -11,7 +11,7 @@ import numpy as np
 from ...gradcheck import numerical_gradient
 from ..checking import Exercise, expect_error, expect_shape
 from . import common
-from .common import near
+from .common import near, reacts
 
 sizes = partial(common.sizes, high=9)
 
@@ -433,6 +433,7 @@ def by_distance(positions: Any, rng: np.random.Generator) -> None:
     here = np.asarray(positions(places, dim))
     there = np.asarray(positions(places + float(rng.uniform(5, 9)), dim))
     expect_shape(here, (len(places), dim), "a row for each place")
+    reacts(here, there, "another place has another row")
     near(there @ there.T, here @ here.T, "all places moved alike: the dot products stay")
     near((here**2).sum(axis=1), np.full(len(places), dim / 2), "every row has the same length")
 
@@ -443,6 +444,7 @@ def by_turning(positions: Any, rng: np.random.Generator) -> None:
     shift = float(rng.uniform(0.5, 2.0))
     here, there = np.asarray(positions(places, dim)), np.asarray(positions(places + shift, dim))
     expect_shape(there, (len(places), dim), "a row for each place")
+    reacts(here, there, "another place has another row")
     angle = shift / 10000 ** (np.arange(0, dim, 2) / dim)
     s, c = here[:, 0::2], here[:, 1::2]
     near(there[:, 0::2], s * np.cos(angle) + c * np.sin(angle), "sin(a + b) of each even column")

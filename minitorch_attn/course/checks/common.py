@@ -6,12 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from ..expecting import expect_close
+from ..expecting import expect, expect_close, same, show
 
 
 def near(got: Any, want: Any, claim: str, atol: float = 1e-4) -> None:
     """Equal to what 32-bit numbers can do."""
     expect_close(got, want, claim, rtol=1e-3, atol=atol)
+
+
+def reacts(before: Any, after: Any, claim: str = "another input gives another answer") -> None:
+    """Two answers to two inputs, of one shape, are finite and differ.
+
+    For a check that compares the function with itself, which zeros, NaN or a constant would pass.
+    """
+    finite = all(np.isfinite(np.asarray(x, dtype=float)).all() for x in (before, after))
+    expect(finite, "every number is finite", got=after)
+    expect(not same(before, after, rtol=0, atol=0), claim, got=f"the same: {show(after)}")
 
 
 def sizes(rng: np.random.Generator, count: int, low: int = 3, high: int = 10) -> list[int]:
