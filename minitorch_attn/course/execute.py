@@ -23,7 +23,7 @@ PACKAGES = (
     "scikit-image", "scikit-learn", "scipy",
 )  # fmt: skip
 # Of the course, only this can show in a chapter's output.
-COURSE = ("__init__.py", "checking.py", "contents.py", "learner.py", "progress.py")
+COURSE = ("__init__.py", "checking.py", "clicks.py", "contents.py", "learner.py", "progress.py")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 

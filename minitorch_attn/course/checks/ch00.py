@@ -1,0 +1,685 @@
+"""Chapter 00, where do you look: versions, clicks, entropy, agreement, and a word's four senses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..checking import Exercise, expect, expect_error
+from .common import near, sizes
+
+Array = np.ndarray
+
+READ = "00_where_do_you_look.md"
+
+# Width and height of the photographs. They stand here too, so that checking needs only NumPy.
+SIZES = {"astronaut": (512, 512), "chelsea": (451, 300), "coffee": (600, 400), "rocket": (640, 427)}
+
+
+# 00.1
+
+environment = Exercise(
+    "00.1",
+    "Is this version new enough?",
+    function="new_enough",
+    signature="new_enough(version: str, needed: str) -> bool",
+    difficulty=1,
+    importance=3,
+    minutes=10,
+    read=f"{READ}#what-the-book-needs",
+)
+
+
+def says(new_enough: Any, version: str, needed: str, want: bool) -> None:
+    got = new_enough(version, needed)
+    expect(
+        isinstance(got, bool | np.bool_) and bool(got) == want,
+        f"{version} {'is' if want else 'is not'} new enough where {needed} is needed",
+        expected=want,
+        got=got,
+    )
+
+
+@environment.check(1, "the first part that differs decides, and parts are numbers")
+def numbers_decide(new_enough: Any, rng: np.random.Generator) -> None:
+    first, low, high = int(rng.integers(2, 8)), int(rng.integers(2, 10)), int(rng.integers(10, 20))
+    says(new_enough, f"{first}.{low}", f"{first}.{high}", False)
+    says(new_enough, f"{first}.{high}", f"{first}.{low}", True)
+    says(new_enough, f"{first}.{high}.0", f"{first}.{high}.{low}", False)
+    says(new_enough, f"{first + 1}.0", f"{first}.{high}", True)
+    says(new_enough, f"{first}.{high}", f"{first + 1}.0", False)
+
+
+@environment.check(1, "a part that is left out counts as 0")
+def missing_is_zero(new_enough: Any, rng: np.random.Generator) -> None:
+    first, second, third = (int(n) for n in rng.integers(1, 10, size=3))
+    says(new_enough, f"{first}.{second}", f"{first}.{second}.0", True)
+    says(new_enough, f"{first}.{second}.{third}", f"{first}.{second}", True)
+    says(new_enough, f"{first}", f"{first}.0.{third}", False)
+
+
+@environment.wrong(
+    "compared as text",
+    "As text, 3.9 comes after 3.11, because the letter 9 comes after the letter 1. Split the text "
+    "at the dots and make each part a number.",
+)
+def as_text(version: str, needed: str) -> bool:
+    return version >= needed
+
+
+@environment.wrong(
+    "read as one decimal number",
+    "3.11 is no decimal number: as one it would be smaller than 3.9. The dot separates two whole "
+    "numbers, three and eleven.",
+)
+def as_decimal(version: str, needed: str) -> bool:
+    def number(text: str) -> float:
+        return float(".".join(text.split(".")[:2]))
+
+    return number(version) >= number(needed)
+
+
+@environment.wrong(
+    "each part for itself",
+    "4.0 is newer than 3.11 although its second part is smaller. Only the first part that differs "
+    "counts; what comes after it does not.",
+)
+def part_by_part(version: str, needed: str) -> bool:
+    return all(a >= b for a, b in zip(*padded(version, needed), strict=True))
+
+
+@environment.wrong(
+    "a missing part counts as less than 0",
+    "Python calls a list smaller than a longer one that begins like it, so 3.11 looks older than "
+    "3.11.0. Make the two lists equally long, with zeros.",
+)
+def unpadded(version: str, needed: str) -> bool:
+    return parts(version) >= parts(needed)
+
+
+def parts(text: str) -> list[int]:
+    return [int(part) for part in text.split(".")]
+
+
+def padded(version: str, needed: str) -> tuple[list[int], list[int]]:
+    have, want = parts(version), parts(needed)
+    length = max(len(have), len(want))
+    return have + [0] * (length - len(have)), want + [0] * (length - len(want))
+
+
+# 00.2
+
+looking = Exercise(
+    "00.2",
+    "Click four pictures",
+    function="my_clicks",
+    signature="my_clicks(picture: str) -> (K, 2), x and y of K clicks in pixels",
+    difficulty=1,
+    importance=4,
+    minutes=20,
+    read=f"{READ}#ten-clicks-on-each",
+)
+
+
+def clicks_on(my_clicks: Any, picture: str) -> Array:
+    """What the learner clicked on one picture, as an array (K, 2)."""
+    got = my_clicks(picture)
+    claim = f"my_clicks({picture!r}) gives a row (x, y) for each click"
+    try:
+        array = np.asarray(got, dtype=float)
+    except (TypeError, ValueError):
+        array = np.zeros(0)
+    fits = array.ndim == 2 and array.shape[-1] == 2 and len(array) > 0
+    expect(fits, claim, expected="an array of shape (K, 2)", got=got)
+    return array
+
+
+@looking.check(1, "ten clicks or more on each of the four pictures")
+def enough(my_clicks: Any, rng: np.random.Generator) -> None:
+    for picture in SIZES:
+        count = len(clicks_on(my_clicks, picture))
+        expect(count >= 10, f"ten clicks on {picture}", expected="10 or more", got=count)
+
+
+@looking.check(1, "in pixels, inside the picture, x before y")
+def inside(my_clicks: Any, rng: np.random.Generator) -> None:
+    for picture, (width, height) in SIZES.items():
+        xy = clicks_on(my_clicks, picture)
+        within = (xy >= 0).all() and (xy < (width, height)).all()
+        claim = f"0 ≤ x < {width} and 0 ≤ y < {height} on {picture}: x runs along the width"
+        expect(within, claim, got=xy)
+        expect(xy.max() > 1, "clicks are counted in pixels, not in shares of the width", got=xy)
+
+
+@looking.check(1, "each picture has clicks of its own")
+def of_its_own(my_clicks: Any, rng: np.random.Generator) -> None:
+    seen: dict[bytes, str] = {}
+    for picture in SIZES:
+        key = np.ascontiguousarray(clicks_on(my_clicks, picture)).tobytes()
+        same = f"the very same clicks on {seen.get(key)} and on {picture}"
+        expect(key not in seen, "no two pictures have the same list of clicks", got=same)
+        seen[key] = picture
+
+
+@looking.check(1, "more than one or two places on each picture")
+def several_places(my_clicks: Any, rng: np.random.Generator) -> None:
+    for picture in SIZES:
+        places = len(np.unique(clicks_on(my_clicks, picture), axis=0))
+        claim = f"clicks in different places of {picture}"
+        expect(places >= 3, claim, expected="3 places or more", got=places)
+
+
+@looking.check(1, "no ruler: neither a grid nor equal steps")
+def no_ruler(my_clicks: Any, rng: np.random.Generator) -> None:
+    for picture in SIZES:
+        xy = clicks_on(my_clicks, picture)
+        claim = f"the clicks on {picture} come from looking, not from a loop or a ruler"
+        steps = np.diff(xy, axis=0)
+        even = len(steps) > 2 and np.allclose(steps, steps[0])
+        expect(not even, claim, got="every step from click to click is the same")
+        expect(not is_grid(xy), claim, got="a full grid of rows and columns")
+
+
+def is_grid(xy: Array) -> bool:
+    """Whether the places are all crossings of some columns and some rows, and nothing else."""
+    places = np.unique(xy, axis=0)
+    columns, rows = (len(np.unique(places[:, axis])) for axis in (0, 1))
+    return columns > 1 and rows > 1 and len(places) >= 6 and len(places) == columns * rows
+
+
+@looking.check(1, "a picture that was never shown raises ValueError")
+def unknown_picture(my_clicks: Any, rng: np.random.Generator) -> None:
+    expect_error(
+        lambda: my_clicks("a picture never shown"),
+        ValueError,
+        "no clicks and no picture are two things: an unknown name is refused",
+    )
+
+
+def scattered(picture: str) -> Array:
+    """Clicks of a program, for the wrong answers below: nobody looked anywhere."""
+    if picture not in SIZES:
+        raise ValueError(f"there is no picture {picture!r}")
+    rng = np.random.default_rng(list(SIZES).index(picture))
+    width, height = SIZES[picture]
+    xy = rng.uniform(0.02, 0.98, size=(12, 2)) * (width, height)
+    xy[0] = 0.97 * width, 0.03 * height
+    return xy.astype(int)
+
+
+@looking.wrong(
+    "row before column",
+    "These are (y, x). NumPy's arrays are indexed row first, but a click is x first, from the "
+    "left, then y, from the top. On a square picture nobody notices.",
+)
+def row_first(picture: str) -> Array:
+    return scattered(picture)[:, ::-1]
+
+
+@looking.wrong(
+    "shares of the width",
+    "These numbers run from 0 to 1. As pixels they all lie in the top left corner. Multiply x by "
+    "the width and y by the height.",
+)
+def as_shares(picture: str) -> Array:
+    return scattered(picture) / SIZES[picture]
+
+
+@looking.wrong(
+    "one list for all pictures",
+    "Every picture got the same clicks, so the map says nothing about any of them. It is the map "
+    "of somebody who never looked: a baseline, and no data.",
+)
+def one_for_all(picture: str) -> Array:
+    scattered(picture)
+    return scattered("chelsea")
+
+
+@looking.wrong(
+    "always the centre",
+    "All clicks fall on one point. The centre is a good guess for many pictures, as this chapter "
+    "shows, but a guess is not a look.",
+)
+def always_centre(picture: str) -> Array:
+    scattered(picture)
+    return np.tile(np.array(SIZES[picture]) // 2, (10, 1))
+
+
+@looking.wrong(
+    "made by a loop",
+    "Clicks at equal distances come from a loop. Made-up clicks look like data and are none; "
+    "chapter 14 will compare models with them.",
+)
+def by_a_loop(picture: str) -> Array:
+    scattered(picture)
+    width, height = SIZES[picture]
+    return np.array([(x * width // 6, y * height // 3) for x in range(1, 6) for y in range(1, 3)])
+
+
+@looking.wrong(
+    "too few clicks",
+    "Three clicks are three accidents. With so few, the map changes from one try to the next more "
+    "than from one picture to another.",
+)
+def too_few(picture: str) -> Array:
+    return scattered(picture)[:3]
+
+
+@looking.wrong(
+    "nothing instead of an error",
+    "An unknown picture gives an empty list, which the next program takes for somebody who looked "
+    "nowhere. Data that are missing must say so.",
+)
+def empty_for_unknown(picture: str) -> Array:
+    return scattered(picture) if picture in SIZES else np.zeros((0, 2))
+
+
+# 00.3
+
+bits = Exercise(
+    "00.3",
+    "The entropy of your map",
+    function="entropy",
+    signature="entropy(clicks: (K, 2), size: (width, height), cells: (columns, rows)) -> bits",
+    difficulty=2,
+    importance=4,
+    minutes=25,
+    read=f"{READ}#how-spread-out-in-bits",
+)
+
+Picture = tuple[tuple[int, int], tuple[int, int]]  # size in pixels, number of cells
+
+
+def draw_picture(rng: np.random.Generator) -> Picture:
+    """A picture with fewer columns than rows, and cells that are not square."""
+    columns, rows = sorted(sizes(rng, 2))
+    wide, high = sizes(rng, 2, 10, 30)
+    return (columns * wide, rows * high), (columns, rows)
+
+
+def click_into(rng: np.random.Generator, picture: Picture, columns: Any, rows: Any) -> Array:
+    """A click well inside each of these cells, (K, 2)."""
+    (width, height), (across, down) = picture
+    wide, high = width // across, height // down
+    x = np.asarray(columns) * wide + rng.integers(2, wide - 2, size=len(columns))
+    y = np.asarray(rows) * high + rng.integers(2, high - 2, size=len(rows))
+    return np.stack([x, y], axis=1)
+
+
+@bits.check(1, "minus the sum of p log₂ p over the cells' shares p")
+def by_definition(entropy: Any, rng: np.random.Generator) -> None:
+    picture = draw_picture(rng)
+    size, (columns, rows) = picture
+    count = np.zeros((rows, columns))
+    chosen = rng.choice(rows * columns, 4, replace=False)
+    count.flat[chosen] = rng.choice(np.arange(1, 9), 4, replace=False)
+    r, c = np.repeat(np.argwhere(count), count[count > 0].astype(int), axis=0).T
+    clicks = rng.permutation(click_into(rng, picture, c, r))
+    p = count[count > 0] / count.sum()
+    want = sum(share * np.log2(1 / share) for share in p)
+    near(entropy(clicks, size, (columns, rows)), want, f"{len(clicks)} clicks in four cells")
+
+
+@bits.check(1, "all clicks in one cell: 0 bits, and empty cells add nothing")
+def one_cell(entropy: Any, rng: np.random.Generator) -> None:
+    picture = draw_picture(rng)
+    count = int(rng.integers(3, 12))
+    clicks = click_into(rng, picture, [1] * count, [1] * count)
+    near(entropy(clicks, *picture), 0.0, f"{count} clicks in one cell")
+    apart = np.vstack([clicks, click_into(rng, picture, [0], [2])])
+    got = entropy(apart, *picture)
+    expect(np.abs(got) > 1e-3, "one more click, in another cell, makes it more than 0", got=got)
+
+
+@bits.check(1, "x chooses the column, y the row")
+def column_and_row(entropy: Any, rng: np.random.Generator) -> None:
+    picture = draw_picture(rng)
+    rows = picture[1][1]
+    clicks = click_into(rng, picture, [0] * rows, range(rows))
+    near(entropy(clicks, *picture), np.log2(rows), f"one column, one click in each of {rows} rows")
+
+
+@bits.check(1, "a click outside, or no click at all, raises ValueError")
+def refuses(entropy: Any, rng: np.random.Generator) -> None:
+    size, cells = draw_picture(rng)
+    clicks = click_into(rng, (size, cells), [0, 1, 1], [1, 0, 2])
+    right = np.vstack([clicks, (size[0], 1)])
+    above = np.vstack([clicks, (1, -1)])
+    expect_error(lambda: entropy(right, size, cells), ValueError, "x = width lies outside")
+    expect_error(lambda: entropy(above, size, cells), ValueError, "y = -1 lies outside")
+    expect_error(lambda: entropy(clicks[:0], size, cells), ValueError, "no clicks, no shares")
+
+
+def counts(clicks: Array, size: tuple, cells: tuple) -> Array:
+    """Clicks in each cell, (rows, columns)."""
+    clicks = np.asarray(clicks)
+    if not len(clicks) or (clicks < 0).any() or (clicks >= np.array(size)).any():
+        raise ValueError("no click, or one outside")
+    column, row = (clicks * cells // np.array(size)).T
+    count = np.zeros(cells[::-1])
+    np.add.at(count, (row, column), 1)
+    return count
+
+
+def shares(clicks: Array, size: tuple, cells: tuple) -> Array:
+    """The shares of the cells that have any."""
+    count = counts(clicks, size, cells)
+    return count[count > 0] / count.sum()
+
+
+@bits.wrong(
+    "nats, not bits",
+    "np.log counts in units of 1.44 bits, called nats. A bit is one question with two answers: "
+    "take the logarithm to base 2.",
+)
+def in_nats(clicks: Array, size: tuple, cells: tuple) -> float:
+    p = shares(clicks, size, cells)
+    return -(p * np.log(p)).sum()
+
+
+@bits.wrong(
+    "0 times log 0",
+    "log 0 is minus infinity, and 0 times that is NaN, which spoils the whole sum. A cell that "
+    "nobody clicked adds nothing: leave it out.",
+)
+def zero_log_zero(clicks: Array, size: tuple, cells: tuple) -> float:
+    p = counts(clicks, size, cells) / len(clicks)
+    return -(p * np.log2(p)).sum()
+
+
+@bits.wrong(
+    "row before column",
+    "x was used for the rows and y for the columns. A click is (x, y), an array is indexed "
+    "[row, column] = [y, x]; with as many rows as columns nobody notices.",
+)
+def swapped(clicks: Array, size: tuple, cells: tuple) -> float:
+    counts(clicks, size, cells)
+    p = shares(np.asarray(clicks)[:, ::-1], size[::-1], cells)
+    return -(p * np.log2(p)).sum()
+
+
+@bits.wrong(
+    "counts, not shares",
+    "The counts went into the formula as they are. Divide by the number of clicks first, so that "
+    "the shares sum to 1.",
+)
+def of_counts(clicks: Array, size: tuple, cells: tuple) -> float:
+    n = shares(clicks, size, cells) * len(clicks)
+    return -(n * np.log2(n)).sum()
+
+
+@bits.wrong(
+    "the minus sign forgotten",
+    "The logarithm of a share is negative, so the sum is too. Entropy is the mean surprise "
+    "log₂(1/p) = −log₂ p, and is never below 0.",
+)
+def no_minus(clicks: Array, size: tuple, cells: tuple) -> float:
+    p = shares(clicks, size, cells)
+    return (p * np.log2(p)).sum()
+
+
+@bits.wrong(
+    "a plain mean of the surprises",
+    "Every cell counts the same here. A cell's surprise counts as often as it happens: weigh it "
+    "with its share.",
+)
+def plain_mean(clicks: Array, size: tuple, cells: tuple) -> float:
+    p = shares(clicks, size, cells)
+    return -np.log2(p).mean()
+
+
+@bits.wrong(
+    "clicks outside are let in",
+    "A click outside was moved to the edge, or counted on the other side, in silence. Then a "
+    "mistake in the data becomes a number.",
+)
+def let_in(clicks: Array, size: tuple, cells: tuple) -> float:
+    if not len(clicks):
+        return 0.0
+    p = shares(np.clip(clicks, 0, np.array(size) - 1), size, cells)
+    return -(p * np.log2(p)).sum()
+
+
+# 00.4
+
+two_people = Exercise(
+    "00.4",
+    "The agreement of two people",
+    function="agreement",
+    signature="agreement(first: (H, W), second: (H, W)) -> (correlation, bits)",
+    difficulty=2,
+    importance=5,
+    minutes=25,
+    read=f"{READ}#do-two-maps-agree",
+)
+
+
+def draw_maps(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Two maps of one shape, of different scale, everywhere positive."""
+    shape = sizes(rng, 2)
+    first, second = rng.uniform(0.1, 1, size=(2, *shape)) ** 2
+    return first * rng.uniform(2, 5), second * rng.uniform(0.1, 0.4)
+
+
+def correlation(first: Array, second: Array) -> float:
+    a, b = first - first.mean(), second - second.mean()
+    return float((a * b).mean() / np.sqrt((a**2).mean() * (b**2).mean()))
+
+
+def divergence(first: Array, second: Array) -> float:
+    p, q = first / first.sum(), second / second.sum()
+    some = p > 0
+    return float((p[some] * np.log2(p[some] / q[some])).sum())
+
+
+def refuse(first: Array, second: Array) -> None:
+    if first.shape != second.shape or np.ptp(first) == 0 or np.ptp(second) == 0:
+        raise ValueError("these maps cannot be compared")
+
+
+@two_people.check(1, "the correlation of the two maps, sign and all")
+def correlates(agreement: Any, rng: np.random.Generator) -> None:
+    first, second = draw_maps(rng)
+    near(agreement(first, second)[0], correlation(first, second), "the correlation of two maps")
+    opposite = first.max() + first.min() - first
+    near(agreement(first, opposite)[0], -1.0, "a map and its opposite correlate with −1")
+
+
+@two_people.check(1, "the divergence from the first to the second, in bits, of their shares")
+def diverges(agreement: Any, rng: np.random.Generator) -> None:
+    first, second = draw_maps(rng)
+    near(agreement(first, second)[1], divergence(first, second), "the sum of p log₂(p / q)")
+    near(agreement(first, 3 * first)[1], 0.0, "a map and three times the map have the same shares")
+
+
+@two_people.check(1, "where the first never looked, nothing is added")
+def zeros_in_the_first(agreement: Any, rng: np.random.Generator) -> None:
+    first, second = draw_maps(rng)
+    first[rng.random(first.shape) < 0.3] = 0
+    first[0, 0], first[0, 1] = 0, 1
+    near(agreement(first, second)[1], divergence(first, second), "p = 0 adds 0, not NaN")
+
+
+@two_people.check(1, "maps that cannot be compared raise ValueError")
+def cannot_compare(agreement: Any, rng: np.random.Generator) -> None:
+    first, second = draw_maps(rng)
+    expect_error(
+        lambda: agreement(first, second[:, :1]),
+        ValueError,
+        "maps of two shapes are refused, although NumPy would stretch one",
+    )
+    flat = np.ones_like(first)
+    claim = "a map that is flat has no correlation with anything"
+    expect_error(lambda: agreement(flat, second), ValueError, claim)
+    expect_error(lambda: agreement(first, flat), ValueError, claim)
+
+
+@two_people.wrong(
+    "means not subtracted",
+    "Without the means, two maps agree because both are positive: even maps that have nothing to "
+    "do with each other come out near 1. Subtract each map's mean first.",
+)
+def cosine(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    r = (first * second).sum() / np.sqrt((first**2).sum() * (second**2).sum())
+    return r, divergence(first, second)
+
+
+@two_people.wrong(
+    "the sign lost",
+    "The correlation was squared, or its sign dropped. Somebody who looks just where the other "
+    "does not, agrees to −1, and that is no agreement.",
+)
+def squared(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    return correlation(first, second) ** 2, divergence(first, second)
+
+
+@two_people.wrong(
+    "the divergence the wrong way round",
+    "This is the divergence from the second to the first. It is another number: the weights are "
+    "the shares of the map that you start from.",
+)
+def reversed_divergence(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    p, q = first / first.sum(), second / second.sum()
+    return correlation(first, second), (q * np.log2(q / p)).sum()
+
+
+@two_people.wrong(
+    "nats, not bits",
+    "np.log counts in units of 1.44 bits, called nats. Take the logarithm to base 2.",
+)
+def divergence_in_nats(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    return correlation(first, second), divergence(first, second) * np.log(2)
+
+
+@two_people.wrong(
+    "maps, not shares",
+    "The maps went into the sum as they are, so a map and three times the same map differ, and "
+    "the result can be negative. Divide each by its sum first.",
+)
+def not_shares(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    some = first > 0
+    p, q = first[some], second[some]
+    return correlation(first, second), (p * np.log2(p / q)).sum()
+
+
+@two_people.wrong(
+    "0 times log 0",
+    "log 0 is minus infinity, and 0 times that is NaN. Where the first map is 0 the term is 0: "
+    "leave it out.",
+)
+def nan_divergence(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    p, q = first / first.sum(), second / second.sum()
+    return correlation(first, second), (p * np.log2(p / q)).sum()
+
+
+@two_people.wrong(
+    "no refusal",
+    "NumPy stretches a column to a whole map, and 0 / 0 for a flat map is NaN: the caller gets a "
+    "number, or none, and no word. Compare the shapes and look for flat maps first.",
+)
+def unguarded(first: Array, second: Array) -> tuple:
+    p, q = np.broadcast_arrays(first / first.sum(), second / second.sum())
+    return correlation(first, second), divergence(p, q)
+
+
+# 00.5
+
+meanings = Exercise(
+    "00.5",
+    "What “attention” could mean",
+    function="sense",
+    signature='sense(number: int) -> "overt", "covert", "capacity" or "weights"',
+    difficulty=2,
+    importance=4,
+    minutes=15,
+    read=f"{READ}#four-things-called-attention",
+)
+
+SENSES = {
+    "overt": (1, 6),
+    "covert": (2, 5),
+    "capacity": (3, 7),
+    "weights": (4, 8),
+}
+
+
+def ask(sense: Any, name: str, question: str) -> None:
+    """Both sentences of this sense; a wrong word gets a question, not the answer."""
+    for number in SENSES[name]:
+        got = sense(number)
+        right = isinstance(got, str) and got.strip().lower() == name
+        expect(right, f"sentence {number}: {question}", got=got)
+
+
+@meanings.check(1, "the sentences in which somebody turns to something")
+def turning(sense: Any, rng: np.random.Generator) -> None:
+    ask(sense, "overt", "does anything that others can see turn, eyes or head?")
+
+
+@meanings.check(1, "the sentences in which nothing turns, and something is favoured")
+def favouring(sense: Any, rng: np.random.Generator) -> None:
+    ask(sense, "covert", "where do the eyes rest, and what is noticed better?")
+
+
+@meanings.check(1, "the sentences in which something runs short")
+def running_short(sense: Any, rng: np.random.Generator) -> None:
+    ask(sense, "capacity", "what happens when there is a second thing to do?")
+
+
+@meanings.check(1, "the sentences about a calculation")
+def calculating(sense: Any, rng: np.random.Generator) -> None:
+    ask(sense, "weights", "is anything left out or done faster because its number is small?")
+
+
+def word_for(number: Any) -> str:
+    found = [name for name, numbers in SENSES.items() if number in numbers]
+    if not found:
+        raise ValueError(f"there is no sentence {number}")
+    return found[0]
+
+
+@meanings.wrong(
+    "attention is where the eyes are",
+    "Posner's subjects kept their eyes on the cross, and still did better where they expected "
+    "something. What is favoured without turning is covert.",
+)
+def eyes_only(number: int) -> str:
+    word = word_for(number)
+    return "overt" if word == "covert" else word
+
+
+@meanings.wrong(
+    "weights are computing power",
+    "So says section 1.2 of the document. But a program computes with every part, whatever its "
+    "weight; no part costs less because its number is small. A weight shares out influence.",
+)
+def weights_are_power(number: int) -> str:
+    word = word_for(number)
+    return "capacity" if word == "weights" else word
+
+
+@meanings.wrong(
+    "running short taken for choosing",
+    "In these sentences nothing is picked out against the rest: two tasks draw on one supply, and "
+    "both suffer. That is capacity.",
+)
+def short_is_choice(number: int) -> str:
+    word = word_for(number)
+    return "covert" if word == "capacity" else word
+
+
+@meanings.wrong(
+    "one sense for everything",
+    "A word that fits every sentence tells nothing about any of them. Each of the four senses has "
+    "a test of its own; put it to the sentence.",
+)
+def one_sense(number: int) -> str:
+    word_for(number)
+    return "weights"
