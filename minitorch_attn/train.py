@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import statistics
 import sys
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .files import write_atomic
 from .models import query_weights
 from .recipes import MODELS, RECIPES, make_trainer
 from .tensor import no_grad
+from .threads import sharing
 from .training import Trainer
 
 
@@ -44,6 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume", action="store_true", help="go on with the runs in the folder, bit for bit"
     )
+    parser.add_argument(
+        "--with",
+        dest="own",
+        metavar="DIR",
+        type=Path,
+        help="train the classifier with the functions that you wrote in the notebooks of DIR, "
+        "beside the library's; takes --data and --epochs, and writes nothing",
+    )
 
 
 def _positive(text: str) -> int:
@@ -61,6 +70,8 @@ class UsageError(ValueError):
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.own is not None:
+        return _run_own(args)
     recipe = RECIPES[args.data]
     names = recipe.models if args.model == "all" else (args.model,)
     settings = {
@@ -73,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or Path("runs") / args.data
     _claim(out, settings, args.resume)
     try:
-        with one_thread():
+        with sharing():
             runs = _train_all(settings, names, out)
             metrics = {**settings, "version": __version__, "models": _summaries(args.data, runs)}
             write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
@@ -93,17 +104,27 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def one_thread() -> AbstractContextManager[Any]:
-    """Hold NumPy's matrix products to one thread, where threadpoolctl is installed.
-
-    Models as small as these gain nothing from a second one, on a busy machine two wait for each
-    other, and the last digits of a sum depend on how many there are.
-    """
+def _run_own(args: argparse.Namespace) -> int:
+    """Train on a learner's answers: the course's work, which the engine does not know of."""
+    others = {
+        "--model": args.model not in ("all", "attention"),
+        "--seeds": args.seeds not in (None, 1),
+        "--device": args.device != "cpu",
+        "--out": args.out is not None,
+        "--resume": args.resume,
+    }
+    given = [name for name, is_given in others.items() if is_given]
+    if given:
+        raise UsageError(
+            f"--with trains one classifier on the CPU, from seed 0, and writes nothing: leave out "
+            f"{', '.join(given)}"
+        )
+    own = importlib.import_module(".course.own", __package__)
     try:
-        from threadpoolctl import threadpool_limits
-    except ImportError:
-        return nullcontext()
-    return threadpool_limits(limits=1)
+        return own.train(args.own, args.data, args.epochs).status
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing was written.", file=sys.stderr)
+        return 130
 
 
 def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:

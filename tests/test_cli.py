@@ -124,6 +124,8 @@ BAD = {
     "half a seed": (("train", "--seeds", "0.5"), "'0.5' is not a whole number above 0"),
     "other data": (("train", "--data", "mnist"), "invalid choice: 'mnist'"),
     "another model": (("train", "--model", "rnn"), "invalid choice: 'rnn'"),
+    "answers from nowhere": (("train", "--with", "nowhere"), "there is no folder nowhere"),
+    "answers and seeds": (("train", "--with", ".", "--seeds", "3"), "leave out --seeds"),
     "another device": (("train", "--device", "tpu"), "invalid choice: 'tpu'"),
     "an option that is none": (("train", "--speed", "9"), "--speed"),
     "a command that is none": (("frobnicate",), "invalid choice: 'frobnicate'"),
@@ -198,6 +200,19 @@ def test_help_reads_well() -> None:
     text = call("train", "--help").stdout
     for option in ("--data", "--model", "--epochs", "--seeds", "--device", "--out", "--resume"):
         assert option in text
+    assert "--with DIR" in text
+
+
+def test_ctrl_c_while_own_answers_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn.course import own
+
+    def stopped(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(own, "train", stopped)
+    done = call("train", "--with", "anywhere")
+    assert done.returncode == 130
+    assert done.stderr == "\nStopped. Nothing was written.\n"
 
 
 def test_info() -> None:

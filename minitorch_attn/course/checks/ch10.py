@@ -1,0 +1,836 @@
+"""Chapter 10, the working classifier: patches, training, ablation, a rival, what scores say."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from ...data import digits
+from ..checking import Exercise, expect, expect_error, expect_shape
+from . import common
+from .common import near
+
+sizes = partial(common.sizes, low=2, high=8)
+
+Array = np.ndarray
+
+READ = "10_the_working_classifier.md"
+
+
+# 10.1
+
+patches = Exercise(
+    "10.1",
+    "From an image to tokens",
+    function="embed_patches",
+    signature=(
+        "embed_patches(images: (B, h, w), size: s, weight: (s², D), bias: (D,),"
+        " positions: (N, D)) -> (B, N, D)"
+    ),
+    difficulty=2,
+    importance=5,
+    minutes=20,
+    read=f"{READ}#the-matrix-version",
+)
+
+
+def draw_images(rng: np.random.Generator) -> tuple[Array, int, Array, Array, Array]:
+    b, rows, columns, size, width = sizes(rng, 5)
+    images = rng.normal(size=(b, rows * size, columns * size))
+    weight, positions = rng.normal(size=(size**2, width)), rng.normal(size=(rows * columns, width))
+    return images, size, weight, rng.normal(size=width), positions
+
+
+def cut(images: Array, size: int) -> Array:
+    """(B, h, w) to (B, h/s, w/s, s, s): a place, then a pixel."""
+    b, h, w = images.shape
+    return images.reshape(b, h // size, size, w // size, size).swapaxes(2, 3)
+
+
+def embedded(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    rows = cut(images, size).reshape(len(images), -1, size**2)
+    return rows @ weight + bias + positions
+
+
+@patches.check(2, "every patch, row by row, is a token")
+def patch_by_patch(embed_patches: Any, rng: np.random.Generator) -> None:
+    images, size, weight, bias, positions = draw_images(rng)
+    got = embed_patches(images, size, weight, bias, positions)
+    expect_shape(got, (len(images), *positions.shape), "a token of width D for each patch")
+    want = embedded(images, size, weight, bias, positions)
+    near(got, want, "token n is patch n, laid out as a row, times weight, plus bias and position")
+
+
+@patches.check(1, "a pixel reaches one token: that of its own patch")
+def one_pixel(embed_patches: Any, rng: np.random.Generator) -> None:
+    images, size, weight, bias, positions = draw_images(rng)
+    _, h, w = images.shape
+    y, x = h - size, int(rng.integers(size, w))  # the last row of patches, not the first column
+    images[:, y, x] += 1.0
+    after = np.asarray(embed_patches(images, size, weight, bias, positions))
+    images[:, y, x] -= 1.0
+    before = np.asarray(embed_patches(images, size, weight, bias, positions))
+    changed = np.flatnonzero((np.abs(after - before) > 1e-9).any(axis=(0, 2)))
+    place = y // size * (w // size) + x // size
+    near(changed, np.array([place]), "the tokens that a change of one pixel changes")
+
+
+@patches.check(1, "an empty image: the bias and the positions, for every image alike")
+def empty_image(embed_patches: Any, rng: np.random.Generator) -> None:
+    images, size, weight, bias, positions = draw_images(rng)
+    got = embed_patches(0 * images, size, weight, bias, positions)
+    want = np.broadcast_to(bias + positions, (len(images), *positions.shape))
+    near(got, want, "with all pixels 0 token n is bias + position n")
+
+
+@patches.check(1, "patches that do not tile, and too few positions, raise ValueError")
+def does_not_tile(embed_patches: Any, rng: np.random.Generator) -> None:
+    images, size, weight, bias, positions = draw_images(rng)
+    embed_patches(images, size, weight, bias, positions)
+    wider = np.concatenate([images, images[:, :, :1]], axis=2)
+    expect_error(
+        lambda: embed_patches(wider, size, weight, bias, positions),
+        ValueError,
+        f"patches of {size} do not tile a width of {wider.shape[2]}",
+    )
+    expect_error(
+        lambda: embed_patches(images, size, weight, bias, positions[:1]),
+        ValueError,
+        f"one position is not enough for {len(positions)} patches",
+    )
+
+
+def refuse_sizes(images: Array, size: int, positions: Array) -> None:
+    _, h, w = images.shape
+    if h % size or w % size or len(positions) != h * w // size**2:
+        raise ValueError("the sizes do not fit")
+
+
+@patches.wrong(
+    "a reshape for patches",
+    "images.reshape(B, N, s²) cuts the image into strips of s² pixels that follow each other in "
+    "memory: parts of rows, not squares. A square needs rows and columns split, then a transpose.",
+)
+def strips(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    refuse_sizes(images, size, positions)
+    return images.reshape(len(images), -1, size**2) @ weight + bias + positions
+
+
+@patches.wrong(
+    "patches column by column",
+    "The patches are right, and stand in the wrong order: down the first column, then the next. "
+    "Each gets another patch's position.",
+)
+def by_columns(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    refuse_sizes(images, size, positions)
+    rows = cut(images, size).swapaxes(1, 2).reshape(len(images), -1, size**2)
+    return rows @ weight + bias + positions
+
+
+@patches.wrong(
+    "pixels column by column",
+    "Inside each patch rows and columns changed places, so each pixel meets another pixel's "
+    "weights. Shapes do not show it, a loop does.",
+)
+def turned_pixels(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    refuse_sizes(images, size, positions)
+    rows = cut(images, size).swapaxes(3, 4).reshape(len(images), -1, size**2)
+    return rows @ weight + bias + positions
+
+
+@patches.wrong(
+    "positions forgotten",
+    "Without positions the tokens are a set: a shuffled image has the same tokens, and no block "
+    "after this can tell.",
+)
+def no_positions(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    refuse_sizes(images, size, positions)
+    return embedded(images, size, weight, bias, 0 * positions)
+
+
+@patches.wrong(
+    "what does not fit is cut off or stretched",
+    "Pixels beyond the last whole patch are dropped in silence, and a single position is "
+    "broadcast to all patches. Both run, and the model sees less than its author believes.",
+)
+def cropped(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    _, h, w = images.shape
+    return embedded(
+        images[:, : h // size * size, : w // size * size], size, weight, bias, positions
+    )
+
+
+# 10.2
+
+train_it = Exercise(
+    "10.2",
+    "Train to 95 %",
+    function="classify",
+    signature=(
+        "classify(train_tokens: (n, 5, 68), train_targets: (n,), test_tokens: (m, 5, 68))"
+        " -> (m,) classes"
+    ),
+    difficulty=4,
+    importance=5,
+    minutes=60,
+    read=f"{READ}#training-that-can-be-killed",
+    library=True,
+)
+
+TILES = 4
+SPLIT = 1  # which digits are held out: with some splits a few odd ones cost two per cent
+
+
+def draw_scenes(rng: np.random.Generator, train: int, halves: bool = False) -> list[Array]:
+    """Cued digits, their tokens turned by a random rotation: tags must be learned, not read off.
+
+    With `halves` the asked tile is one of the first two in training, one of the last two in the
+    test. Returns the arguments of `classify` and the hidden classes.
+    """
+    width = 64 + TILES
+    turn, _ = np.linalg.qr(rng.normal(size=(width, width)))
+    found = []
+    for part, count, first in zip(digits(SPLIT), (train, 1000), (0, TILES // 2), strict=True):
+        tiles = rng.integers(0, len(part), (count, TILES))
+        tags = rng.permuted(np.tile(np.arange(TILES), (count, 1)), axis=1)
+        places = first + rng.integers(0, TILES // 2, count)
+        asked = np.arange(count), places if halves else rng.integers(0, TILES, count)
+        tokens = np.zeros((count, TILES + 1, width))
+        tokens[:, :TILES, :64] = part.inputs[tiles].reshape(count, TILES, 64)
+        tokens[:, :TILES, 64:] = np.eye(TILES)[tags]
+        tokens[:, TILES, 64:] = np.eye(TILES)[tags[asked]]
+        found += [(tokens @ turn).astype(np.float32), part.targets[tiles[asked]]]
+    return found
+
+
+def accuracy(classify: Any, scenes: list[Array]) -> float:
+    train_tokens, train_targets, test_tokens, hidden = scenes
+    got = classify(train_tokens, train_targets, test_tokens)
+    expect_shape(got, hidden.shape, "a class for each test scene")
+    return 100 * float(np.mean(np.asarray(got) == hidden))
+
+
+def expect_accuracy(classify: Any, scenes: list[Array], least: float, claim: str) -> None:
+    reached = accuracy(classify, scenes)
+    expect(reached >= least, claim, expected=f"at least {least} %", got=f"{reached:.1f} %")
+
+
+@train_it.check(2, "with few scenes: better than equal weights can be, whoever reads the digits")
+def beats_equal_weights(classify: Any, rng: np.random.Generator) -> None:
+    # Four digits, one of them asked for: knowing all four, the most frequent one is right in
+    # 35 % of the scenes.
+    expect_accuracy(classify, draw_scenes(rng, 3_200), 50.0, "more than the choice-less can reach")
+
+
+@train_it.check(4, "95 % of hidden scenes")
+def to_95(classify: Any, rng: np.random.Generator) -> None:
+    scenes = draw_scenes(rng, 6_400)
+    expect_accuracy(classify, scenes, 95.0, "95 % on scenes of digits that it has not seen")
+
+
+@train_it.check(2, "the asked tile stands where it never stood in training: 85 %")
+def other_places(classify: Any, rng: np.random.Generator) -> None:
+    scenes = draw_scenes(rng, 3_200, halves=True)
+    expect_accuracy(classify, scenes, 85.0, "the answer depends on the tag, not on the place")
+
+
+def ridge(inputs: Array, targets: Array, test: Array, scenes: int = 800) -> Array:
+    """The scores of a straight line fitted to the first scenes: cheap, and no attention."""
+
+    def flat(x: Array) -> Array:
+        return np.column_stack([x.reshape(len(x), -1), np.ones(len(x))]).astype(float)
+
+    x = flat(inputs[:scenes])
+    goal = np.eye(10)[targets[:scenes]]
+    return flat(test) @ np.linalg.solve(x.T @ x + np.eye(x.shape[1]), x.T @ goal)
+
+
+@train_it.wrong(
+    "equal weights",
+    "The tiles are averaged before anything asks. All digits are in the mean, and nothing says "
+    "which of them was asked for: the most frequent one is the best guess.",
+)
+def averaged(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
+    return ridge(train_tokens.mean(axis=1), train_targets, test_tokens.mean(axis=1)).argmax(axis=1)
+
+
+@train_it.wrong(
+    "the query alone",
+    "Only the last token is read, and no token has looked at it or from it: it holds a tag and no "
+    "digit. What the query does not fetch is lost.",
+)
+def query_alone(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
+    return ridge(train_tokens[:, -1], train_targets, test_tokens[:, -1]).argmax(axis=1)
+
+
+@train_it.wrong(
+    "all tokens end to end",
+    "Laid end to end, each place has weights of its own, and which tile counts must be learned "
+    "for each place and tag. Without products between tokens (a query with a key) the tag "
+    "cannot choose.",
+)
+def end_to_end(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
+    return ridge(train_tokens, train_targets, test_tokens).argmax(axis=1)
+
+
+@train_it.wrong(
+    "scores in place of classes",
+    "What comes back has a number for each class. The class is the place of the largest: argmax "
+    "over the last axis.",
+)
+def scores_returned(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
+    return ridge(train_tokens, train_targets, test_tokens)
+
+
+@train_it.wrong(
+    "the training scenes answered",
+    "The answers are those for the training scenes. What counts is what the model says about "
+    "scenes that it has not seen.",
+)
+def on_training(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
+    return train_targets
+
+
+@train_it.wrong(
+    "the nearest scene",
+    "The answer of the most similar training scene. Scenes are alike in the digits that nobody "
+    "asked for: three tiles of four.",
+)
+def nearest_scene(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
+    a, b = (x.reshape(len(x), -1) for x in (test_tokens, train_tokens[:800]))
+    return train_targets[((b**2).sum(axis=1) - 2 * a @ b.T).argmin(axis=1)]
+
+
+# 10.3
+
+take_away = Exercise(
+    "10.3",
+    "Take attention away",
+    function="ablate",
+    signature=(
+        "ablate(tokens: (B, N, D), query: (D, d), key: (D, d), value: (D, d_v), head: (d_v, C),"
+        ' mask: (B, N), kind: "attention", "uniform" or "none") -> logits (B, C)'
+    ),
+    difficulty=3,
+    importance=5,
+    minutes=35,
+    read=f"{READ}#the-librarys-version",
+)
+
+KINDS = ("attention", "uniform", "none")
+
+
+def draw_asked(rng: np.random.Generator) -> tuple[Array, ...]:
+    """Scenes of unequal length, the query last; what is masked holds large numbers."""
+    b, n, width, d, d_v, c = common.sizes(rng, 6, 3, 10)
+    tokens, mask = rng.normal(size=(b, n, width)), np.ones((b, n), bool)
+    for row in range(b):
+        mask[row, rng.choice(n - 1, int(rng.integers(1, n - 1)), replace=False)] = False
+    tokens[~mask] *= 5.0
+    shapes = [(width, d), (width, d), (width, d_v), (d_v, c)]
+    return tokens, *(rng.normal(size=shape) / math.sqrt(shape[0]) for shape in shapes), mask
+
+
+def weights_of(tokens: Array, query: Array, key: Array, mask: Array, kind: str) -> Array:
+    """How much the last token takes from each, (B, N)."""
+    if kind == "attention":
+        scores = np.einsum("bd,bnd->bn", tokens[:, -1] @ query, tokens @ key)
+        e = np.exp(scores / math.sqrt(query.shape[1])) * mask
+    elif kind == "uniform":
+        e = mask.astype(float)
+    elif kind == "none":
+        e = np.tile(np.arange(mask.shape[1]) == mask.shape[1] - 1, (len(mask), 1)).astype(float)
+    else:
+        raise ValueError(f"kind is one of {KINDS}, not {kind!r}")
+    return e / e.sum(axis=1, keepdims=True)
+
+
+def read_out(tokens: Array, weights: Array, value: Array, head: Array) -> Array:
+    return np.einsum("bn,bnd->bd", weights, tokens @ value) @ head
+
+
+def expect_kind(ablate: Any, drawn: tuple[Array, ...], kind: str, claim: str) -> None:
+    tokens, query, key, value, head, mask = drawn
+    got = ablate(*drawn, kind)
+    expect_shape(got, (len(tokens), head.shape[1]), "a row of logits for each scene")
+    want = read_out(tokens, weights_of(tokens, query, key, mask, kind), value, head)
+    near(got, want, claim)
+
+
+def unmasked(drawn: tuple[Array, ...]) -> tuple[Array, ...]:
+    return *drawn[:5], np.ones_like(drawn[5])
+
+
+@take_away.check(2, "attention: the last token asks, softmax of scaled scores, weighted sum")
+def kind_attention(ablate: Any, rng: np.random.Generator) -> None:
+    expect_kind(ablate, unmasked(draw_asked(rng)), "attention", "what the last token fetches")
+
+
+@take_away.check(1, "uniform: the same values, every weight the same")
+def kind_uniform(ablate: Any, rng: np.random.Generator) -> None:
+    expect_kind(ablate, unmasked(draw_asked(rng)), "uniform", "the mean of the values")
+
+
+@take_away.check(1, "none: the asking token's own value")
+def kind_none(ablate: Any, rng: np.random.Generator) -> None:
+    expect_kind(ablate, unmasked(draw_asked(rng)), "none", "the last token's value, and no other")
+
+
+@take_away.check(1, "what is masked has no say, in any of the three")
+def masked(ablate: Any, rng: np.random.Generator) -> None:
+    drawn = draw_asked(rng)
+    for kind in KINDS:
+        expect_kind(ablate, drawn, kind, f"{kind}, with a mask")
+
+
+@take_away.check(1, "a kind that is none of the three raises ValueError")
+def unknown_kind(ablate: Any, rng: np.random.Generator) -> None:
+    drawn = draw_asked(rng)
+    ablate(*drawn, "attention")
+    expect_error(lambda: ablate(*drawn, "atention"), ValueError, "a slip of the pen is no ablation")
+
+
+@take_away.wrong(
+    "the padding counted in the mean",
+    "Equal weights are 1 over the number of tokens that may be looked at, not over N: else the "
+    "ablation differs from attention in the mask too, and you cannot say which mattered.",
+)
+def padding_counted(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    weights = weights_of(tokens, query, key, mask | (kind == "uniform"), kind)
+    return read_out(tokens, weights, value, head)
+
+
+@take_away.wrong(
+    "the asking token left out of the mean",
+    "Attention may look at the asking token too, so the mean with equal weights has it as well. "
+    "Without it, two things were changed at once.",
+)
+def self_left_out(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    weights = weights_of(tokens, query, key, mask, kind)
+    if kind == "uniform":
+        weights[:, -1] = 0
+        weights /= weights.sum(axis=1, keepdims=True)
+    return read_out(tokens, weights, value, head)
+
+
+@take_away.wrong(
+    "the value taken away as well",
+    "Without attention the token still has its own value; only what came from others is gone. An "
+    "ablation takes one thing away: who takes two cannot tell which of them mattered.",
+)
+def value_gone(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    weights = weights_of(tokens, query, key, mask, kind)
+    return read_out(tokens, weights * (kind != "none"), value, head)
+
+
+@take_away.wrong(
+    "masked after softmax",
+    "The weights of masked tokens are set to 0 after softmax, so the others no longer sum to 1. "
+    "The mask belongs before softmax (chapter 07).",
+)
+def masked_late(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    open_mask = mask if kind != "attention" else np.ones_like(mask)
+    weights = weights_of(tokens, query, key, open_mask, kind) * mask
+    return read_out(tokens, weights, value, head)
+
+
+@take_away.wrong(
+    "the first token asks",
+    "The query of the scene is its last token. Here the first one was taken, which knows nothing "
+    "of the question.",
+)
+def first_asks(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    if kind == "uniform":
+        weights = weights_of(tokens, query, key, mask, kind)
+        return read_out(tokens, weights, value, head)
+    turned, turned_mask = tokens[:, ::-1], mask[:, ::-1]
+    return read_out(turned, weights_of(turned, query, key, turned_mask, kind), value, head)
+
+
+@take_away.wrong(
+    "the scale forgotten",
+    "The scores are divided by √d before softmax, d the width of query and key (chapter 07).",
+)
+def no_scale(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    weights = weights_of(tokens, query * math.sqrt(query.shape[1]), key, mask, kind)
+    return read_out(tokens, weights, value, head)
+
+
+@take_away.wrong(
+    "any other word means attention",
+    "A slip in the name of the variant runs the whole model and reports that nothing was lost. An "
+    "unknown variant must raise.",
+)
+def slip(
+    tokens: Array, query: Array, key: Array, value: Array, head: Array, mask: Array, kind: str
+) -> Array:
+    known = kind if kind in KINDS else "attention"
+    return read_out(tokens, weights_of(tokens, query, key, mask, known), value, head)
+
+
+# 10.4
+
+rival = Exercise(
+    "10.4",
+    "A fair rival",
+    function="matched",
+    signature=(
+        "matched(parameters: dict of arrays, frozen: list of names, token_shape: (N, D),"
+        " num_classes: C) -> (hidden, count)"
+    ),
+    difficulty=3,
+    importance=4,
+    minutes=25,
+    read=f"{READ}#real-data",
+)
+
+
+def draw_model(rng: np.random.Generator, shift: float) -> tuple[dict[str, Array], list[str], Any]:
+    """A model's arrays, as many numbers as a net of some hidden width has, and a bit more."""
+    n, d, c, a, b = common.sizes(rng, 5, 3, 12)
+    unit, hidden = n * d + 1 + c, int(rng.integers(20, 40))
+    wanted = hidden * unit + c + round(shift * unit)
+    arrays = {"embed.weight": np.zeros((d, a)), "block.weight": np.zeros((a, b, 2))}
+    arrays["head.weight"] = np.zeros(wanted - sum(x.size for x in arrays.values()))
+    arrays["positions"] = np.zeros((n, unit))  # fixed sines: many numbers, none learned
+    return arrays, ["positions"], ((n, d), c)
+
+
+def size_of(hidden: int, inputs: int, classes: int) -> int:
+    return inputs * hidden + hidden + hidden * classes + classes
+
+
+def nearest_width(total: float, inputs: int, classes: int) -> int:
+    return max(1, round((total - classes) / (inputs + 1 + classes)))
+
+
+def learned(parameters: dict[str, Array], frozen: Iterable[str] = ()) -> int:
+    return sum(x.size for name, x in parameters.items() if name not in frozen)
+
+
+def refuse_unfair(count: int, total: int) -> None:
+    if abs(count - total) > 0.1 * total:
+        raise ValueError(f"{count} numbers are no match for {total}")
+
+
+def match(total: int, inputs: int, classes: int) -> tuple[int, int]:
+    hidden = nearest_width(total, inputs, classes)
+    return hidden, size_of(hidden, inputs, classes)
+
+
+def expect_match(matched: Any, rng: np.random.Generator, shift: float, claim: str) -> None:
+    arrays, frozen, (token_shape, classes) = draw_model(rng, shift)
+    want = match(learned(arrays, frozen), token_shape[0] * token_shape[1], classes)
+    near(matched(arrays, frozen, token_shape, classes), want, claim)
+
+
+@rival.check(1, "a net with exactly as many numbers is found")
+def exact(matched: Any, rng: np.random.Generator) -> None:
+    expect_match(matched, rng, 0.0, "hidden width and count, where one fits exactly")
+
+
+@rival.check(2, "otherwise the nearest, above or below")
+def nearest(matched: Any, rng: np.random.Generator) -> None:
+    for shift in (0.3, 0.7):
+        expect_match(matched, rng, shift, "the hidden width whose count is nearest")
+
+
+@rival.check(1, "what is frozen is not counted")
+def not_frozen(matched: Any, rng: np.random.Generator) -> None:
+    arrays, _, (token_shape, classes) = draw_model(rng, 0.2)
+    arrays["mask"] = np.zeros((40, 50))
+    frozen = ["positions", "mask"]
+    want = match(learned(arrays, frozen), token_shape[0] * token_shape[1], classes)
+    got = matched(arrays, frozen, token_shape, classes)
+    near(got, want, "a table of sines and a mask are not learned")
+
+
+@rival.check(1, "where no net comes within 10 %, ValueError")
+def no_match(matched: Any, rng: np.random.Generator) -> None:
+    arrays, frozen, (token_shape, classes) = draw_model(rng, 0.0)
+    matched(arrays, frozen, token_shape, classes)
+    tiny = {"weight": np.zeros(3), "positions": arrays["positions"]}
+    expect_error(
+        lambda: matched(tiny, frozen, token_shape, classes),
+        ValueError,
+        "even one hidden unit has far more numbers than this model: there is no fair rival",
+    )
+
+
+@rival.wrong(
+    "what is frozen is counted",
+    "A table of sines has many numbers, and none of them is learned. Counting it makes the rival "
+    "larger than the model.",
+)
+def frozen_counted(
+    parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int
+) -> tuple:
+    total = learned(parameters)
+    hidden, count = match(total, token_shape[0] * token_shape[1], num_classes)
+    refuse_unfair(count, total)
+    return hidden, count
+
+
+@rival.wrong(
+    "biases forgotten",
+    "A hidden unit has N·D weights in, C weights out, and a bias; each class has a bias too.",
+)
+def no_biases(
+    parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int
+) -> tuple:
+    total, inputs = learned(parameters, frozen), token_shape[0] * token_shape[1]
+    hidden = max(1, round(total / (inputs + num_classes)))
+    refuse_unfair(hidden * (inputs + num_classes), total)
+    return hidden, hidden * (inputs + num_classes)
+
+
+@rival.wrong(
+    "always rounded down",
+    "The nearest count may lie above: with // the rival is up to a whole unit smaller than it "
+    "could be.",
+)
+def rounded_down(
+    parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int
+) -> tuple:
+    total, inputs = learned(parameters, frozen), token_shape[0] * token_shape[1]
+    hidden = max(1, (total - num_classes) // (inputs + 1 + num_classes))
+    refuse_unfair(size_of(hidden, inputs, num_classes), total)
+    return hidden, size_of(hidden, inputs, num_classes)
+
+
+@rival.wrong(
+    "one token for its input",
+    "The rival reads all tokens laid end to end, N·D numbers. With D alone it sees one token, and "
+    "loses for lack of eyes.",
+)
+def one_token(
+    parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int
+) -> tuple:
+    total = learned(parameters, frozen)
+    hidden, count = match(total, token_shape[1], num_classes)
+    refuse_unfair(count, total)
+    return hidden, count
+
+
+@rival.wrong(
+    "as wide, not as many",
+    "The rival got the model's width. Equal widths are not equal means: what is compared is how "
+    "many numbers can be learned.",
+)
+def as_wide(
+    parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int
+) -> tuple:
+    inputs = token_shape[0] * token_shape[1]
+    hidden = max(x.shape[-1] for x in parameters.values() if x.ndim > 1)
+    refuse_unfair(match(learned(parameters, frozen), inputs, num_classes)[1], learned(parameters))
+    return hidden, size_of(hidden, inputs, num_classes)
+
+
+@rival.wrong(
+    "an unfair match is kept",
+    "With at least one hidden unit the net can be many times larger than a small model. A match "
+    "must be looked at, and refused if it is none.",
+)
+def never_refused(
+    parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int
+) -> tuple:
+    return match(learned(parameters, frozen), token_shape[0] * token_shape[1], num_classes)
+
+
+# 10.5
+
+write_up = Exercise(
+    "10.5",
+    "What may be claimed",
+    function="claims",
+    signature=(
+        "claims(scores: dict of arrays (n,), chance: float, t: float)"
+        ' -> dict with "gaps", "verdicts" and "necessary"'
+    ),
+    difficulty=4,
+    importance=5,
+    minutes=40,
+    read=f"{READ}#real-data",
+)
+
+VARIANTS = ("uniform", "none", "dense")
+
+
+def interval(x: Array, t: float) -> tuple[float, float]:
+    reach = t * float(x.std(ddof=1)) / math.sqrt(len(x))
+    return float(x.mean()) - reach, float(x.mean()) + reach
+
+
+def verdict(low: float, high: float) -> str:
+    return "better" if low > 0 else "worse" if high < 0 else "undecided"
+
+
+def summed_up(gaps: dict[str, tuple], at_chance: bool) -> dict[str, Any]:
+    verdicts = {name: verdict(*gap) for name, gap in gaps.items()}
+    necessary = verdicts["none"] == "better" and at_chance
+    return {"gaps": gaps, "verdicts": verdicts, "necessary": necessary}
+
+
+def claimed(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    gaps = {name: interval(scores["attention"] - scores[name], t) for name in VARIANTS}
+    low, high = interval(scores["none"], t)
+    return summed_up(gaps, low <= chance <= high)
+
+
+def refuse_scores(scores: dict[str, Array]) -> None:
+    counts = {len(x) for x in scores.values()}
+    if len(counts) > 1 or min(counts) < 3:
+        raise ValueError("the same seeds for all, three at least")
+
+
+def draw_scores(
+    rng: np.random.Generator, gaps: tuple[float, float, float], none_at: float
+) -> tuple[dict[str, Array], float, float]:
+    """Scores in per cent: `gaps` of attention over the variants; the seeds' luck is shared."""
+    n, chance, t = int(rng.integers(4, 8)), float(rng.uniform(8, 12)), float(rng.uniform(2.5, 3.5))
+
+    def ripple(sd: float) -> Array:
+        x = rng.normal(size=n)
+        return sd * (x - x.mean()) / x.std(ddof=1)
+
+    luck = ripple(2.0)
+    scores = {"attention": chance + none_at + gaps[1] + luck}
+    for name, gap in zip(VARIANTS, gaps, strict=True):
+        scores[name] = scores["attention"] - gap + ripple(0.4)
+    if none_at == 0:
+        scores["none"] = chance + ripple(0.5)
+    return scores, chance, t
+
+
+@write_up.check(2, "the gap to each variant, seed by seed, as an interval")
+def paired_gaps(claims: Any, rng: np.random.Generator) -> None:
+    drawn = draw_scores(rng, (3.0, 2.0, 0.1), 60.0)
+    got = claims(*drawn)
+    near(got["gaps"], claimed(*drawn)["gaps"], "mean of the differences ± t · sd / √n")
+
+
+@write_up.check(2, "a verdict for each: better, worse or undecided")
+def three_verdicts(claims: Any, rng: np.random.Generator) -> None:
+    for gaps in ((3.0, 2.5, 0.1), (-0.1, -3.0, 2.0)):
+        drawn = draw_scores(rng, gaps, 60.0)
+        got = claims(*drawn)["verdicts"]
+        want = claimed(*drawn)["verdicts"]
+        expect(got == want, "the verdicts that these intervals allow", expected=want, got=got)
+
+
+@write_up.check(1, "necessary: without it chance is all that is left")
+def is_necessary(claims: Any, rng: np.random.Generator) -> None:
+    for gaps, none_at in (((3.0, 70.0, 2.0), 0.0), ((3.0, 4.0, 2.0), 60.0)):
+        drawn = draw_scores(rng, gaps, none_at)
+        got, want = claims(*drawn)["necessary"], claimed(*drawn)["necessary"]
+        claim = f"without attention {drawn[0]['none'].mean():.0f} %, chance {drawn[1]:.0f} %"
+        expect(bool(got) == want, claim, expected=want, got=got)
+
+
+@write_up.check(1, "fewer than three seeds, or not the same number for all, raise ValueError")
+def too_few(claims: Any, rng: np.random.Generator) -> None:
+    scores, chance, t = draw_scores(rng, (3.0, 2.0, 1.0), 60.0)
+    claims(scores, chance, t)
+    two = {name: x[:2] for name, x in scores.items()}
+    expect_error(lambda: claims(two, chance, t), ValueError, "two seeds carry no claim")
+    uneven = scores | {"dense": scores["dense"][:3]}
+    expect_error(lambda: claims(uneven, chance, t), ValueError, "three seeds against more")
+
+
+@write_up.wrong(
+    "not seed by seed",
+    "The spreads of both were added as if the runs had nothing to do with each other. The same "
+    "seed draws the same scenes for both; subtract first, and that luck cancels.",
+)
+def unpaired(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    refuse_scores(scores)
+    gaps = {}
+    for name in VARIANTS:
+        a, b = scores["attention"], scores[name]
+        reach = t * math.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(a))
+        gap = float(a.mean() - b.mean())
+        gaps[name] = (gap - reach, gap + reach)
+    low, high = interval(scores["none"], t)
+    return summed_up(gaps, low <= chance <= high)
+
+
+@write_up.wrong(
+    "sd in place of the error of the mean",
+    "sd says how far single runs lie apart. The claim is about the mean of n runs, whose error is "
+    "sd / √n.",
+)
+def sd_for_error(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    refuse_scores(scores)
+    wide = t * math.sqrt(len(scores["none"]))
+    return claimed(scores, chance, wide)
+
+
+@write_up.wrong(
+    "divided by n",
+    "With n in place of n − 1 the spread of a few seeds comes out too small: ddof=1.",
+)
+def divided_by_n(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    refuse_scores(scores)
+    n = len(scores["none"])
+    return claimed(scores, chance, t * math.sqrt((n - 1) / n))
+
+
+@write_up.wrong(
+    "the larger mean wins",
+    "Of two means one is always larger. It is a claim only if the whole interval of the gap lies "
+    "on one side of 0; else the runs have not decided it.",
+)
+def larger_mean(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    refuse_scores(scores)
+    found = claimed(scores, chance, t)
+    means = {name: sum(gap) for name, gap in found["gaps"].items()}
+    return found | {"verdicts": {n: "better" if m > 0 else "worse" for n, m in means.items()}}
+
+
+@write_up.wrong(
+    "no difference seen, so there is none",
+    "An interval around 0 says that these runs do not decide, not that both are equal: with more "
+    "seeds it may shrink to one side.",
+)
+def called_equal(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    refuse_scores(scores)
+    found = claimed(scores, chance, t)
+    words = {n: "equal" if v == "undecided" else v for n, v in found["verdicts"].items()}
+    return found | {"verdicts": words}
+
+
+@write_up.wrong(
+    "better, so necessary",
+    "Attention beat the model without it, and the model without it does well all the same. "
+    "Necessary is the stronger claim: take it away, and chance is what is left.",
+)
+def better_is_necessary(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    refuse_scores(scores)
+    found = claimed(scores, chance, t)
+    return found | {"necessary": found["verdicts"]["none"] == "better"}
+
+
+@write_up.wrong(
+    "two seeds will do",
+    "Two runs, or more runs for one side than for the other, were taken as evidence. Two numbers "
+    "always lie close or far by luck; and the better of many tries is no fair rival.",
+)
+def any_seeds(scores: dict[str, Array], chance: float, t: float) -> dict[str, Any]:
+    n = min(len(x) for x in scores.values())
+    return claimed({name: x[:n] for name, x in scores.items()}, chance, t)

@@ -1,0 +1,181 @@
+"""A training run with the learner's parts in it, and a rehearsal of its first step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...models import query_weights
+from ...nn import Dense, Module
+from ...recipes import make_trainer
+from ...tensor import no_grad
+from ...training import Trainer
+from .layers import OwnAdamW, own_loss, swap
+from .parts import Part, PartError, Parts
+
+Say = Callable[[str], None]
+SLOW = 5.0  # seconds of a single step from which on somebody who waits is told why
+CLOSE = 1e-3  # of the largest number: rounding stays far below, mistakes lie above
+
+
+@dataclass(frozen=True)
+class Cut:
+    """Pictures that the learner's patchify (01.3) has cut before the model meets them."""
+
+    whole: Any
+    patchify: Part
+    size: int
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def batch(self, indices: Any) -> tuple[np.ndarray, np.ndarray]:
+        images, targets = self.whole.batch(indices)
+        batch, height, width = images.shape
+        count = (height // self.size) * (width // self.size)
+        return self.patchify((batch, count, self.size**2), images, self.size), targets
+
+
+@dataclass
+class Run:
+    """A trainer, and what is done with it."""
+
+    trainer: Trainer
+
+    @property
+    def loss(self) -> Callable[..., Any]:
+        return self.trainer.loss
+
+    def fit(self, epochs: int) -> dict[str, float]:
+        """Train until so many epochs are done; the last one's figures."""
+        return self.trainer.fit(epochs)[-1]
+
+    def step(self) -> dict[str, np.ndarray]:
+        """One step on the first batch: the loss, every gradient, the parameters after it."""
+        trainer = self.trainer
+        inputs, targets = next(iter(trainer.loader.epoch(0)))
+        trainer.model.train()
+        loss = self.loss(trainer.model(inputs), targets)
+        trainer.model.zero_grad()
+        loss.backward()
+        named: list[tuple[str, Any]] = list(trainer.model.named_parameters())
+        found = {"the loss": np.asarray(loss.data)}
+        found |= {f"the gradient of {name}": p.grad.copy() for name, p in named}
+        trainer.optimizer.lr = trainer.base_lr
+        trainer.optimizer.step()
+        return found | {f"{name} after the step": p.data.copy() for name, p in named}
+
+
+def assemble(data: str, seed: int, parts: Parts, *, progress: bool = False, **options: Any) -> Run:
+    """The library's run on these data, with the learner's parts in place of the library's."""
+    trainer = make_trainer(data, "attention", seed, progress=progress, **options)
+    if not parts:
+        return Run(trainer)
+    model: Any = trainer.model
+    if "01.3" in parts and model.patch:
+        trainer.loader.dataset = Cut(trainer.loader.dataset, parts["01.3"], model.patch)
+        trainer.test = Cut(trainer.test, parts["01.3"], model.patch)
+        model.patch = None
+    if "04.2" in parts:
+        _first_weights(model, parts["04.2"])
+    swap(model, parts)
+    if "04.3" in parts:
+        old: Any = trainer.optimizer
+        trainer.optimizer = OwnAdamW(old, model.named_parameters(), parts["04.3"])
+    if "05.1" in parts or "05.2" in parts:
+        trainer.loss = own_loss(parts.get("05.1"), parts.get("05.2"))
+    return Run(trainer)
+
+
+def _first_weights(model: Module, first_weights: Part) -> None:
+    """04.2, out of the same random numbers as the library's: only their size is made anew."""
+    for _, module in model.named_modules():
+        if isinstance(module, Dense):
+            weight = module.weight.data
+            noise = weight * np.float32(np.sqrt(sum(weight.shape) / 2))  # of variance 1
+            weight[...] = first_weights(weight.shape, noise, False)
+
+
+def look_back(trainer: Trainer, scenes: int | None = None) -> dict[str, np.ndarray]:
+    """What a classifier of cued digits does with test scenes, with and without a mask.
+
+    Returns
+    -------
+    By the id of the exercise that does it: the query's weights on the tiles; the logits with the
+    asked tile masked; the logits with everything masked.
+    """
+    test: Any = trainer.test
+    model = trainer.model.eval()
+    tokens, _ = test.batch(np.arange(scenes or len(test)))
+    allowed = np.ones((len(tokens), 1, 1, tokens.shape[1]), bool)
+    allowed[np.arange(len(tokens)), 0, 0, test.positions[: len(tokens)]] = False
+    with no_grad():
+        _, weights = model(tokens, return_weights=True)
+        asked = model(tokens, mask=allowed)
+        nothing = model(tokens, mask=np.zeros_like(allowed))
+    return {
+        "08.5": query_weights(weights[-1]),
+        "07.2": asked.numpy(),
+        "07.3": nothing.numpy(),
+    }
+
+
+def rehearse(data: str, seed: int, parts: Parts, epochs: int, say: Say) -> float:
+    """Try each part alone in the first step of training, then all together.
+
+    Returns
+    -------
+    The seconds of a step with all parts.
+
+    Raises
+    ------
+    PartError
+        Naming the part that fails, or whose results are not those of the library's.
+    """
+    library = _first_step(data, seed, {}, epochs)
+    for id, part in parts.items():
+        started = time.perf_counter()
+        own = _first_step(data, seed, {id: part}, epochs)
+        if (seconds := time.perf_counter() - started) > SLOW:
+            say(f"{part.title} is slow: {seconds:.0f} s for this one step.")
+        for name, want in library.items():
+            # Adam makes a whole step out of a gradient that is rounding alone: compare what
+            # it does with equal gradients only.
+            if name.endswith("after the step") and id != "04.3":
+                continue
+            gap, size = np.abs(own[name] - want).max(), _size(name, library)
+            if not gap <= CLOSE * size:
+                raise PartError(
+                    f"{part.title} passes its checks, but in the first step of training it "
+                    f"changes {name}: off by {gap:.2g}, where numbers are up to {size:.2g}"
+                )
+    run = assemble(data, seed, parts, epochs=epochs)
+    started = time.perf_counter()
+    run.step()
+    seconds = time.perf_counter() - started
+    if seconds < 1:  # the first step pays for what is done once
+        started = time.perf_counter()
+        run.step()
+        seconds = time.perf_counter() - started
+    return seconds
+
+
+def _first_step(data: str, seed: int, parts: Parts, epochs: int) -> dict[str, np.ndarray]:
+    run = assemble(data, seed, parts, epochs=epochs)
+    found = run.step()
+    if data == "cued":
+        named = {"08.5": "where it looks", "07.2": "a masked answer", "07.3": "an empty row"}
+        # Of the model before its step: the parts that are asked here do not learn.
+        fresh = assemble(data, seed, {k: v for k, v in parts.items() if k != "04.3"})
+        found |= {named[id]: x for id, x in look_back(fresh.trainer, 32).items()}
+    return found
+
+
+def _size(name: str, library: dict[str, np.ndarray]) -> float:
+    """The largest number of its kind: a gradient that is 0 up to rounding has no size."""
+    kind = name.split(" of ")[0] if name.startswith("the gradient") else name
+    return max(float(np.abs(x).max()) for n, x in library.items() if n.startswith(kind))

@@ -1,0 +1,205 @@
+"""`train`: who wrote what, the training, and what came of it."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...optim import DivergedError
+from ...recipes import RECIPES
+from ...threads import sharing
+from .assembly import Run, Say, assemble, look_back, rehearse
+from .judge import OwnError, Verdict, judge, parts_of
+from .parts import PartError
+
+LONG = 600.0  # seconds of training from which on a warning is due
+
+
+@dataclass
+class Outcome:
+    """What `train` found: who wrote each part, what failed, how well it did.
+
+    Attributes
+    ----------
+    verdicts : one for each part
+    failed : a line for each part that fails
+    accuracy, library_accuracy : on the test set; None if nothing was trained
+    seconds, library_seconds : of the training
+    status : 0 trained, 1 a part fails, 2 no part is the learner's
+    """
+
+    verdicts: list[Verdict]
+    failed: list[str] = field(default_factory=list)
+    accuracy: float | None = None
+    library_accuracy: float | None = None
+    seconds: float = 0.0
+    library_seconds: float = 0.0
+
+    @property
+    def yours(self) -> list[str]:
+        """The exercises whose functions are the learner's."""
+        return [v.job.id for v in self.verdicts if v.part is not None]
+
+    @property
+    def status(self) -> int:
+        return 0 if self.accuracy is not None else 1 if self.failed else 2
+
+    def __repr__(self) -> str:
+        said = f"{len(self.yours)} of {len(self.verdicts)} parts are yours"
+        if self.accuracy is None:
+            return f"<{said}; not trained>"
+        return f"<{said}; {_percent(self.accuracy)}, the library {_percent(self.library_accuracy)}>"
+
+
+def train(
+    folder: str | Path, data: str = "cued", epochs: int | None = None, seed: int = 0
+) -> Outcome:
+    """Train the classifier with the functions that you wrote, and beside it the library's.
+
+    Your functions are found by name in the notebooks and Python files of the folder, and run in
+    this process. Each is checked first. A wrong one stops everything, by name; one that is not
+    done yet leaves the library's in its place.
+
+    Parameters
+    ----------
+    folder : the folder of your exercises
+    data : "cued" or "digits"
+    epochs : passes over the data; as tuned, if left out
+    seed : of the data, the first weights and the order
+
+    Raises
+    ------
+    OwnError
+        If the folder, a file in it, or a setting cannot be used.
+    """
+    if data not in RECIPES:
+        raise OwnError(f"data is {' or '.join(map(repr, RECIPES))}, not {data!r}")
+    epochs = RECIPES[data].epochs if epochs is None else epochs
+    if not isinstance(epochs, int) or epochs < 1:
+        raise OwnError(f"epochs is a whole number above 0, not {epochs!r}")
+    out = sys.stdout
+
+    def say(text: str = "") -> None:
+        print(text, file=out, flush=True)
+
+    with _hushed(), sharing():
+        outcome = Outcome(judge(folder, data))
+        _say_who(outcome, folder, say)
+        if outcome.yours and not outcome.failed:
+            try:
+                _train(outcome, data, epochs, seed, say)
+            except PartError as error:
+                outcome.failed.append(str(error))
+                say(f"\n{error}.\nNothing more is trained: mend it, and try again.")
+            except DivergedError as error:
+                outcome.failed.append(str(error))
+                say(f"\nThe training with your functions broke down: {error}.")
+    return outcome
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """What a learner's function prints or warns of, thousands of times, is not shown."""
+
+    class Nowhere(io.TextIOBase):
+        def write(self, text: str) -> int:
+            return len(text)
+
+    with redirect_stdout(Nowhere()), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _say_who(outcome: Outcome, folder: str | Path, say: Say) -> None:
+    verdicts = outcome.verdicts
+    outcome.failed = [v.line for v in verdicts if v.problem]
+    if not outcome.yours and not outcome.failed:
+        first = next(v.exercise for v in verdicts)
+        say(f"None of the {len(verdicts)} parts in {folder} is yours yet, so nothing is trained.")
+        say(f"Begin with {first.id} {first.title}, check it, save the notebook, and come back.")
+        return
+    say(f"{'exercise':23} {'what it does':37} whose")
+    for v in verdicts:
+        say(f"{f'{v.job.id}  {v.exercise.function}':23} {v.job.what:37} {v.whose}")
+    say(f"{'':23} {'all the rest':37} the library's")
+    if outcome.failed:
+        say("")
+        for line in outcome.failed:
+            say(line)
+        say("Nothing is trained: mend what fails, save the notebook, and try again.")
+
+
+def _train(outcome: Outcome, data: str, epochs: int, seed: int, say: Say) -> None:
+    parts = parts_of(outcome.verdicts)
+    say("\nTrying each of yours in one step of training, beside the library's.")
+    step = rehearse(data, seed, parts, epochs, say)
+    library = assemble(data, seed, {}, epochs=epochs)
+    steps = epochs * len(library.trainer.loader)
+    expected = step * steps
+    say(f"All agree. Training on {data}, seed {seed}: {steps:,} steps, yours beside the library's.")
+    if expected > LONG:
+        say(
+            f"A step with your functions takes {step:.2g} s, so all of it takes about "
+            f"{expected / 60:.0f} minutes.\nA Python loop in one of them may be why. "
+            "Ctrl-C stops it."
+        )
+    progress = sys.stderr.isatty() or ("ipykernel" in sys.modules and expected > 60)
+    own = assemble(data, seed, parts, epochs=epochs, progress=progress)
+    own.trainer.title = "yours"
+    say("\nAccuracy on the test set, epoch by epoch:")
+    say(f"{'epoch':>5} {'your loss':>10} {'yours':>8} {'the library':>12}")
+    started = time.perf_counter()
+    for epoch in range(1, epochs + 1):
+        mine, theirs = own.fit(epoch), library.fit(epoch)
+        left = (time.perf_counter() - started) / epoch * (epochs - epoch)
+        say(
+            f"{epoch:5} {mine['train_loss']:10.3f} {_percent(mine['test_accuracy']):>8} "
+            f"{_percent(theirs['test_accuracy']):>12}" + (f"   {_time(left)} left" if left else "")
+        )
+    outcome.accuracy = mine["test_accuracy"]
+    outcome.library_accuracy = theirs["test_accuracy"]
+    outcome.seconds = sum(row["seconds"] for row in own.trainer.history)
+    outcome.library_seconds = sum(row["seconds"] for row in library.trainer.history)
+    _say_result(outcome, own, library, data, say)
+
+
+def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -> None:
+    test: Any = own.trainer.test
+    if data == "cued":
+        mine, theirs = look_back(own.trainer), look_back(library.trainer)
+        say(f"\n{'afterwards, on the test scenes':47} {'yours':>7} {'the library':>11}")
+        rows = {
+            "08.5": ("the largest weight lies on the asked tile", test.positions),
+            "07.2": ("right, with the asked tile masked", test.targets),
+            "07.3": ("right, with everything masked", test.targets),
+        }
+        for id, (what, truth) in rows.items():
+            pair = [_percent((x[id].argmax(axis=-1) == truth).mean()) for x in (mine, theirs)]
+            say(f"{id}  {what:41} {pair[0]:>7} {pair[1]:>11}")
+        say("(Of ten digits, a guess gets about 10 % right.)")
+    say(
+        f"\nWith your functions: {_percent(outcome.accuracy)} of {len(test):,} test examples "
+        f"right, in {_time(outcome.seconds)}."
+    )
+    say(
+        f"The library, from the same seed: {_percent(outcome.library_accuracy)}, "
+        f"in {_time(outcome.library_seconds)}."
+    )
+    say(f"{len(outcome.yours)} of {len(outcome.verdicts)} parts are yours.")
+
+
+def _percent(share: Any) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
