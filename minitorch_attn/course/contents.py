@@ -56,6 +56,31 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     return found
 
 
+@dataclass(frozen=True)
+class Page:
+    """A page beside the chapters, `chapters/<file>.md`, to look things up."""
+
+    file: str
+    title: str
+    about: str
+
+
+PAGES = (
+    Page(
+        "document",
+        "The document, section by section",
+        "where each section is answered, and what is corrected there",
+    ),
+    Page("glossary", "Glossary", "the terms in English and Chinese, and the document's own names"),
+    Page("notation", "Notation", "symbols, shapes, conventions and names in code, on one page"),
+)
+
+
+def pages(root: Path = ROOT) -> list[Page]:
+    """Those of the pages that are there."""
+    return [page for page in PAGES if (root / "chapters" / f"{page.file}.md").is_file()]
+
+
 PAGE = """# The book
 
 Each chapter is a text, an executed notebook, a lecture and a set of exercises. A chapter without
@@ -83,4 +108,7 @@ def page(root: Path = ROOT) -> str:
             lines.append(row)
         lines.append("")
     lines.append(f"{sum(c.points for c in found)} points in all.")
+    if beside := pages(root):
+        lines.append("\n## To look things up\n")
+        lines += [f"- [{p.title}]({p.file}.md): {p.about}" for p in beside]
     return "\n".join(lines) + "\n"

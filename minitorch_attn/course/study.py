@@ -19,13 +19,14 @@ from datetime import date
 from pathlib import Path
 
 from minitorch_attn.course import lab
-from minitorch_attn.course.contents import chapters
-from minitorch_attn.course.notebook import new_cell, new_notebook, to_text
-from minitorch_attn.course.text import ROOT, SourceError
+from minitorch_attn.course.contents import Page, chapters, pages
+from minitorch_attn.course.notebook import markdown, new_cell, new_notebook, to_text
+from minitorch_attn.course.text import ROOT, Source, SourceError
 
 CONTENTS = "notebooks/contents.ipynb"
 MANIFEST = ".manifest.json"
 _FOLDERS = ("notebooks", "exercises")
+_NOT_THEIRS = {"INSTRUCTORS.md"}  # lies there, but is no part of a reader's working copy
 # Links that lead out of the working copy, to the library for one, must still lead there from it.
 _OUTSIDE = re.compile(r"(\]\()\.\./(?!notebooks/|exercises/)([^)\s#]+)")
 
@@ -131,6 +132,8 @@ def _book(root: Path, folder: Path) -> dict[str, bytes]:
     for part in _FOLDERS:
         for path in sorted((root / part).rglob("*")):
             name = path.relative_to(root)
+            if path.name in _NOT_THEIRS:
+                continue
             if path.is_file() and not any(piece.startswith((".", "__")) for piece in name.parts):
                 content = path.read_bytes()
                 if path.suffix == ".ipynb":
@@ -138,7 +141,14 @@ def _book(root: Path, folder: Path) -> dict[str, bytes]:
                 book[name.as_posix()] = content
     if len(book) == 1:
         raise SourceError("there are no notebooks yet: run `make book` first")
-    return book
+    return book | {f"notebooks/{page.file}.ipynb": _page(page, root) for page in pages(root)}
+
+
+def _page(page: Page, root: Path) -> bytes:
+    """A page to look things up, as a notebook: there its links open, and its formulas are set."""
+    path = root / "chapters" / f"{page.file}.md"
+    text = markdown(path.read_text(encoding="utf-8").rstrip(), Source(path, ()), page.title, root)
+    return to_text(new_notebook([new_cell("markdown", text, f"page-{page.file}", {})])).encode()
 
 
 def _for_study(content: bytes, root: Path, place: Path) -> bytes:
@@ -176,6 +186,10 @@ def contents(root: Path = ROOT) -> str:
                 exercises = f"[exercises](../exercises/{file})"
             lines.append(f"| {chapter.number:02} | {title} | {chapter.question} | {exercises} |")
         cells.append(new_cell("markdown", "\n".join(lines), f"contents-part-{number}", {}))
+    if beside := pages(root):
+        lines = ["## To look things up", ""]
+        lines += [f"- [{p.title}](../notebooks/{p.file}.ipynb): {p.about}" for p in beside]
+        cells.append(new_cell("markdown", "\n".join(lines), "contents-pages", {}))
     cells.append(new_cell("markdown", "## What you have done", "contents-done", {}))
     code = "from minitorch_attn.course import progress\n\nprogress()"
     cells.append(new_cell("code", code, "contents-progress", {}))
