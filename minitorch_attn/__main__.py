@@ -15,6 +15,8 @@ COMMANDS = {
     "study": ("minitorch_attn.course.study", "open the book in JupyterLab"),
     "book": ("minitorch_attn.course.book", "build the notebooks and the exercises"),
     "slides": ("minitorch_attn.course.slides", "build the lectures"),
+    "grade": ("minitorch_attn.course.grading.grade", "mark a folder of submissions"),
+    "export": ("minitorch_attn.course.grading.export", "write a course for nbgrader or Gradescope"),
 }
 
 

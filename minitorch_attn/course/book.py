@@ -182,23 +182,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--only", default="", metavar="NAME", help="build the chapters whose name contains NAME"
     )
-    parser.add_argument(
-        "--nbgrader",
-        type=Path,
-        metavar="FOLDER",
-        help="write an nbgrader course there instead: instructor's notebooks and configuration",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Build, or compare; returns the exit status."""
     try:
-        if args.nbgrader:
-            from . import nbgrader_course
-
-            for file in nbgrader_course.write(args.nbgrader):
-                print(f"wrote {file}")
-            return 0
         built = build(only=args.only)
         if args.check:
             found = check(built) + ([] if args.only else _stale(built))

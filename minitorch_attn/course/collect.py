@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import json
 import re
 import symtable
@@ -21,10 +22,13 @@ from typing import Any
 
 MAX_BYTES = 2_000_000
 MAX_CELL = 200_000
+MAX_FILE = 400_000  # of a Python file, in which nothing but code can be
+MAX_STATEMENTS = 4_000
+MAX_MAGICS = 200  # lines of a cell; IPython takes long over many
 
 _BUILTINS = frozenset(dir(builtins))
 _PARSE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
-_FENCED = re.compile(r"\A\s*(```+|~~~+)[^\n]*\n(.*?)\n\s*\1\s*\Z", re.DOTALL)
+_FENCED = re.compile(r"\A(```+|~~~+)[^\n]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
 # Magics that run their cell as Python; the cells of all others are left out.
 _TRANSPARENT = re.compile(r"\A\s*%%(?:time|timeit|capture|prun)\b[^\n]*\n")
 
@@ -66,11 +70,11 @@ class Statement:
     def stub(self) -> bool:
         return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef) and is_stub(self.node)
 
-    @property
-    def rebinds(self) -> bool:
-        """Whether what the names were before no longer matters."""
+    def rebinds(self, name: str) -> bool:
+        """Whether what this name was before no longer matters."""
         if isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            return not self.node.decorator_list
+            # `global COUNT` inside changes COUNT when it is called; it does not make it.
+            return self.node.name == name and not self.node.decorator_list
         simple = isinstance(self.node, ast.Assign | ast.AnnAssign) and not _changes_part(self.node)
         return simple and not self.binds & self.reads
 
@@ -97,17 +101,26 @@ def read_submission(path: Path) -> str:
         raise CollectError(f"{path.name} is not UTF-8 text; save it anew") from None
 
 
-def collect_text(text: str, suffix: str, name: str) -> Found:
+def collect_text(
+    text: str, suffix: str, name: str, *, given: frozenset[str] = frozenset()
+) -> Found:
     """Find the function `name` in the text of a notebook (".ipynb") or Python file (".py").
 
+    Names in `given` will be there already: the submission's own definitions of them are left out.
     Raises CollectError where no definition is found; its message says what was seen instead.
     """
+    if suffix == ".py" and len(text) > MAX_FILE:
+        raise CollectError(f"this file is longer than {MAX_FILE:,} characters")
     blocks = _notebook_blocks(text) if suffix == ".ipynb" else [Block(text, "")]
     statements: list[Statement] = []
     spare: list[Statement] = []
     broken: list[str] = []
-    defines = re.compile(rf"^\s*(?:async\s+)?(?:def|class)\s+{re.escape(name)}\b", re.MULTILINE)
+    defines = re.compile(
+        rf"^[ \t]*(?:async[ \t]+)?(?:def|class)[ \t]+{re.escape(name)}\b", re.MULTILINE
+    )
     for block in blocks:
+        if len(statements) + len(spare) > MAX_STATEMENTS:
+            raise CollectError(f"this is longer than {MAX_STATEMENTS:,} statements")
         try:
             (spare if block.spare else statements).extend(_statements(block))
         except _PARSE_ERRORS as error:
@@ -125,7 +138,7 @@ def collect_text(text: str, suffix: str, name: str) -> Found:
         raise CollectError(f"no function named {name} was found")
     if broken and not _written(statements, name):
         raise CollectError(f"{name} is there but cannot be read: {'; '.join(broken)}")
-    chosen = _slice(statements, name)
+    chosen = _slice([s for s in statements if not s.binds or s.binds - given], name, given)
     last = [s for s in chosen if name in s.binds][-1]
     return Found(name, "\n\n".join(s.source for s in chosen) + "\n", last.where, last.stub)
 
@@ -161,7 +174,7 @@ def _notebook_blocks(text: str) -> list[Block]:
         if kind == "code":
             blocks.append(Block(source, where))
             continue
-        fenced = _FENCED.match(source)
+        fenced = _FENCED.match(source.strip())
         blocks.append(Block(fenced[2] if fenced else source, f"{where} ({kind})", spare=True))
     return blocks
 
@@ -171,15 +184,20 @@ def _joined(source: Any) -> str:
     return text.replace("\r\n", "\n")
 
 
+@functools.lru_cache(maxsize=128)  # one submission is asked for several functions
 def _statements(block: Block) -> list[Statement]:
     text = _TRANSPARENT.sub("", block.text)
     try:
         tree = ast.parse(text)
     except SyntaxError:
-        if block.spare or not re.search(r"^\s*[%!?]|\?\s*$|=\s*[%!]", text, re.MULTILINE):
+        if block.spare or not re.search(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", text, re.MULTILINE):
+            raise
+        if sum(line.lstrip()[:1] in ("%", "!", "?") for line in text.split("\n")) > MAX_MAGICS:
             raise
         text = _without_magics(text)
         tree = ast.parse(text)
+    if len(tree.body) > MAX_STATEMENTS:
+        raise ValueError(f"longer than {MAX_STATEMENTS:,} statements")
     lines = text.split("\n")
     found = []
     for node in tree.body:
@@ -248,25 +266,34 @@ def _changes_part(node: ast.stmt) -> set[str]:
     return changed
 
 
-def _slice(statements: list[Statement], name: str) -> list[Statement]:
+def _slice(
+    statements: list[Statement], name: str, given: frozenset[str] = frozenset()
+) -> list[Statement]:
     """The statements that `name` needs, in the order in which they stand."""
     taken: set[int] = set()
-    todo, seen = [name], {name}
+    # By name, the earliest statement that needs it: annotations, defaults and decorators read what
+    # is there by then, bodies what is there at the end.
+    todo, seen = [(name, len(statements))], {name: len(statements)} | dict.fromkeys(given, -1)
     while todo:
-        wanted = todo.pop()
+        wanted, at = todo.pop()
         binders = [i for i, s in enumerate(statements) if wanted in s.binds]
         binders = [i for i in binders if not statements[i].stub] or binders[-1:]
-        fresh = [k for k, i in enumerate(binders) if statements[i].rebinds]
-        binders = binders[fresh[-1] :] if fresh else binders
+        fresh = [i for i in binders if statements[i].rebinds(wanted)]
+        before = [i for i in fresh if i < at]
+        binders = [
+            i for i in binders if not fresh or i >= fresh[-1] or (before and before[-1] <= i < at)
+        ]
         if not binders and wanted not in _BUILTINS:
             binders = [i for i, s in enumerate(statements) if "*" in s.binds]
         for i in binders:
             if i in taken:
                 continue
             taken.add(i)
-            new = (statements[i].reads | statements[i].binds) - seen
-            seen |= new
-            todo.extend(new)
+            for new in statements[i].reads | statements[i].binds:
+                known = seen.get(new, len(statements) + 1)
+                if i < known and not (new in seen and statements[i].rebinds(new)):
+                    seen[new] = i
+                    todo.append((new, i))
     future = [s for s in statements if _is_future(s.node)]  # these must come first
     return future + [statements[i] for i in sorted(taken) if statements[i] not in future]
 

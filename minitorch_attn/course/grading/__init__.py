@@ -1,0 +1,1 @@
+"""Grading a class: marks that can be trusted, also where a submission is hostile."""

@@ -1,0 +1,97 @@
+"""`python -m minitorch_attn export nbgrader|gradescope`: this grader behind other tools."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from ..checking import exercises_of
+from ..text import SourceError
+
+SEED = Path("secret.txt")
+VISIBILITY = ("visible", "after_due_date", "after_published", "hidden")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m minitorch_attn export`."""
+    kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
+    course = kinds.add_parser("nbgrader", help="a course directory for nbgrader")
+    course.add_argument("folder", type=Path, metavar="COURSE_DIR")
+    course.add_argument(
+        "--chapter",
+        type=_chapter,
+        nargs="+",
+        default=[],
+        metavar="NN",
+        help="these chapters' exercises (default: all)",
+    )
+    course.add_argument(
+        "--seed-file",
+        type=Path,
+        metavar="FILE",
+        help="the secret seed to use (default: one made by chance, in COURSE_DIR)",
+    )
+    zipped = kinds.add_parser("gradescope", help="an autograder zip for Gradescope")
+    zipped.add_argument("--chapter", type=_chapter, required=True, metavar="NN")
+    zipped.add_argument("--out", type=Path, metavar="FILE.zip", help="(default: gradescope_NN.zip)")
+    zipped.add_argument(
+        "--seed-file",
+        type=Path,
+        default=SEED,
+        metavar="FILE",
+        help=f"the secret seed, made if there is none (default: {SEED})",
+    )
+    zipped.add_argument(
+        "--visibility",
+        choices=VISIBILITY,
+        default="visible",
+        help="when students see their results (default: visible, at once)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write what was asked for; returns the exit status."""
+    try:
+        if args.kind == "nbgrader":
+            _nbgrader(args)
+        else:
+            _gradescope(args)
+    except SourceError as error:
+        print(f"Nothing was exported. {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _nbgrader(args: argparse.Namespace) -> None:
+    from . import nbgrader_course
+
+    written = nbgrader_course.write(args.folder, args.chapter, args.seed_file)
+    for file in written:
+        print(f"wrote {file}")
+    if not written:
+        print("Nothing has changed.")
+    print(
+        f"source/ holds the worked answers and {nbgrader_course.SEED} the seed: keep {args.folder} "
+        "where no student can read it."
+    )
+
+
+def _gradescope(args: argparse.Namespace) -> None:
+    from . import gradescope_zip
+    from .seeds import keep_seed
+
+    out = args.out or Path(f"gradescope_{args.chapter:02d}.zip")
+    new = not args.seed_file.exists()
+    secret = keep_seed(args.seed_file)
+    if new:
+        print(f"wrote {args.seed_file}: keep it, the marks depend on it")
+    gradescope_zip.write(out, args.chapter, secret, args.visibility)
+    print(f"wrote {out}: it holds the secret seed and worked answers; no student may have it.")
+
+
+def _chapter(text: str) -> int:
+    if not re.fullmatch(r"\d{1,2}", text) or not exercises_of(int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a chapter with exercises, as in 06")
+    return int(text)

@@ -1,0 +1,302 @@
+"""The command `grade`: mark every student's submission of one chapter."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..checking import exercises_of
+from . import box, marking, records, summary
+from .archives import clean
+from .feedback import write_feedback
+from .pool import GivenUp, spread, spread_cluster
+from .records import Record
+from .submissions import Submission, find_submissions
+
+SECRET = "MINITORCH_ATTN_SECRET"
+UNPROTECTED = (
+    "--unsafe: STUDENTS' CODE RUNS WITHOUT A SANDBOX. It can read and change what you can, the "
+    "marks and the secret among it, use the network, and leave processes behind. "
+)
+
+
+class GradeError(ValueError):
+    """A wish that cannot be granted; the message says why in one line."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "submissions",
+        type=Path,
+        help="a folder or zip, as nbgrader, Moodle, Canvas or Gradescope export it, or a folder "
+        "of notebooks, .py files, or zips, one a student; never changed",
+    )
+    parser.add_argument("--chapter", type=_chapter, required=True, help="the chapter, as in 06")
+    parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
+    parser.add_argument(
+        "--seed-file",
+        type=Path,
+        help=f"text file with your secret, at least 16 characters (or set {SECRET}; without "
+        "either, one is drawn and kept in the folder)",
+    )
+    parser.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="use the Dask cluster at ADDRESS")
+    parser.add_argument(
+        "--unsafe", action="store_true", help="go on where there is no sandbox for students' code"
+    )
+    parser.add_argument("--regrade", action="store_true", help="mark all anew")
+    parser.add_argument(
+        "--book",
+        type=_address,
+        help="web address of the book's files, for links in the feedback (default: links that "
+        "lead from a folder of the reader's working copy)",
+    )
+
+
+def _chapter(text: str) -> int:
+    if not re.fullmatch(r"\d{1,2}", text) or not exercises_of(int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a chapter with exercises, as in 06")
+    return int(text)
+
+
+def _positive(text: str) -> int:
+    if not re.fullmatch(r"[1-9]\d{0,3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    if not re.fullmatch(r"https?://[^\s\"'<>]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a web address")
+    return text.rstrip("/")
+
+
+def run(args: argparse.Namespace) -> int:
+    _check_isolation(args)
+    found, warnings = find_submissions(args.submissions, args.chapter)
+    for warning in warnings:
+        print(f"Note: {warning}", file=sys.stderr)
+    with records.claimed(args.out):
+        secret = find_secret(args)
+        mark = records.settle(args.out, args.chapter, secret, args.regrade)
+        todo = _todo(found, args, mark)
+        print(f"{_count(found)} of chapter {args.chapter:02d}, {len(todo)} to mark")
+        stopped = 0
+        try:
+            with _signals():
+                _mark_all(todo, args, secret, mark)
+        except _Stopped as stop:
+            stopped = 128 + stop.number
+        present = {submission.key for submission in found}
+        marked = records.read_all(args.out, args.chapter)
+        write_feedback(args.out, marked, args.book or "")
+        lines = summary.write_summary(args.out, marked, present, args.chapter, warnings)
+    print(lines)
+    if stopped:
+        left = sum(submission.key not in marked for submission in found)
+        print(
+            f"Stopped; {left} are not marked yet. Give the same command again to go on.",
+            file=sys.stderr,
+        )
+    return stopped
+
+
+def _count(found: Sequence[Submission]) -> str:
+    return f"{len(found)} submission{'s' if len(found) != 1 else ''}"
+
+
+def _check_isolation(args: argparse.Namespace) -> None:
+    if args.scheduler:
+        if args.unsafe:
+            print(UNPROTECTED, file=sys.stderr)
+        return  # asked of each worker, where the code runs
+    isolation = box.isolation()
+    if isolation.level == "sandbox":
+        return
+    if not args.unsafe:
+        raise GradeError(
+            f"no sandbox for students' code: {isolation.words} (--unsafe goes on without)"
+        )
+    print(UNPROTECTED + isolation.words, file=sys.stderr)
+
+
+def find_secret(args: argparse.Namespace) -> str:
+    """The instructor's secret: from their file, the environment, or the folder of results."""
+    kept = args.out / "secret.txt"
+    if args.seed_file:
+        secret, source = _read_secret(args.seed_file), str(args.seed_file)
+    elif os.environ.get(SECRET):
+        secret, source = os.environ[SECRET].strip(), SECRET
+    elif kept.exists():
+        secret, source = _read_secret(kept), str(kept)
+    elif (args.out / "settings.json").exists() and not args.regrade:
+        raise GradeError(f"{args.out} was graded with a secret of yours: give --seed-file")
+    else:
+        secret, source = secrets.token_hex(16), str(kept)
+        records.keep_secret(kept, secret)
+        print(f"A secret was drawn and is kept in {kept}; show it to nobody who hands in.")
+    if len(secret) < 16:
+        raise GradeError(f"the secret in {source} has fewer than 16 characters")
+    return secret
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GradeError(f"--seed-file {path} cannot be read as text: {error}") from None
+
+
+def _todo(found: Sequence[Submission], args: argparse.Namespace, mark: str) -> list[Submission]:
+    """Those whose mark is not there yet, or was made from something else."""
+    todo = []
+    for one in found:
+        path = args.out / "students" / f"{one.key}.json"
+        record = records.read(path)
+        fits = record is not None and all(
+            record[name] == value for name, value in _identity(one, args.chapter, mark).items()
+        )
+        if record is None or not fits or not record["final"] or args.regrade:
+            todo.append(one)
+        else:  # the mark stands; names and notes are cheap
+            fresh = make_record(one, args.chapter, mark, record["mark"], record["code"])
+            records.write(path, records.to_bytes(fresh))
+    return todo
+
+
+def _identity(one: Submission, chapter: int, mark: str) -> dict[str, Any]:
+    grader = records.grader_version(chapter)
+    return {"digest": one.digest, "chapter": chapter, "secret": mark, "grader": grader}
+
+
+def make_record(one: Submission, chapter: int, mark: str, result: Any, code: str) -> Record:
+    """All that is kept of a student."""
+    shown = {"student": one.student, "id": one.id, "file": one.file, "notes": list(one.notes)}
+    rest = {"mark": result, "code": code, "final": True}
+    return {**shown, **_identity(one, chapter, mark), **rest}
+
+
+def work(task: dict[str, Any]) -> dict[str, Any]:
+    """Mark one submission: what a process, or a worker of a cluster, does."""
+    isolation = box.isolation()
+    if isolation.level != "sandbox" and not task["unsafe"]:
+        raise GradeError(f"no sandbox for students' code: {isolation.words}")
+    text, suffix, chapter = task["text"], task["suffix"], task["chapter"]
+    result = marking.mark(text, suffix, chapter, task["secret"], isolation)
+    return {"mark": result, "code": records.code_mark(text, suffix, chapter)}
+
+
+class Ready:
+    """Asked on each worker of a cluster: why it cannot grade, or nothing."""
+
+    def __init__(self, chapter: int, unsafe: bool) -> None:
+        self.chapter, self.unsafe = chapter, unsafe
+        self.version = records.grader_version(chapter)
+
+    def __call__(self) -> str:
+        if records.grader_version(self.chapter) != self.version:
+            return "its version of the book, or of NumPy, is another"
+        isolation = box.isolation()
+        return "" if isolation.level == "sandbox" or self.unsafe else isolation.words
+
+
+def _mark_all(todo: Sequence[Submission], args: argparse.Namespace, secret: str, mark: str) -> None:
+    def keep(one: Submission, result: Any, code: str = "", final: bool = True) -> None:
+        record = make_record(one, args.chapter, mark, result, code) | {"final": final}
+        records.write(args.out / "students" / f"{one.key}.json", records.to_bytes(record))
+
+    for one in todo:
+        if one.problem:
+            keep(one, marking.unreadable(one.problem, args.chapter))
+    readable = [one for one in todo if not one.problem]
+    same = {"chapter": args.chapter, "secret": secret, "unsafe": args.unsafe}
+    tasks = [{**same, "text": one.text, "suffix": one.suffix} for one in readable]
+    if not tasks:
+        return
+    if args.scheduler:
+        done = spread_cluster(work, tasks, args.scheduler, Ready(args.chapter, args.unsafe))
+    else:
+        done = spread(work, tasks, args.jobs or _cores())
+    with _progress(len(tasks)) as tell:
+        for number, result in done:
+            one = readable[number]
+            if isinstance(result, GivenUp):
+                reason = clean(f"given up: {result}")
+                keep(one, marking.unreadable(reason, args.chapter), final=False)
+            else:
+                keep(one, result["mark"], result["code"])
+            tell(one.student)
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Any]:
+    """A bar with names and the time left; where nobody watches, a line now and then."""
+    if sys.stderr.isatty():
+        from tqdm import tqdm
+
+        with tqdm(total=total, unit="submission", desc="marking") as bar:
+
+            def step(name: str) -> None:
+                bar.set_postfix_str(name[:30], refresh=False)
+                bar.update()
+
+            yield step
+        return
+    start, count, every = time.monotonic(), 0, max(1, total // 10)
+
+    def line(name: str) -> None:
+        nonlocal count
+        count += 1
+        if count % every == 0 or count == total:
+            seconds = time.monotonic() - start
+            left = seconds / count * (total - count)
+            more = f", about {left:.0f} s left" if count < total else f", {seconds:.0f} s"
+            print(f"marked {count} of {total}{more}", file=sys.stderr, flush=True)
+
+    yield line
+
+
+class _Stopped(BaseException):
+    """Ctrl-C, or a polite request to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+@contextmanager
+def _signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the marking, not what is written after it."""
+
+    def stop(number: int, frame: Any) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)  # once is enough
+        raise _Stopped(number)
+
+    wanted = [signal.SIGINT, signal.SIGTERM]
+    try:
+        before = {number: signal.signal(number, stop) for number in wanted}
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,87 @@
+"""Frames through a process's pipes, each within a time: whatever it does, it cannot hang us."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+from typing import Any
+
+from . import wire
+
+CHUNK = 1 << 20
+
+
+class Pipes:
+    """The standard input and output of a process, as a channel for frames."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdin is None or process.stdout is None:
+            raise ValueError("the process has no pipes")
+        self.process = process
+        self.into, self.out = process.stdin.fileno(), process.stdout.fileno()
+        if sys.platform != "win32":
+            os.set_blocking(self.into, False)
+            os.set_blocking(self.out, False)
+
+    def send(self, frame: bytes, seconds: float) -> None:
+        """Write a frame. Raises TimeoutError, or OSError where the process has ended."""
+        deadline = time.monotonic() + seconds
+        view = memoryview(frame)
+        with _Alarm(self.process, seconds):
+            while view:
+                self._wait(self.into, select.POLLOUT if sys.platform != "win32" else 0, deadline)
+                try:
+                    view = view[os.write(self.into, view[:CHUNK]) :]
+                except BlockingIOError:
+                    continue
+
+    def receive(self, seconds: float) -> Any:
+        """Read a frame. Raises TimeoutError, EOFError where the process has ended, WireError."""
+        deadline = time.monotonic() + seconds
+        with _Alarm(self.process, seconds):
+            head, body = wire.lengths(self._read(wire.FRAME.size, deadline))
+            return wire.unpack(self._read(head, deadline), self._read(body, deadline))
+
+    def _read(self, size: int, deadline: float) -> bytes:
+        parts = []
+        while size:
+            self._wait(self.out, select.POLLIN if sys.platform != "win32" else 0, deadline)
+            try:
+                data = os.read(self.out, min(size, CHUNK))
+            except BlockingIOError:
+                continue
+            if not data:
+                raise EOFError
+            parts.append(data)
+            size -= len(data)
+        return b"".join(parts)
+
+    def _wait(self, stream: int, event: int, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        if sys.platform == "win32":
+            return  # pipes cannot be waited for there; the alarm ends the process
+        poll = select.poll()
+        poll.register(stream, event)
+        if not poll.poll(left * 1000):
+            raise TimeoutError
+
+
+class _Alarm:
+    """On Windows: end the process at the deadline, so that a blocked read or write comes back."""
+
+    def __init__(self, process: subprocess.Popen[bytes], seconds: float) -> None:
+        self.timer = threading.Timer(seconds, process.kill) if sys.platform == "win32" else None
+
+    def __enter__(self) -> None:
+        if self.timer:
+            self.timer.start()
+
+    def __exit__(self, *error: object) -> None:
+        if self.timer:
+            self.timer.cancel()

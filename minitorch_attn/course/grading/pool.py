@@ -1,0 +1,182 @@
+"""Do many pieces of work in processes of their own, here or on a Dask cluster.
+
+A process that dies takes one piece of work with it at most: that piece is tried once more, then
+given up, and all the others go on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import connection
+from typing import Any
+
+TRIES = 2
+STARTING = 120.0  # seconds that a process may take until it is there
+SECONDS = 600.0  # for one piece of work; what is inside it has shorter limits of its own
+_READY = ("ready", None)  # what a process says first; an answer is a tuple of one
+Work = Callable[[Any], Any]
+
+
+class ClusterError(RuntimeError):
+    """The cluster cannot be used; the message says why, in one line."""
+
+
+class GivenUp(Exception):
+    """A piece of work whose process died or was stopped each time; the message says how."""
+
+
+def spread(
+    work: Work, tasks: Sequence[Any], jobs: int, seconds: float = SECONDS
+) -> Iterator[tuple[int, Any]]:
+    """Yield (number of the task, result or GivenUp) as they are done, from `jobs` processes.
+
+    `work` is a function of a module; where it raises, that piece of work is given up.
+    """
+    waiting = deque((number, 1) for number in range(len(tasks)))
+    context = multiprocessing.get_context("spawn")  # no thread or open file of ours goes along
+    hands = [_Hand(context, work) for _ in range(min(jobs, len(tasks)))]
+    try:
+        for hand in hands:
+            hand.start()
+            hand.give(*waiting.popleft(), tasks)
+        while busy := [hand for hand in hands if hand.number is not None]:
+            soonest = min(hand.since for hand in busy) + seconds - time.monotonic()
+            ready = connection.wait([hand.pipe for hand in busy], max(soonest, 0))
+            for hand in busy:
+                late = time.monotonic() - hand.since > seconds
+                if hand.pipe not in ready and not late:
+                    continue
+                try:
+                    result = hand.pipe.recv() if hand.pipe in ready else None
+                except (EOFError, OSError):
+                    result = None
+                if result == _READY:
+                    hand.since = time.monotonic()  # from now on its time counts
+                    continue
+                number, tries = hand.number, hand.tries
+                assert number is not None
+                hand.number = None
+                if result is None:
+                    hand.stop()
+                    hand.start()
+                    if tries < TRIES:
+                        waiting.append((number, tries + 1))
+                    else:
+                        how = f"took more than {seconds:g} s" if late else "ended without an answer"
+                        result = (GivenUp(f"the grader's process {how}, {tries} times"),)
+                if waiting:
+                    hand.give(*waiting.popleft(), tasks)
+                if result is not None:
+                    yield number, result[0]
+    finally:
+        for hand in hands:
+            hand.stop()
+
+
+class _Hand:
+    """One process, and the piece of work that it has."""
+
+    def __init__(self, context: Any, work: Work) -> None:
+        self.context, self.work = context, work
+        self.number: int | None = None
+        self.tries, self.since = 0, 0.0
+
+    def start(self) -> None:
+        self.pipe, theirs = self.context.Pipe()
+        self.process = self.context.Process(target=_serve, args=(theirs, self.work), daemon=False)
+        before = os.environ.get("OPENBLAS_NUM_THREADS")
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the processes are the parallelism
+        try:
+            self.process.start()
+        finally:
+            if before is None:
+                del os.environ["OPENBLAS_NUM_THREADS"]
+            else:
+                os.environ["OPENBLAS_NUM_THREADS"] = before
+        theirs.close()
+        self.since = time.monotonic() + STARTING
+
+    def give(self, number: int, tries: int, tasks: Sequence[Any]) -> None:
+        self.number, self.tries = number, tries
+        self.since = max(self.since, time.monotonic())
+        with contextlib.suppress(OSError):  # it died: waiting for its answer will show that
+            self.pipe.send(tasks[number])
+
+    def stop(self) -> None:
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(pipe: Any, work: Work) -> None:
+    """What each process does: take work and do it, until the pipe is closed."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    pipe.send(_READY)
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer = work(task)
+        except Exception as error:  # a defect of ours, and nobody else's mark
+            answer = GivenUp(f"the grader failed: {type(error).__name__}: {error}")
+        pipe.send((answer,))
+
+
+def _end_with_parent() -> None:
+    """However the parent ends, kill -9 included, its processes end too, with their boxes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+def spread_cluster(
+    work: Work, tasks: Sequence[Any], address: str, ready: Callable[[], str]
+) -> Iterator[tuple[int, Any]]:
+    """The same on a Dask cluster. `ready` runs on each worker and says why it is not, or "".
+
+    A task whose worker dies is given to another by the scheduler, as often as its own setting
+    `allowed-failures` says.
+    """
+    try:
+        import distributed
+    except ImportError:
+        raise ClusterError(
+            'no Dask here: pip install "minitorch_attn[cluster]" brings it'
+        ) from None
+    try:
+        client = distributed.Client(address, timeout="15s", set_as_default=False)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ClusterError(f"no scheduler answers at {address} ({error})") from None
+    with client:
+        states = client.run(ready)
+        if not states:
+            raise ClusterError(f"the scheduler at {address} has no workers yet")
+        for worker, why in states.items():
+            if why:
+                raise ClusterError(f"the worker {worker} cannot grade: {why}")
+        futures = {
+            client.submit(work, task, pure=False, retries=0): number
+            for number, task in enumerate(tasks)
+        }
+        for future in distributed.as_completed(list(futures), loop=client.loop):
+            try:
+                yield futures[future], future.result()
+            except distributed.scheduler.KilledWorker as error:
+                gone = GivenUp(f"{error.allowed_failures + 1} workers of the cluster died with it")
+                yield futures[future], gone
+            except Exception as error:
+                gone = GivenUp(f"the grader failed: {type(error).__name__}: {error}")
+                yield futures[future], gone
+            future.release()

@@ -1,0 +1,42 @@
+"""The instructor's secret: a line in a file that only its owner may read."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+LEAST = 16  # characters, as for `grade`
+
+
+class SeedError(ValueError):
+    """The file with the secret cannot be used; the message says why."""
+
+
+def read_seed(path: Path) -> str:
+    """The secret in a file."""
+    try:
+        text = path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SeedError(f"{path}: the secret seed cannot be read ({error})") from error
+    if len(text) < LEAST:
+        raise SeedError(f"the secret in {path} has fewer than {LEAST} characters")
+    return text
+
+
+def keep_seed(path: Path, given: Path | None = None) -> str:
+    """The secret at `path`; made if there is none, from the file `given` or by chance.
+
+    An existing secret is never replaced: marks already given depend on it.
+    """
+    if path.exists():
+        seed = read_seed(path)
+        if given is not None and read_seed(given) != seed:
+            raise SeedError(f"{path} holds another secret than {given}; delete one of them first")
+        return seed
+    seed = read_seed(given) if given is not None else secrets.token_hex(16)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(handle, "w", encoding="utf-8") as file:
+        file.write(f"{seed}\n")
+    return seed
