@@ -4,6 +4,7 @@
 # make book    build notebooks/ and exercises/ from their sources
 # make slides  build the lectures
 # make lint    style and types
+# make bench   time this library beside others (benchmarks/README.md)
 # make lock    pin anew what `make` installs
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides lint lock clean
+.PHONY: run study test test-all book slides lint bench lock clean
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
 
@@ -37,6 +38,20 @@ lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# An environment of its own: PyTorch is large, and nothing else needs it. For Linux without a GPU:
+# make bench TORCH_INDEX="--extra-index-url https://download.pytorch.org/whl/cpu"
+TORCH_INDEX ?=
+BENCH ?=
+BENCH_PY := .cache/bench/$(notdir $(BIN))/python
+bench: .cache/bench/bench.stamp
+	$(BENCH_PY) -m benchmarks $(BENCH)
+
+.cache/bench/bench.stamp: requirements/run.txt pyproject.toml
+	$(PYTHON) -m venv .cache/bench
+	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[bench]"
+	@touch $@
 
 # Each stamp says that .venv holds what requirements/NAME.txt pins, and this package, editable.
 .venv/%.stamp: requirements/%.txt pyproject.toml | .venv/python.stamp

@@ -1,0 +1,136 @@
+"""This library, used as a reader would; with device="cuda" the same on CuPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+import minitorch_attn
+from minitorch_attn import Tensor, attention
+from minitorch_attn.arrays import to_numpy
+from minitorch_attn.models import Classifier, DenseNet
+from minitorch_attn.nn import Module
+from minitorch_attn.optim import Adam
+from minitorch_attn.threads import set_threads
+from minitorch_attn.training import compute_gradients, keep_freed_memory
+
+from .. import workloads
+from ..job import Job, training_results
+from ..workloads import Workload
+
+
+def start(threads: int, device: str = "cpu") -> dict[str, str]:
+    """Set what a user would set; returns the versions."""
+    versions = {"minitorch_attn": minitorch_attn.__version__, "numpy": np.__version__}
+    keep_freed_memory()  # as the trainer does
+    set_threads(threads)
+    if device == "cuda":
+        from minitorch_attn.arrays import cupy
+
+        versions["cupy"] = cupy().__version__
+    return versions
+
+
+def prepare(workload: Workload, device: str = "cpu") -> Job:
+    """The workload as a job."""
+    wait = None
+    if device == "cuda":
+        from minitorch_attn.arrays import cupy
+
+        wait = cupy().cuda.get_current_stream().synchronize
+    if workload.family == "main":
+        from . import main_job
+
+        return main_job.ours()
+    given = {name: Tensor(a).to(device) for name, a in workloads.inputs(workload).items()}
+    if workload.family == "ops":
+        return _ops(given)
+    if workload.family in ("attention", "length"):
+        return _attention(given, workload.causal, wait)
+    return _training(workload, given, device, wait)
+
+
+def _ops(given: dict[str, Tensor]) -> Job:
+    x, factor, term = leaves = [Tensor(t.data, requires_grad=True) for t in given.values()]
+
+    def run() -> Tensor:
+        for leaf in leaves:
+            leaf.grad = None
+        y = x
+        for _ in range(workloads.OPS_STEPS):
+            y = y * factor + term
+        loss = y.sum()
+        loss.backward()
+        return loss
+
+    def results() -> dict[str, np.ndarray]:
+        loss = run()
+        return {"loss": loss.numpy()} | {
+            f"gradient of {name}": to_numpy(leaf.grad)
+            for name, leaf in zip(given, leaves, strict=True)
+        }
+
+    return Job(run, results)
+
+
+def _attention(given: dict[str, Tensor], causal: bool, wait: Any) -> Job:
+    names = ("query", "key", "value")
+    leaves = [Tensor(given[name].data, requires_grad=True) for name in names]
+    query, key, value = leaves
+    gradient = given["gradient"].data
+
+    def run() -> Tensor:
+        for leaf in leaves:
+            leaf.grad = None
+        y = attention(query, key, value, causal=causal)
+        y.backward(gradient)
+        return y
+
+    def results() -> dict[str, np.ndarray]:
+        y = run()
+        return {"output": y.numpy()} | {
+            f"gradient of {name}": to_numpy(leaf.grad)
+            for name, leaf in zip(names, leaves, strict=True)
+        }
+
+    return Job(run, results, wait=wait)
+
+
+def model_of(workload: Workload) -> Module:
+    """The network, as the library builds it."""
+    if workload.family == "dense":
+        before, hidden, classes, _ = workload.size
+        return DenseNet(before, classes, hidden)
+    tokens, width, heads, blocks, _ = workload.size
+    return Classifier(
+        workloads.token_dim(workload),
+        workloads.CLASSES,
+        model_dim=width,
+        num_heads=heads,
+        num_blocks=blocks,
+        num_positions=tokens,
+    )
+
+
+def _training(workload: Workload, given: dict[str, Tensor], device: str, wait: Any) -> Job:
+    model = model_of(workload).to(device)
+    first = workloads.parameters(workload)
+    x, targets = given["x"].data, given["targets"].data
+    optimizer = Adam(model.named_parameters(), workloads.LEARNING_RATE)
+    fresh = {name: np.zeros_like(a) for name, a in optimizer.state_dict().items()}
+
+    def reset() -> None:
+        model.load_state_dict(first)
+        optimizer.load_state_dict(fresh)
+
+    def step() -> float:
+        model.zero_grad()
+        loss, _ = compute_gradients(model, x, targets)
+        optimizer.step()
+        return loss
+
+    def gradients() -> dict[str, np.ndarray]:
+        return {name: to_numpy(p.grad) for name, p in model.named_parameters()}
+
+    return Job(step, lambda: training_results(reset, step, gradients), reset, wait)
