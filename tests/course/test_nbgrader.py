@@ -281,6 +281,9 @@ def test_release_fetch_submit_collect(tmp_path: Path) -> None:
     nbgrader(course, "autograde", "ch06")
     nbgrader(course, "generate_feedback", "ch06")
     nbgrader(course, "release_feedback", "ch06")
+    nbgrader(home, "fetch_feedback", "ch06")
+    (page,) = home.rglob("feedback/*/*.html")
+    assert f"{TOTAL:g}" in page.read_text(encoding="utf-8")
     nbgrader(course, "export")
     with open(course / "grades.csv", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)

@@ -147,8 +147,13 @@ def fill(notebook: Any, text: str, mark: dict[str, Any], chapter: int) -> None:
         ]
 
 
+# What nbgrader's own `submit` puts beside a notebook: when it came, and a word by which the student
+# finds the feedback again.
+_NBGRADERS_OWN = ("timestamp.txt", "submission_secret.txt")
+
+
 def _without_extras(converter: Any, assignment: str, student: str) -> None:
-    """nbgrader's `init_assignment`, copying nothing but the time of submission."""
+    """nbgrader's `init_assignment`, copying nothing but nbgrader's own two small files."""
     course = converter.coursedir
     ignored = course.ignore
     course.ignore = [*ignored, "*", ".*"]
@@ -156,8 +161,9 @@ def _without_extras(converter: Any, assignment: str, student: str) -> None:
         type(converter).init_assignment(converter, assignment, student)
     finally:
         course.ignore = ignored
-    stamp = Path(converter._format_source(assignment, student), "timestamp.txt")
-    if stamp.is_file() and not stamp.is_symlink() and stamp.stat().st_size < 200:
-        folder = Path(converter._format_dest(assignment, student))
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copy(stamp, folder)
+    folder = Path(converter._format_dest(assignment, student))
+    for name in _NBGRADERS_OWN:
+        path = Path(converter._format_source(assignment, student), name)
+        if path.is_file() and not path.is_symlink() and path.stat().st_size < 200:
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, folder)
