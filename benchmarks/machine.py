@@ -8,14 +8,9 @@ import platform
 from pathlib import Path
 from typing import Any
 
+from minitorch_attn.threads import cores
+
 from .contestant import CONTESTANTS
-
-
-def cores() -> int:
-    """Processor cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def describe(threads: int) -> dict[str, Any]:

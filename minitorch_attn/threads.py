@@ -55,6 +55,11 @@ def threads() -> int:
 def _from_outside() -> int:
     if given := os.environ.get("MINITORCH_ATTN_THREADS"):
         return _checked(given)
+    return cores()
+
+
+def cores() -> int:
+    """How many processor cores this process may use."""
     usable = getattr(os, "sched_getaffinity", None)
     return len(usable(0)) if usable else os.cpu_count() or 1
 

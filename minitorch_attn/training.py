@@ -62,13 +62,7 @@ def compute_gradients(
     -------
     The loss, and the logits (B, C) as an array.
     """
-    n = len(targets)
-    # A number of the input meets about every parameter once: a rough count of products.
-    large = inputs.size * model.num_parameters() >= WORTH_SHARING
-    drops = any(isinstance(m, Dropout) and m.p for _, m in model.named_modules())
-    host = isinstance(inputs, np.ndarray)
-    count = min(n, threads()) if large and host and not drops else 1
-
+    n, count = len(targets), min(len(targets), _sharers(model, inputs))
     if count == 1:
         logits = model(inputs)
         value = loss(logits, targets)
@@ -91,6 +85,17 @@ def compute_gradients(
         total = functools.reduce(operator.iadd, parts)
         parameter.grad = total if parameter.grad is None else parameter.grad + total
     return sum(losses), np.concatenate(logits)
+
+
+def _sharers(model: Module, inputs: Any) -> int:
+    """How many threads are worth while for one step."""
+    if threads() == 1 or not isinstance(inputs, np.ndarray):
+        return 1
+    # A number of the input meets about every parameter once: a rough count of products.
+    if inputs.size * model.num_parameters() < WORTH_SHARING:
+        return 1
+    drops = any(isinstance(m, Dropout) and m.p for _, m in model.named_modules())
+    return 1 if drops else threads()
 
 
 class Trainer:

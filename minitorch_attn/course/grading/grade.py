@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import secrets
 import signal
 import sys
 import time
@@ -14,12 +13,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...threads import cores
 from ..checking import exercises_of
 from . import box, marking, records, summary
 from .archives import clean
 from .feedback import write_feedback
 from .pool import GivenUp, spread, spread_cluster
 from .records import Record
+from .seeds import keep_seed, long_enough, read_seed
 from .submissions import Submission, find_submissions
 
 SECRET = "MINITORCH_ATTN_SECRET"
@@ -133,27 +134,16 @@ def find_secret(args: argparse.Namespace) -> str:
     """The instructor's secret: from their file, the environment, or the folder of results."""
     kept = args.out / "secret.txt"
     if args.seed_file:
-        secret, source = _read_secret(args.seed_file), str(args.seed_file)
-    elif os.environ.get(SECRET):
-        secret, source = os.environ[SECRET].strip(), SECRET
-    elif kept.exists():
-        secret, source = _read_secret(kept), str(kept)
-    elif (args.out / "settings.json").exists() and not args.regrade:
+        return read_seed(args.seed_file)
+    if given := os.environ.get(SECRET):
+        return long_enough(given.strip(), SECRET)
+    if kept.exists():
+        return read_seed(kept)
+    if (args.out / "settings.json").exists() and not args.regrade:
         raise GradeError(f"{args.out} was graded with a secret of yours: give --seed-file")
-    else:
-        secret, source = secrets.token_hex(16), str(kept)
-        records.keep_secret(kept, secret)
-        print(f"A secret was drawn and is kept in {kept}; show it to nobody who hands in.")
-    if len(secret) < 16:
-        raise GradeError(f"the secret in {source} has fewer than 16 characters")
+    secret = keep_seed(kept)
+    print(f"A secret was drawn and is kept in {kept}; show it to nobody who hands in.")
     return secret
-
-
-def _read_secret(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise GradeError(f"--seed-file {path} cannot be read as text: {error}") from None
 
 
 def _todo(found: Sequence[Submission], args: argparse.Namespace, mark: str) -> list[Submission]:
@@ -225,7 +215,7 @@ def _mark_all(todo: Sequence[Submission], args: argparse.Namespace, secret: str,
     if args.scheduler:
         done = spread_cluster(work, tasks, args.scheduler, Ready(args.chapter, args.unsafe))
     else:
-        done = spread(work, tasks, args.jobs or _cores())
+        done = spread(work, tasks, args.jobs or cores())
     with _progress(len(tasks)) as tell:
         for number, result in done:
             one = readable[number]
@@ -235,13 +225,6 @@ def _mark_all(todo: Sequence[Submission], args: argparse.Namespace, secret: str,
             else:
                 keep(one, result["mark"], result["code"])
             tell(one.student)
-
-
-def _cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,12 +149,3 @@ def settle(out: Path, chapter: int, secret: str, regrade: bool) -> str:
             )
     write(path, to_bytes({"chapter": chapter, "secret": mark}))
     return mark
-
-
-def keep_secret(path: Path, secret: str) -> None:
-    """Write a new secret where only its owner reads it."""
-    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(number, "w", encoding="utf-8") as file:
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())

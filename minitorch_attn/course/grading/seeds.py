@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-LEAST = 16  # characters, as for `grade`
+LEAST = 16  # characters
 
 
 class SeedError(ValueError):
@@ -19,9 +19,14 @@ def read_seed(path: Path) -> str:
         text = path.read_text(encoding="utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SeedError(f"{path}: the secret seed cannot be read ({error})") from error
-    if len(text) < LEAST:
-        raise SeedError(f"the secret in {path} has fewer than {LEAST} characters")
-    return text
+    return long_enough(text, str(path))
+
+
+def long_enough(secret: str, source: str) -> str:
+    """The secret, if it is no easy guess; the error says where it came from, and not what it is."""
+    if len(secret) < LEAST:
+        raise SeedError(f"the secret in {source} has fewer than {LEAST} characters")
+    return secret
 
 
 def keep_seed(path: Path, given: Path | None = None) -> str:
@@ -39,4 +44,6 @@ def keep_seed(path: Path, given: Path | None = None) -> str:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(handle, "w", encoding="utf-8") as file:
         file.write(f"{seed}\n")
+        file.flush()
+        os.fsync(file.fileno())
     return seed
