@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,9 +26,11 @@ class Optimizer:
         Names serve the error messages.
     lr : float
         The learning rate; may be changed between steps.
+    keeps : tuple of str
+        Names of what is kept between steps: of each, a number for every number to be learnt.
     """
 
-    def __init__(self, parameters: Iterable[Any], lr: float) -> None:
+    def __init__(self, parameters: Iterable[Any], lr: float, keeps: tuple[str, ...] = ()) -> None:
         pairs = [
             p if isinstance(p, tuple) else (f"parameter {i}", p) for i, p in enumerate(parameters)
         ]
@@ -37,10 +40,23 @@ class Optimizer:
         self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
         self.lr = lr
         self.steps = 0
+        ends = list(itertools.accumulate(p.size for p in self.parameters))
+        self._places = [slice(e - p.size, e) for e, p in zip(ends, self.parameters, strict=True)]
+        # Many parameters are small. Laid end to end, all are moved by a few calls.
+        dtypes = {p.dtype for p in self.parameters}
+        xp = namespace(self.parameters[0].data)
+        self._flat = [xp.zeros(ends[-1], *dtypes) for _ in keeps] if len(dtypes) == 1 else None
+        self.kept = {
+            name: [xp.zeros_like(p.data) for p in self.parameters]
+            if self._flat is None
+            else self._parts(self._flat[i])
+            for i, name in enumerate(keeps)
+        }
 
-    def slots(self) -> dict[str, list[Any]]:
-        """The arrays kept between steps, by name: for each name one list, an array a parameter."""
-        return {}
+    def _parts(self, flat: Any) -> list[Any]:
+        """The part of each parameter in an array that holds one number for every number of them."""
+        pairs = zip(self.parameters, self._places, strict=True)
+        return [flat[place].reshape(p.shape) for p, place in pairs]
 
     def step(self) -> None:
         """Move every parameter that has a gradient.
@@ -52,12 +68,24 @@ class Optimizer:
         """
         self.check_finite()
         self.steps += 1
-        for i, parameter in enumerate(self.parameters):
-            if parameter.grad is not None:
-                self.update(i, parameter.data, parameter.grad)
+        gradients = [p.grad for p in self.parameters]
+        if self._flat is not None and all(g is not None for g in gradients):
+            self._step_end_to_end(self._flat, gradients)
+            return
+        for p, *kept in zip(self.parameters, *self.kept.values(), strict=True):
+            if p.grad is not None:
+                self.update(p.data, p.grad, *kept)
 
-    def update(self, i: int, data: Any, gradient: Any) -> None:
-        """Change the i-th parameter's array, in place."""
+    def _step_end_to_end(self, kept: list[Any], gradients: list[Any]) -> None:
+        """What `step` does to one parameter after the other, done to all at once: the same bits."""
+        xp = namespace(gradients[0])
+        data = xp.concatenate([p.data.reshape(-1) for p in self.parameters])
+        self.update(data, xp.concatenate([g.reshape(-1) for g in gradients]), *kept)
+        for p, moved in zip(self.parameters, self._parts(data), strict=True):
+            p.data[...] = moved
+
+    def update(self, data: Any, gradient: Any, *kept: Any) -> None:
+        """Change these parameters, and what is kept of them, in place. All have one shape."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -80,9 +108,9 @@ class Optimizer:
                 )
 
     def state_dict(self) -> dict[str, np.ndarray]:
-        """What must be saved to go on exactly: the step count and the slots, as NumPy arrays."""
+        """What must be saved to go on exactly: the step count and what is kept, as NumPy arrays."""
         state = {"steps": np.asarray(self.steps)}
-        for slot, arrays in self.slots().items():
+        for slot, arrays in self.kept.items():
             for name, array in zip(self.names, arrays, strict=True):
                 state[f"{slot}.{name}"] = to_numpy(array).copy()
         return state
@@ -101,7 +129,7 @@ class Optimizer:
                 f"the state does not fit this {type(self).__name__}: "
                 f"missing {sorted(expected - given)}, unexpected {sorted(given - expected)}"
             )
-        for slot, arrays in self.slots().items():
+        for slot, arrays in self.kept.items():
             for name, array in zip(self.names, arrays, strict=True):
                 if np.shape(state[f"{slot}.{name}"]) != array.shape:
                     raise ValueError(
@@ -109,12 +137,9 @@ class Optimizer:
                         f"and the parameter {array.shape}"
                     )
         self.steps = int(state["steps"])
-        for slot, arrays in self.slots().items():
+        for slot, arrays in self.kept.items():
             for name, array in zip(self.names, arrays, strict=True):
                 array[...] = namespace(array).asarray(state[f"{slot}.{name}"])
-
-    def _zeros(self) -> list[Any]:
-        return [namespace(p.data).zeros_like(p.data) for p in self.parameters]
 
 
 class SGD(Optimizer):
@@ -132,18 +157,13 @@ class SGD(Optimizer):
     def __init__(
         self, parameters: Iterable[Any], lr: float, momentum: float = 0.0, nesterov: bool = False
     ) -> None:
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, ("velocity",) if momentum else ())
         if nesterov and not momentum:
             raise ValueError("SGD: Nesterov's look-ahead needs a momentum above 0")
         self.momentum, self.nesterov = momentum, nesterov
-        self.velocity = self._zeros() if momentum else []
 
-    def slots(self) -> dict[str, list[Any]]:
-        return {"velocity": self.velocity} if self.momentum else {}
-
-    def update(self, i: int, data: Any, gradient: Any) -> None:
+    def update(self, data: Any, gradient: Any, velocity: Any = None) -> None:
         if self.momentum:
-            velocity = self.velocity[i]
             velocity *= self.momentum
             velocity += gradient
             gradient = gradient + self.momentum * velocity if self.nesterov else velocity
@@ -163,15 +183,11 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
-        super().__init__(parameters, lr)
+        super().__init__(parameters, lr, ("mean", "square"))
         self.betas, self.eps = betas, eps
-        self.mean, self.square = self._zeros(), self._zeros()
 
-    def slots(self) -> dict[str, list[Any]]:
-        return {"mean": self.mean, "square": self.square}
-
-    def update(self, i: int, data: Any, gradient: Any) -> None:
-        (beta1, beta2), mean, square = self.betas, self.mean[i], self.square[i]
+    def update(self, data: Any, gradient: Any, mean: Any, square: Any) -> None:
+        beta1, beta2 = self.betas
         mean *= beta1
         mean += (1 - beta1) * gradient
         square *= beta2
@@ -200,9 +216,9 @@ class AdamW(Adam):
         super().__init__(parameters, lr, betas, eps)
         self.weight_decay = weight_decay
 
-    def update(self, i: int, data: Any, gradient: Any) -> None:
+    def update(self, data: Any, gradient: Any, mean: Any, square: Any) -> None:
         data *= 1 - self.lr * self.weight_decay
-        super().update(i, data, gradient)
+        super().update(data, gradient, mean, square)
 
 
 def gradient_norm(parameters: Iterable[Parameter]) -> float:

@@ -45,7 +45,7 @@ def keep_freed_memory() -> bool:
 
 
 # A step with fewer products than this is done before a second thread has taken up its part.
-WORTH_SHARING = 1 << 32
+WORTH_SHARING = 1 << 28
 
 
 def compute_gradients(
@@ -91,8 +91,8 @@ def _sharers(model: Module, inputs: Any) -> int:
     """How many threads are worth while for one step."""
     if threads() == 1 or not isinstance(inputs, np.ndarray):
         return 1
-    # A number of the input meets about every parameter once: a rough count of products.
-    if inputs.size * model.num_parameters() < WORTH_SHARING:
+    # A row of the input (a token, say) meets about every parameter once: a rough count of products.
+    if math.prod(inputs.shape[:-1]) * model.num_parameters() < WORTH_SHARING:
         return 1
     drops = any(isinstance(m, Dropout) and m.p for _, m in model.named_modules())
     return 1 if drops else threads()
@@ -207,7 +207,7 @@ class Trainer:
         for inputs, targets in self.loader.epoch(self.epoch):
             self.optimizer.lr = self.base_lr * self.schedule(self.optimizer.steps)
             inputs, targets = move(inputs, self.device), move(targets, self.device)
-            self.model.zero_grad()
+            self.optimizer.zero_grad()
             value, logits = compute_gradients(self.model, inputs, targets, self.loss)
             if not math.isfinite(value):
                 self._explain_loss(value)

@@ -106,6 +106,42 @@ def test_a_parameter_without_a_gradient_stays() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_all_at_once_and_one_by_one_are_the_same_bits(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    shapes = [(3, 4), (4,), (), (5, 2)]
+    begin = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    together = [Parameter(x.copy()) for x in begin]
+    alone = [Parameter(x.copy()) for x in begin]
+    at_once = KINDS[kind](together)
+    one_by_one = [KINDS[kind]([p]) for p in alone]
+    for _ in range(5):
+        for a, b in zip(together, alone, strict=True):
+            a.grad = b.grad = rng.normal(size=a.shape).astype(np.float32)
+        at_once.step()
+        for optimizer in one_by_one:
+            optimizer.step()
+    for a, b in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(a.data, b.data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_parameters_of_two_dtypes_each_keep_theirs(kind: str) -> None:
+    wide, narrow = Parameter(np.ones((2, 3))), Parameter(np.ones(4, np.float32))
+    optimizer = KINDS[kind]([wide, narrow])
+    alone = KINDS[kind]([other := Parameter(np.ones(4, np.float32))])
+    for _ in range(3):
+        for p in (wide, narrow, other):
+            p.grad = np.full(p.shape, 0.5, p.dtype)
+        optimizer.step()
+        alone.step()
+    assert (wide.dtype, narrow.dtype) == (np.float64, np.float32)
+    assert {a.dtype for name, a in optimizer.state_dict().items() if name.endswith("1")} <= {
+        np.dtype(np.float32)
+    }
+    np.testing.assert_array_equal(narrow.data, other.data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_float32_stays_float32(kind: str) -> None:
     p = Parameter(np.zeros(2, np.float32))
     optimizer = KINDS[kind]([("p", p)])

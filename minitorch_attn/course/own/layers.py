@@ -76,9 +76,8 @@ class OwnAdamW(AdamW):
         super().__init__(named_parameters, like.lr, like.betas, like.eps, like.weight_decay)
         self.adam = adam
 
-    def update(self, i: int, data: Any, gradient: Any) -> None:
+    def update(self, data: Any, gradient: Any, mean: Any, square: Any) -> None:
         data *= 1 - self.lr * self.weight_decay
-        mean, square = self.mean[i], self.square[i]
         settings = (self.steps, self.lr, *self.betas, self.eps)
         new = self.adam.several([data.shape] * 3, data, gradient, mean, square, *settings)
         for array, fresh in zip((data, mean, square), new, strict=True):
