@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..arrays import namespace
 from ..tensor import Tensor, TensorLike, fused, op, raw
 
@@ -185,7 +187,8 @@ def gelu(x: TensorLike, /) -> Any:
     e *= -2 * _SCALE * _CUBIC
     e -= 2 * _SCALE
     e *= x
-    e = xp.exp(xp.minimum(e, 80))  # no more: e^89 is too large for 32 bits, and x / e^80 is 0
+    with np.errstate(over="ignore"):  # e^89 is too large for 32 bits, and x / infinity is 0
+        e = xp.exp(e)
     e += 1
     sigmoid = 1 / e
     return x * sigmoid, sigmoid
