@@ -96,12 +96,20 @@ def _attention(
         weights = xp.where(allowed, weights, -math.inf)
         top = weights.max(axis=-1, keepdims=True)
         weights -= xp.where(top == -math.inf, 0, top)
-    elif not (isinstance(weights, np.ndarray) and blockwise.is_small(weights)):
+    elif not (isinstance(weights, np.ndarray) and _is_small(weights)):
         weights -= weights.max(axis=-1, keepdims=True)
     weights = xp.exp(weights, out=weights)
     total = row_sums(weights)
     weights /= xp.where(total == 0, 1, total) if allowed is not None else total
     return weights @ value, weights
+
+
+def _is_small(scores: np.ndarray) -> bool:
+    """Whether the exponential of no score needs a larger one subtracted first.
+
+    To look at all of them at once takes a fraction of the time of finding each row's largest.
+    """
+    return scores.size > 0 and scores.min() > -60 and scores.max() < 60
 
 
 def attention(

@@ -1,9 +1,9 @@
 """Attention for long sequences: block by block, without ever holding all the scores.
 
 The scores of N queries and S keys are N·S numbers, and so are their weights and both gradients.
-Here a block of queries at a time meets the keys, in memory that fits a processor's cache. Of the
-weights only one number a query is kept, the logarithm of the sum of its exponentials; the backward
-pass computes them again from it.
+Here a block of queries at a time meets a block of keys, in memory that fits a processor's cache. Of
+the weights only one number a query is kept, the logarithm of the sum of its exponentials; the
+backward pass computes them again from it. (Where they are few they are kept: it saves time.)
 
 Source: Rabe and Staats, "Self-attention Does Not Need O(n²) Memory", 2021; Dao et al.,
 "FlashAttention", NeurIPS 2022.
@@ -13,17 +13,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-from ..arrays import row_sums
-from ..threads import sharing, side_by_side
+from ..threads import sharing, side_by_side, threads
 
 # From so many scores a head on, blocks are faster than the whole; below, so is the whole.
 BLOCKWISE_FROM = 1 << 16
-# The scores of one block, in numbers: a megabyte of float32, about half a core's second cache.
-BLOCK_SCORES = 1 << 18
+# A block's scores: at most so many queries times so many keys, of as many heads as keep it small.
+QUERIES, KEYS = 512, 1024
+BLOCK_SCORES = QUERIES * KEYS
+# Of causal scores half of each block on the diagonal is wasted: there blocks have fewer queries,
+# but not so few that calls cost more than what they compute.
+FEWEST = 64
+# Weights of so many scores in all are kept for the backward pass: 32 MiB of float32.
+KEPT = 1 << 23
 
 
 def is_long(query: Any, key: Any) -> bool:
@@ -31,66 +37,78 @@ def is_long(query: Any, key: Any) -> bool:
     return isinstance(query, np.ndarray) and query.shape[-2] * key.shape[-2] >= BLOCKWISE_FROM
 
 
-def blocks(n: int, s: int, causal: bool) -> Iterator[tuple[slice, int]]:
-    """Blocks of queries, and for each how many keys its last query may see."""
-    rows = max(16, min(n, BLOCK_SCORES // s))
-    for start in range(0, n, rows):
-        stop = min(n, start + rows)
-        seen = max(0, stop + s - n) if causal else s
-        yield slice(start, stop), seen
+def blocks(n: int, s: int, causal: bool) -> Iterator[tuple[slice, list[slice]]]:
+    """Blocks of queries, and for each the blocks of keys that some query of it may see."""
+    for rows in _cuts(n, _rows(n, causal)):
+        yield rows, _cuts(max(0, rows.stop + s - n) if causal else s, KEYS)
 
 
-def _forbid(scores: np.ndarray, mask: Any, rows: slice, causal: bool) -> None:
-    """Set the scores of one block to minus infinity where a query may not attend."""
-    if mask is not None:
-        np.copyto(scores, -math.inf, where=~mask)
-    if causal:
-        # Only the last columns can be ahead of some row: row i of the block sees `seen - last + i`.
-        last = rows.stop - rows.start
-        corner = scores[:, max(0, scores.shape[1] - last) :]
-        later = np.triu(np.ones((last, last), bool), k=1)[:, last - corner.shape[1] :]
-        np.copyto(corner, -math.inf, where=later)
+def _rows(n: int, causal: bool) -> int:
+    """How many queries a block has."""
+    return min(n, QUERIES, max(FEWEST, n // 8) if causal else n)
+
+
+def _heads(count: int, n: int, s: int, causal: bool) -> list[slice]:
+    """The heads in groups, one a part of the work: of short ones many are served by one call."""
+    size = BLOCK_SCORES // (_rows(n, causal) * min(s, KEYS))
+    return _cuts(count, max(1, min(size, count // threads())))
+
+
+def _cuts(count: int, size: int) -> list[slice]:
+    return [slice(start, min(count, start + size)) for start in range(0, count, size)]
 
 
 def forward(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: Any, causal: bool, scale: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """The output (..., N, d_v), and the log of each query's sum of exponentials (..., N)."""
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None]]:
+    """The output (..., N, d_v), and what the backward pass needs.
+
+    That is the log of each query's sum of exponentials (heads, N, 1), and the weights (heads, N, S)
+    or None.
+    """
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
-    mask = None if mask is None else np.broadcast_to(mask, (*lead, n, s))
+    allowed = _Allowed(mask, causal, lead, n, s)
     output = np.zeros((len(q), n, v.shape[2]), query.dtype)
-    log_sums = np.zeros((len(q), n), query.dtype)
+    log_sums = np.zeros((len(q), n, 1), query.dtype)
+    small = _longest(q) * _longest(k) * abs(scale) < 60  # no exponential is too large, or all are 0
+    kept = np.empty((len(q), n, s), query.dtype) if small and len(q) * n * s <= KEPT else None
 
-    def head(i: int) -> None:
-        queries = q[i] * scale
-        for rows, seen in blocks(n, s, causal):
-            if not seen:
-                continue
-            e = queries[rows] @ k[i, :seen].T
-            small = is_small(e)
-            _forbid(e, _part(mask, lead, i, rows, seen), rows, causal)
-            top = np.zeros((len(e), 1), e.dtype)
-            if not small:
-                top = e.max(axis=1, keepdims=True)
-                top[top == -math.inf] = 0
-                e -= top
-            np.exp(e, out=e)
-            total = row_sums(e)
+    def work(part: slice) -> None:
+        queries, keys_t, values = q[part] * scale, k[part].swapaxes(1, 2), v[part]
+        for rows, columns in blocks(n, s, causal):
+            y = output[part, rows]
+            total = np.zeros((*y.shape[:2], 1), y.dtype)
+            top = np.full(total.shape, 0 if small else np.finfo(y.dtype).min, y.dtype)
+            for keys in columns:
+                out = None if kept is None else kept[part, rows, keys]
+                e = np.matmul(queries[:, rows], keys_t[:, :, keys], out=out)
+                allowed.forbid(e, part, rows, keys)
+                if not small:
+                    # What was summed so far is relative to the largest score so far.
+                    before, top = top, np.maximum(top, e.max(axis=-1, keepdims=True))
+                    e -= top
+                    shrink = np.exp(before - top)
+                    total *= shrink
+                    y *= shrink
+                np.exp(e, out=e)
+                total[..., 0] += e @ np.ones(e.shape[-1], e.dtype)
+                y += e @ values[:, keys]
             total[total == 0] = 1
-            np.matmul(e, v[i, :seen], out=output[i, rows])
-            output[i, rows] /= total
-            log_sums[i, rows] = (top + np.log(total))[:, 0]
+            y /= total
+            if kept is not None and columns:
+                kept[part, rows, : columns[-1].stop] /= total
+            log_sums[part, rows] = top + np.log(total)
 
     with sharing():
-        side_by_side(head, range(len(q)))
-    return output.reshape(*lead, n, v.shape[2]), log_sums.reshape(*lead, n)
+        side_by_side(work, _heads(len(q), n, s, causal))
+    return output.reshape(*lead, n, v.shape[2]), (log_sums, kept)
 
 
 def backward(
     g: np.ndarray,
     y: np.ndarray,
-    log_sums: np.ndarray,
+    saved: tuple[np.ndarray, np.ndarray | None],
     needed: list[bool],
     query: np.ndarray,
     key: np.ndarray,
@@ -99,60 +117,88 @@ def backward(
     causal: bool,
     scale: float,
 ) -> tuple[np.ndarray | None, ...]:
-    """The needed ones of the gradients for query, key and value; weights computed anew."""
+    """The needed ones of the gradients for query, key and value."""
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
-    mask = None if mask is None else np.broadcast_to(mask, (*lead, n, s))
-    log_sums = log_sums.reshape(len(q), n, 1)
-    inner = np.einsum("...d,...d", g, y).reshape(log_sums.shape)  # no array of products is made
+    allowed = _Allowed(mask, causal, lead, n, s)
+    log_sums, kept = saved
+    inner = np.einsum("...d,...d", g, y).reshape(len(q), n, 1)  # no array of products is made
     g = g.reshape(len(q), n, v.shape[2])
-    g_query, g_key, g_value = (
-        np.zeros(x.shape, x.dtype) if need else None
+    found = [
+        np.zeros((*lead, *x.shape[1:]), x.dtype) if need else None
         for x, need in zip((q, k, v), needed, strict=True)
+    ]
+    g_query, g_key, g_value = (
+        None if gx is None else gx.reshape(x.shape) for gx, x in zip(found, (q, k, v), strict=True)
     )
 
-    def head(i: int) -> None:
-        queries = q[i] * scale
+    def work(part: slice) -> None:
+        queries = q[part] * scale
         # What is to be taken from each row of a product rides along in it, against a column of 1.
-        q1, k1 = _beside(queries, -log_sums[i]), _beside(k[i], 1)
-        g1, v1 = _beside(g[i], -inner[i]), _beside(v[i], 1)
-        for rows, seen in blocks(n, s, causal):
-            if not seen:
-                continue
-            weights = q1[rows] @ k1[:seen].T
-            _forbid(weights, _part(mask, lead, i, rows, seen), rows, causal)
-            np.exp(weights, out=weights)
-            if g_value is not None:
-                g_value[i, :seen] += weights.T @ g[i, rows]
-            if g_query is None and g_key is None:
-                continue
-            g_scores = g1[rows] @ v1[:seen].T
-            g_scores *= weights
-            if g_query is not None:
-                np.matmul(g_scores, k[i, :seen], out=g_query[i, rows])
-                g_query[i, rows] *= scale
-            if g_key is not None:
-                g_key[i, :seen] += g_scores.T @ queries[rows]
+        q1, k1 = _beside(queries, -log_sums[part]), _beside(k[part], 1).swapaxes(1, 2)
+        g1, v1 = _beside(g[part], -inner[part]), _beside(v[part], 1).swapaxes(1, 2)
+        for rows, columns in blocks(n, s, causal):
+            for keys in columns:
+                if kept is None:
+                    weights = q1[:, rows] @ k1[:, :, keys]
+                    allowed.forbid(weights, part, rows, keys)
+                    np.exp(weights, out=weights)
+                else:
+                    weights = kept[part, rows, keys]
+                if g_value is not None:
+                    g_value[part, keys] += weights.swapaxes(1, 2) @ g[part, rows]
+                if g_query is None and g_key is None:
+                    continue
+                g_scores = g1[:, rows] @ v1[:, :, keys]
+                g_scores *= weights
+                if g_query is not None:
+                    g_query[part, rows] += g_scores @ k[part, keys]
+                if g_key is not None:
+                    g_key[part, keys] += g_scores.swapaxes(1, 2) @ queries[:, rows]
+        if g_query is not None:
+            g_query[part] *= scale
 
     with sharing():
-        side_by_side(head, range(len(q)))
-    return tuple(
-        None if x is None else x.reshape(*lead, *x.shape[1:]) for x in (g_query, g_key, g_value)
-    )
+        side_by_side(work, _heads(len(q), n, s, causal))
+    return tuple(found)
 
 
-def is_small(scores: np.ndarray) -> bool:
-    """Whether the exponential of no score needs a larger one subtracted first.
+class _Allowed:
+    """Which query may attend to which key, block by block."""
 
-    To look at all of them at once takes a fraction of the time of finding each row's largest.
-    """
-    return scores.size > 0 and scores.min() > -60 and scores.max() < 60
+    def __init__(self, mask: Any, causal: bool, lead: tuple[int, ...], n: int, s: int) -> None:
+        self.mask = None if mask is None else np.broadcast_to(mask, (*lead, n, s))
+        self.causal, self.lead, self.ahead = causal, lead, s - n
+
+    def forbid(self, scores: np.ndarray, part: slice, rows: slice, keys: slice) -> None:
+        """Set scores of these problems to minus infinity where a query may not attend."""
+        if self.mask is not None:
+            for i, own in enumerate(scores, start=part.start):
+                place: tuple[Any, ...] = np.unravel_index(i, self.lead) if self.lead else ()
+                np.copyto(own, -math.inf, where=~self.mask[(*place, rows, keys)])
+        # Query r sees the keys up to r + ahead: those before `first` are seen by all of the block.
+        first = max(keys.start, rows.start + self.ahead + 1)
+        if self.causal and first < keys.stop:
+            corner = scores[..., first - keys.start :]
+            later = _later(*corner.shape[1:], rows.start + self.ahead - first)
+            np.copyto(corner, -math.inf, where=later)
 
 
-def _beside(matrix: np.ndarray, column: Any) -> np.ndarray:
-    """The matrix with one more column."""
-    wide = np.empty((len(matrix), matrix.shape[1] + 1), matrix.dtype)
-    wide[:, :-1], wide[:, -1:] = matrix, column
+@cache
+def _later(rows: int, columns: int, ahead: int) -> np.ndarray:
+    """True where column c is later than r + ahead."""
+    return np.arange(columns)[None, :] > np.arange(rows)[:, None] + ahead
+
+
+def _longest(rows: np.ndarray) -> float:
+    """The length of the longest row: no product of two rows exceeds that of their lengths."""
+    return math.sqrt(np.einsum("...d,...d", rows, rows).max(initial=0))
+
+
+def _beside(matrices: np.ndarray, column: Any) -> np.ndarray:
+    """The matrices with one more column."""
+    wide = np.empty((*matrices.shape[:2], matrices.shape[2] + 1), matrices.dtype)
+    wide[..., :-1], wide[..., -1:] = matrices, column
     return wide
 
 
@@ -161,10 +207,3 @@ def _flatten(query: Any, key: Any, value: Any) -> tuple[tuple[int, ...], list[np
     lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
     whole = [np.broadcast_to(x, (*lead, *x.shape[-2:])) for x in (query, key, value)]
     return lead, [x.reshape(math.prod(lead), *x.shape[-2:]) for x in whole]
-
-
-def _part(mask: Any, lead: tuple[int, ...], i: int, rows: slice, seen: int) -> Any:
-    """The mask of one block of the i-th problem, whose mask was broadcast without a copy."""
-    if mask is None:
-        return None
-    return mask[(*(np.unravel_index(i, lead) if lead else ()), rows, slice(seen))]
