@@ -44,8 +44,8 @@ def keep_freed_memory() -> bool:
         return False
 
 
-# A step with fewer products than this is done before a second thread has taken up its part.
-WORTH_SHARING = 1 << 28
+# A step with fewer rows or products than this is done before a second thread has taken up its part.
+MANY_ROWS, WORTH_SHARING = 1 << 11, 1 << 28
 
 
 def compute_gradients(
@@ -92,7 +92,8 @@ def _sharers(model: Module, inputs: Any) -> int:
     if threads() == 1 or not isinstance(inputs, np.ndarray):
         return 1
     # A row of the input (a token, say) meets about every parameter once: a rough count of products.
-    if math.prod(inputs.shape[:-1]) * model.num_parameters() < WORTH_SHARING:
+    rows = math.prod(inputs.shape[:-1])
+    if rows < MANY_ROWS or rows * model.num_parameters() < WORTH_SHARING:
         return 1
     drops = any(isinstance(m, Dropout) and m.p for _, m in model.named_modules())
     return 1 if drops else threads()

@@ -123,6 +123,7 @@ def test_a_shared_step_is_the_whole_batchs_step(monkeypatch: pytest.MonkeyPatch)
     from minitorch_attn import threads as module
 
     monkeypatch.setattr(module, "_default", 0)
+    monkeypatch.setattr(training, "MANY_ROWS", 0)
     monkeypatch.setattr(training, "WORTH_SHARING", 0)
     model = Classifier(4, 3, model_dim=8, num_heads=2, num_blocks=2)
     loss, whole = step(model, 1)
@@ -140,6 +141,7 @@ def test_with_dropout_the_batch_stays_whole(monkeypatch: pytest.MonkeyPatch) -> 
     from minitorch_attn import threads as module
 
     monkeypatch.setattr(module, "_default", 0)
+    monkeypatch.setattr(training, "MANY_ROWS", 0)
     monkeypatch.setattr(training, "WORTH_SHARING", 0)
     losses = [
         step(Classifier(4, 3, model_dim=8, num_heads=2, dropout=0.5), count)[0]

@@ -7,18 +7,26 @@ from typing import Any
 
 from ..arrays import namespace
 from ..tensor import Tensor, TensorLike, op, raw
-from .shape import reshape, swapaxes
+from .shape import reshape
+
+
+def _product(a: Any, b: Any) -> Any:
+    """a @ b; against a single matrix all rows of a batch in one product, not a product each."""
+    if b.ndim == 2 and a.ndim > 2:
+        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b
+        return rows.reshape(*a.shape[:-1], b.shape[-1])
+    return a @ b
 
 
 def _left_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    return _matmul(g, swapaxes(b, -1, -2))
+    return _product(g, b.swapaxes(-1, -2))
 
 
 def _right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if b.ndim == 2 and a.ndim > 2:  # one product over all rows, not one a batch and a sum
+    if b.ndim == 2 and a.ndim > 2:  # as in _product: not a product for each of the batch and a sum
         rows = math.prod(a.shape[:-1])
-        a, g = reshape(a, (rows, a.shape[-1])), reshape(g, (rows, g.shape[-1]))
-    return _matmul(swapaxes(a, -1, -2), g)
+        a, g = a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1])
+    return a.swapaxes(-1, -2) @ g
 
 
 @op(
@@ -29,10 +37,7 @@ def _right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
 )
 def _matmul(a: TensorLike, b: TensorLike) -> Any:
     """The product of matrices: (..., N, K) and (..., K, M) to (..., N, M)."""
-    if b.ndim == 2 and a.ndim > 2:
-        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b
-        return rows.reshape(*a.shape[:-1], b.shape[-1])
-    return a @ b
+    return _product(a, b)
 
 
 def matmul(a: TensorLike, b: TensorLike) -> Tensor:

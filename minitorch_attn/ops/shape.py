@@ -19,7 +19,7 @@ def reshape(x: TensorLike, shape: int | tuple[int, ...]) -> Any:
     return x.reshape(shape)
 
 
-@op(lambda g, y, x, axes: transpose(g, _inverse(axes, g.ndim)))
+@op(lambda g, y, x, axes: g.transpose(_inverse(axes, g.ndim)))
 def transpose(x: TensorLike, axes: tuple[int, ...] | None = None) -> Any:
     """The axes in another order; reversed, when none is given."""
     return x.transpose(axes)
