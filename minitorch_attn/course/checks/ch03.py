@@ -42,11 +42,22 @@ def behind(inputs: Array, output: int) -> set[int]:
     return found
 
 
+def between(inputs: Array, output: int, wanted: int) -> set[int]:
+    """The tensors on a way from `wanted` to the output, both ends among them."""
+    ahead = {wanted}
+    for i in range(wanted + 1, output + 1):
+        if ahead & set(inputs[i].tolist()):
+            ahead.add(i)
+    return ahead & behind(inputs, output)
+
+
 # b = a + a; c = b + b
 DOUBLED = np.array([[-1, -1], [0, 0], [1, 1]])
 # b = a + a; c = b + b; then b + c, and c + b
 EARLY = np.array([[-1, -1], [0, 0], [1, 1], [1, 2]])
 LATE = np.array([[-1, -1], [0, 0], [1, 1], [2, 1]])
+# a and p are leaves; q = p + p; b = a + a; then b + q, and a + b, which q has no part in
+SIDE = np.array([[-1, -1], [-1, -1], [1, 1], [0, 0], [3, 2], [0, 3]])
 
 
 # 03.1
@@ -55,7 +66,7 @@ order = Exercise(
     "03.1",
     "Order of visits",
     function="visits",
-    signature="visits(inputs: (T, 2) integers, output: integer) -> (V,) integers",
+    signature="visits(inputs: (T, 2) integers, output, wanted) -> (V,) integers",
     difficulty=3,
     importance=5,
     minutes=25,
@@ -68,26 +79,27 @@ def numbers(got: Any) -> list[int]:
     return [int(i) for i in np.ravel(np.asarray(got))]
 
 
-@order.check(1, "whatever the output came from is visited once, and nothing else")
+@order.check(1, "what lies between the wanted one and the output, each once, and nothing else")
 def once(visits: Any, rng: np.random.Generator) -> None:
-    for _ in range(3):
-        inputs = draw_graph(rng)
-        output = int(rng.integers(8, 11))
-        got, want = numbers(visits(inputs, output)), sorted(behind(inputs, output))
-        expect(sorted(got) == want, "each of these, once", expected=want, got=sorted(got))
+    drawn = [(draw_graph(rng), int(rng.integers(8, 11))) for _ in range(2)]
+    for inputs, output in [(SIDE, 4), (SIDE, 5), *drawn]:
+        for wanted in (0, 1, output):
+            got = sorted(numbers(visits(inputs, output, wanted)))
+            want = sorted(between(inputs, output, wanted))
+            expect(got == want, f"between {wanted} and {output}, once", expected=want, got=got)
 
 
 @order.check(1, "a tensor is visited after all that were computed from it")
 def after_its_users(visits: Any, rng: np.random.Generator) -> None:
     graphs = [(EARLY, 3), (LATE, 3)] + [(draw_graph(rng), 11) for _ in range(4)]
     for inputs, output in graphs:
-        got = numbers(visits(inputs, output))
-        wanted = behind(inputs, output)
-        expect(wanted <= set(got), "every tensor behind the output is visited", got=got)
-        for y in wanted:
-            for x in inputs[y]:
+        got = numbers(visits(inputs, output, 0))
+        needed = between(inputs, output, 0)
+        expect(needed <= set(got), "every tensor on the way is visited", got=got)
+        for y in needed:
+            for x in needed & set(inputs[y].tolist()):
                 last = len(got) - 1 - got[::-1].index(y)
-                waited = x < 0 or got.index(int(x)) > last
+                waited = got.index(x) > last
                 expect(waited, f"{x} comes after {y}, which was computed from it", got=got)
 
 
@@ -96,7 +108,7 @@ def four(visits: Any, rng: np.random.Generator) -> None:
     for inputs, output, want in ((DOUBLED, 2, 4.0), (EARLY, 3, 6.0), (LATE, 3, 6.0)):
         grad = np.zeros(len(inputs))
         grad[output] = 1
-        for y in numbers(visits(inputs, output)):
+        for y in numbers(visits(inputs, output, 0)):
             for x in inputs[y][inputs[y] >= 0]:
                 grad[x] += grad[y]
         near(grad[0], want, f"the oldest of the {output + 1} tensors gets {want:g}")
@@ -105,7 +117,7 @@ def four(visits: Any, rng: np.random.Generator) -> None:
 @order.check(1, f"a chain of {LONG:,} tensors is no trouble")
 def long_chain(visits: Any, rng: np.random.Generator) -> None:
     for length in (5, LONG):
-        got = numbers(visits(chain(length), length - 1))
+        got = numbers(visits(chain(length), length - 1, 0))
         expect(got == list(range(length - 1, -1, -1)), "from the last to the first", got=got[:6])
 
 
@@ -123,13 +135,19 @@ def walk(inputs: Array, output: int, newest: bool, repeat: bool) -> list[int]:
     return order
 
 
+def on_the_way(order: list[int], inputs: Array, output: int, wanted: int) -> list[int]:
+    needed = between(inputs, output, wanted)
+    return [i for i in order if i in needed]
+
+
 @order.wrong(
     "a visit for each use",
     "b = a + a uses a twice, and a is visited twice: each time all it has is sent on. Mark what "
     "has been found, and visit it once.",
 )
-def each_use(inputs: Array, output: int) -> list[int]:
-    return walk(inputs, output, newest=True, repeat=True)
+def each_use(inputs: Array, output: int, wanted: int) -> list[int]:
+    order = walk(inputs, output, newest=True, repeat=True)
+    return on_the_way(order, inputs, output, wanted)
 
 
 @order.wrong(
@@ -137,8 +155,9 @@ def each_use(inputs: Array, output: int) -> list[int]:
     "In b + c with c = b + b this visits b before c, and b sends before c has given it anything. "
     "A tensor must wait for all that were computed from it: visit the newest first.",
 )
-def as_reached(inputs: Array, output: int) -> list[int]:
-    return walk(inputs, output, newest=True, repeat=False)
+def as_reached(inputs: Array, output: int, wanted: int) -> list[int]:
+    order = walk(inputs, output, newest=True, repeat=False)
+    return on_the_way(order, inputs, output, wanted)
 
 
 @order.wrong(
@@ -146,8 +165,9 @@ def as_reached(inputs: Array, output: int) -> list[int]:
     "Nearest to the output first: but a tensor can be near along one path and far along another, "
     "as b is in b + c with c = b + b. Only the longest path counts; the age of a tensor knows it.",
 )
-def level_by_level(inputs: Array, output: int) -> list[int]:
-    return walk(inputs, output, newest=False, repeat=False)
+def level_by_level(inputs: Array, output: int, wanted: int) -> list[int]:
+    order = walk(inputs, output, newest=False, repeat=False)
+    return on_the_way(order, inputs, output, wanted)
 
 
 @order.wrong(
@@ -155,25 +175,34 @@ def level_by_level(inputs: Array, output: int) -> list[int]:
     "That is the order of the forward pass. Backward, gradients start at the output, and nothing "
     "older has one to send before the newer ones have sent theirs.",
 )
-def oldest_first(inputs: Array, output: int) -> list[int]:
-    return sorted(behind(inputs, output))
+def oldest_first(inputs: Array, output: int, wanted: int) -> list[int]:
+    return sorted(between(inputs, output, wanted))
 
 
 @order.wrong(
-    "everything older is visited",
-    "Older than the output does not mean that the output was computed from it. Collect what can "
-    "be reached from the output, then sort.",
+    "branches that do not lead to the wanted one",
+    "The output was computed from all of these, but some were not computed from the wanted "
+    "tensor: what flows to them goes nowhere. Visit only what lies between the two.",
 )
-def everything(inputs: Array, output: int) -> list[int]:
-    return list(range(output, -1, -1))
+def every_branch(inputs: Array, output: int, wanted: int) -> list[int]:
+    return sorted(behind(inputs, output), reverse=True)
+
+
+@order.wrong(
+    "everything in between by age is visited",
+    "Older than the output does not mean that the output was computed from it, nor newer than the "
+    "wanted tensor that it was computed from that. Follow the rows of the table.",
+)
+def everything(inputs: Array, output: int, wanted: int) -> list[int]:
+    return list(range(output, wanted - 1, -1))
 
 
 @order.wrong(
     "a function that calls itself",
     "The order is right, but each step back is one call deeper, and Python stops at a few "
-    "thousand. Keep what is still to be looked at in a list.",
+    "thousand. Keep what is still to be looked at in a list, or go through the rows in a loop.",
 )
-def calls_itself(inputs: Array, output: int) -> list[int]:
+def calls_itself(inputs: Array, output: int, wanted: int) -> list[int]:
     found: set[int] = set()
 
     def collect(i: int) -> None:
@@ -183,7 +212,7 @@ def calls_itself(inputs: Array, output: int) -> list[int]:
                 collect(int(j))
 
     collect(output)
-    return sorted(found, reverse=True)
+    return on_the_way(sorted(found, reverse=True), inputs, output, wanted)
 
 
 # 03.2
