@@ -46,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--resume", action="store_true", help="go on with the runs in the folder, bit for bit"
     )
     parser.add_argument(
+        "--no-pictures",
+        dest="pictures",
+        action="store_false",
+        help="write numbers and parameters only",
+    )
+    parser.add_argument(
         "--with",
         dest="own",
         metavar="DIR",
@@ -90,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
             write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
             print(table(metrics))
             written = [(out / "metrics.json", "every figure above")]
-            written += _artifacts(args.data, runs, out)
+            written += _artifacts(args.data, runs, out, args.pictures)
     except KeyboardInterrupt:
         print(
             f"\nStopped. Nothing before the last finished epoch is lost; go on with:\n"
@@ -112,6 +118,7 @@ def _run_own(args: argparse.Namespace) -> int:
         "--device": args.device != "cpu",
         "--out": args.out is not None,
         "--resume": args.resume,
+        "--no-pictures": not args.pictures,
     }
     given = [name for name, is_given in others.items() if is_given]
     if given:
@@ -158,6 +165,7 @@ def _again(args: argparse.Namespace, out: Path) -> str:
             words += [f"--{name}", str(getattr(args, name))]
     if args.device != "cpu":
         words += ["--device", args.device]
+    words += [] if args.pictures else ["--no-pictures"]
     return " ".join([*words, "--out", str(out), "--resume"])
 
 
@@ -239,11 +247,15 @@ def table(metrics: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _artifacts(data: str, runs: dict[str, list[Trainer]], out: Path) -> list[tuple[Path, str]]:
+def _artifacts(
+    data: str, runs: dict[str, list[Trainer]], out: Path, pictures: bool
+) -> list[tuple[Path, str]]:
     """Write the model and the pictures."""
     name, trainers = next(iter(runs.items()))
     trainers[0].model.to("cpu").save(out / "model.safetensors")
     written = [(out / "model.safetensors", f"the parameters of {name}, seed 0")]
+    if not pictures:
+        return written
     try:
         from . import viz
 
