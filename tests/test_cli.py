@@ -64,6 +64,16 @@ def test_train_writes_what_it_says(one_epoch: tuple[Path, str]) -> None:
         assert [json.loads(line)["epoch"] for line in lines] == [1]
 
 
+def test_train_without_pictures(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    words = ("train", "--data", "digits", "--model", "dense", "--epochs", 1, "--seeds", 1)
+    done = call(*words, "--no-pictures", "--out", out)
+    assert done.returncode == 0
+    assert not list(out.rglob("*.png"))
+    assert (out / "model.safetensors").stat().st_size > 100
+    assert ".png" not in done.stdout
+
+
 def test_train_prints_the_table(one_epoch: tuple[Path, str]) -> None:
     out, printed = one_epoch
     metrics = json.loads((out / "metrics.json").read_text())
@@ -200,6 +210,7 @@ def test_help_reads_well() -> None:
     text = call("train", "--help").stdout
     for option in ("--data", "--model", "--epochs", "--seeds", "--device", "--out", "--resume"):
         assert option in text
+    assert "--no-pictures" in text
     assert "--with DIR" in text
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -21,6 +25,22 @@ def test_the_digits() -> None:
     assert images.min() == 0
     assert images.max() == 1
     assert set(targets) == set(range(10))
+
+
+def test_the_digits_are_those_that_scikit_learn_loads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sklearn import datasets  # noqa: F401, while the real place is known
+
+    images, targets = load_digits()
+    empty = SimpleNamespace(origin=str(tmp_path / "__init__.py"))  # keeps its file elsewhere
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: empty)
+    elsewhere = load_digits()
+    np.testing.assert_array_equal(images, elsewhere[0])
+    np.testing.assert_array_equal(targets, elsewhere[1])
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match="pip install"):
+        load_digits()
 
 
 @pytest.mark.parametrize("split", ["stratified", "writers"])
