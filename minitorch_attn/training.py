@@ -34,12 +34,12 @@ def keep_freed_memory() -> bool:
     """
     if not sys.platform.startswith("linux"):
         return False
+    # One heap for all threads: the heaps of the others are small, and handed back when empty.
+    trim_threshold, mmap_threshold, arena_max, gibibyte = -1, -3, -8, 1 << 30
+    wishes = ((mmap_threshold, gibibyte), (trim_threshold, gibibyte), (arena_max, 1))
     try:
         library = ctypes.CDLL("libc.so.6")
-        trim_threshold, mmap_threshold, gibibyte = -1, -3, 1 << 30
-        return bool(
-            library.mallopt(mmap_threshold, gibibyte) and library.mallopt(trim_threshold, gibibyte)
-        )
+        return all(library.mallopt(*wish) for wish in wishes)
     except (OSError, AttributeError):
         return False
 

@@ -22,6 +22,7 @@ def keep_freed_memory() -> None:
             library = ctypes.CDLL("libc.so.6")
             for option in (-3, -1):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
                 library.mallopt(option, 1 << 30)
+            library.mallopt(-8, 1)  # M_ARENA_MAX
         except (OSError, AttributeError):
             pass
 
