@@ -109,7 +109,8 @@ def _is_small(scores: np.ndarray) -> bool:
 
     To look at all of them at once takes a fraction of the time of finding each row's largest.
     """
-    return scores.size > 0 and scores.min() > -60 and scores.max() < 60
+    limit = blockwise.SMALL
+    return scores.size > 0 and scores.min() > -limit and scores.max() < limit
 
 
 def attention(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,8 @@ BLOCK_SCORES = QUERIES * KEYS
 # Of causal scores half of each block on the diagonal is wasted: there blocks have fewer queries,
 # but not so few that calls cost more than what they compute.
 FEWEST = 64
+# Scores up to this size have exponentials none of which is too large, nor all of them 0.
+SMALL = 60
 # Weights of so many scores in all are kept for the backward pass: 32 MiB of float32.
 KEPT = 1 << 23
 
@@ -71,7 +73,7 @@ def forward(
     allowed = _Allowed(mask, causal, lead, n, s)
     output = np.zeros((len(q), n, v.shape[2]), query.dtype)
     log_sums = np.zeros((len(q), n, 1), query.dtype)
-    small = _longest(q) * _longest(k) * abs(scale) < 60  # no exponential is too large, or all are 0
+    small = _longest(q) * _longest(k) * abs(scale) < SMALL
     kept = np.empty((len(q), n, s), query.dtype) if small and len(q) * n * s <= KEPT else None
 
     def work(part: slice) -> None:
@@ -184,7 +186,7 @@ class _Allowed:
             np.copyto(corner, -math.inf, where=later)
 
 
-@cache
+@lru_cache(maxsize=16)  # half a megabyte each at most; texts of many lengths have many
 def _later(rows: int, columns: int, ahead: int) -> np.ndarray:
     """True where column c is later than r + ahead."""
     return np.arange(columns)[None, :] > np.arange(rows)[:, None] + ahead
