@@ -31,6 +31,30 @@ class Job:
     wait: Callable[[], None] | None = None
 
 
+def leaf_job(
+    compute: Callable[[], Any],
+    leaves: dict[str, Any],
+    what: str,
+    to_numpy: Callable[[Any], np.ndarray],
+    wait: Callable[[], None] | None = None,
+) -> Job:
+    """A job that computes something from leaves, and backward, with gradients that begin at none.
+
+    `compute` returns the result, `what` names it.
+    """
+
+    def run() -> Any:
+        for leaf in leaves.values():
+            leaf.grad = None
+        return compute()
+
+    def results() -> dict[str, np.ndarray]:
+        found = {what: to_numpy(run())}
+        return found | {f"gradient of {name}": to_numpy(x.grad) for name, x in leaves.items()}
+
+    return Job(run, results, wait=wait)
+
+
 CHECKED_STEPS = 3
 
 

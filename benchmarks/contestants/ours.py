@@ -12,11 +12,12 @@ from minitorch_attn.arrays import to_numpy
 from minitorch_attn.models import Classifier, DenseNet
 from minitorch_attn.nn import Module
 from minitorch_attn.optim import Adam
+from minitorch_attn.tensor import raw
 from minitorch_attn.threads import set_threads
 from minitorch_attn.training import compute_gradients, keep_freed_memory
 
 from .. import workloads
-from ..job import Job, training_results
+from ..job import Job, leaf_job, training_results
 from ..workloads import Workload
 
 
@@ -51,50 +52,27 @@ def prepare(workload: Workload, device: str = "cpu") -> Job:
     return _training(workload, given, device, wait)
 
 
+def _array(x: Any) -> np.ndarray:
+    return to_numpy(raw(x))
+
+
 def _ops(given: dict[str, Tensor]) -> Job:
-    x, factor, term = leaves = [Tensor(t.data, requires_grad=True) for t in given.values()]
-
-    def run() -> Tensor:
-        for leaf in leaves:
-            leaf.grad = None
-        y = x
-        for _ in range(workloads.OPS_STEPS):
-            y = y * factor + term
-        loss = y.sum()
-        loss.backward()
-        return loss
-
-    def results() -> dict[str, np.ndarray]:
-        loss = run()
-        return {"loss": loss.numpy()} | {
-            f"gradient of {name}": to_numpy(leaf.grad)
-            for name, leaf in zip(given, leaves, strict=True)
-        }
-
-    return Job(run, results)
+    leaves = {name: Tensor(t.data, requires_grad=True) for name, t in given.items()}
+    return leaf_job(lambda: workloads.chain(*leaves.values()), leaves, "loss", _array)
 
 
 def _attention(given: dict[str, Tensor], causal: bool, wait: Any) -> Job:
     names = ("query", "key", "value")
-    leaves = [Tensor(given[name].data, requires_grad=True) for name in names]
-    query, key, value = leaves
+    leaves = {name: Tensor(given[name].data, requires_grad=True) for name in names}
+    query, key, value = leaves.values()
     gradient = given["gradient"].data
 
-    def run() -> Tensor:
-        for leaf in leaves:
-            leaf.grad = None
+    def compute() -> Tensor:
         y = attention(query, key, value, causal=causal)
         y.backward(gradient)
         return y
 
-    def results() -> dict[str, np.ndarray]:
-        y = run()
-        return {"output": y.numpy()} | {
-            f"gradient of {name}": to_numpy(leaf.grad)
-            for name, leaf in zip(names, leaves, strict=True)
-        }
-
-    return Job(run, results, wait=wait)
+    return leaf_job(compute, leaves, "output", _array, wait)
 
 
 def model_of(workload: Workload) -> Module:

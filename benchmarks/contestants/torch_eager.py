@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from .. import workloads
-from ..job import Job, training_results
+from ..job import Job, leaf_job, training_results
 from ..workloads import Workload
 
 
@@ -58,26 +58,8 @@ def _array(x: Any) -> np.ndarray:
 
 
 def _ops(given: dict[str, Any]) -> Job:
-    x, factor, term = leaves = [t.requires_grad_() for t in given.values()]
-
-    def run() -> Any:
-        for leaf in leaves:
-            leaf.grad = None
-        y = x
-        for _ in range(workloads.OPS_STEPS):
-            y = y * factor + term
-        loss = y.sum()
-        loss.backward()
-        return loss
-
-    def results() -> dict[str, np.ndarray]:
-        loss = run()
-        return {"loss": _array(loss)} | {
-            f"gradient of {name}": _array(leaf.grad)
-            for name, leaf in zip(given, leaves, strict=True)
-        }
-
-    return Job(run, results)
+    leaves = {name: t.requires_grad_() for name, t in given.items()}
+    return leaf_job(lambda: workloads.chain(*leaves.values()), leaves, "loss", _array)
 
 
 def composition(query: Any, key: Any, value: Any, is_causal: bool = False) -> Any:
@@ -91,27 +73,17 @@ def composition(query: Any, key: Any, value: Any, is_causal: bool = False) -> An
 
 
 def _attention(given: dict[str, Any], causal: bool, plain: bool, compiled: bool, wait: Any) -> Job:
-    names = ("query", "key", "value")
-    leaves = [given[name].requires_grad_() for name in names]
+    leaves = {name: given[name].requires_grad_() for name in ("query", "key", "value")}
     attend: Callable = composition if plain else F.scaled_dot_product_attention
     if compiled:
         attend = torch.compile(attend)
 
-    def run() -> Any:
-        for leaf in leaves:
-            leaf.grad = None
-        y = attend(*leaves, is_causal=causal)
+    def compute() -> Any:
+        y = attend(*leaves.values(), is_causal=causal)
         y.backward(given["gradient"])
         return y
 
-    def results() -> dict[str, np.ndarray]:
-        y = run()
-        return {"output": _array(y)} | {
-            f"gradient of {name}": _array(leaf.grad)
-            for name, leaf in zip(names, leaves, strict=True)
-        }
-
-    return Job(run, results, wait=wait)
+    return leaf_job(compute, leaves, "output", _array, wait)
 
 
 class Block(nn.Module):
