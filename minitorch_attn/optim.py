@@ -12,6 +12,8 @@ import numpy as np
 from .arrays import namespace, to_numpy
 from .nn.module import Parameter
 
+SMALL = 1 << 14  # a parameter of more numbers is moved by itself: to copy it would take longer
+
 
 class DivergedError(FloatingPointError):
     """A loss or a gradient that became NaN or infinite; the message says which and when."""
@@ -40,22 +42,26 @@ class Optimizer:
         self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
         self.lr = lr
         self.steps = 0
-        ends = list(itertools.accumulate(p.size for p in self.parameters))
-        self._places = [slice(e - p.size, e) for e, p in zip(ends, self.parameters, strict=True)]
-        # Many parameters are small. Laid end to end, all are moved by a few calls.
-        dtypes = {p.dtype for p in self.parameters}
+        # Many parameters are small. Laid end to end, all of those are moved by a few calls.
+        dtype = self.parameters[0].dtype
+        small = [p.size <= SMALL and p.dtype == dtype for p in self.parameters]
+        self._small = list(itertools.compress(self.parameters, small))
+        self._large = [i for i, is_small in enumerate(small) if not is_small]
+        ends = list(itertools.accumulate((p.size for p in self._small), initial=0))
+        self._places = [slice(*pair) for pair in itertools.pairwise(ends)]
         xp = namespace(self.parameters[0].data)
-        self._flat = [xp.zeros(ends[-1], *dtypes) for _ in keeps] if len(dtypes) == 1 else None
-        self.kept = {
-            name: [xp.zeros_like(p.data) for p in self.parameters]
-            if self._flat is None
-            else self._parts(self._flat[i])
-            for i, name in enumerate(keeps)
-        }
+        self._flat = [xp.zeros(ends[-1], dtype) for _ in keeps]
+        self.kept: dict[str, list[Any]] = {}
+        for name, flat in zip(keeps, self._flat, strict=True):
+            parts = iter(self._parts(flat))
+            self.kept[name] = [
+                next(parts) if is_small else xp.zeros_like(p.data)
+                for p, is_small in zip(self.parameters, small, strict=True)
+            ]
 
     def _parts(self, flat: Any) -> list[Any]:
-        """The part of each parameter in an array that holds one number for every number of them."""
-        pairs = zip(self.parameters, self._places, strict=True)
+        """The part of each small parameter in an array that holds a number for each of theirs."""
+        pairs = zip(self._small, self._places, strict=True)
         return [flat[place].reshape(p.shape) for p, place in pairs]
 
     def step(self) -> None:
@@ -68,20 +74,22 @@ class Optimizer:
         """
         self.check_finite()
         self.steps += 1
-        gradients = [p.grad for p in self.parameters]
-        if self._flat is not None and all(g is not None for g in gradients):
-            self._step_end_to_end(self._flat, gradients)
-            return
-        for p, *kept in zip(self.parameters, *self.kept.values(), strict=True):
+        rest: Iterable[int] = range(len(self.parameters))
+        gradients = [p.grad for p in self._small]
+        if gradients and all(g is not None for g in gradients):
+            self._step_end_to_end(gradients)
+            rest = self._large
+        for i in rest:
+            p = self.parameters[i]
             if p.grad is not None:
-                self.update(p.data, p.grad, *kept)
+                self.update(p.data, p.grad, *(kept[i] for kept in self.kept.values()))
 
-    def _step_end_to_end(self, kept: list[Any], gradients: list[Any]) -> None:
-        """What `step` does to one parameter after the other, done to all at once: the same bits."""
+    def _step_end_to_end(self, gradients: list[Any]) -> None:
+        """What `step` does to one small parameter after the other, done to all: the same bits."""
         xp = namespace(gradients[0])
-        data = xp.concatenate([p.data.reshape(-1) for p in self.parameters])
-        self.update(data, xp.concatenate([g.reshape(-1) for g in gradients]), *kept)
-        for p, moved in zip(self.parameters, self._parts(data), strict=True):
+        data = xp.concatenate([p.data.reshape(-1) for p in self._small])
+        self.update(data, xp.concatenate([g.reshape(-1) for g in gradients]), *self._flat)
+        for p, moved in zip(self._small, self._parts(data), strict=True):
             p.data[...] = moved
 
     def update(self, data: Any, gradient: Any, *kept: Any) -> None:
@@ -188,15 +196,24 @@ class Adam(Optimizer):
 
     def update(self, data: Any, gradient: Any, mean: Any, square: Any) -> None:
         beta1, beta2 = self.betas
+        xp = namespace(data)
+        # One array holds in turn all that is in between: to fill new ones takes longer.
+        free = xp.empty_like(data)
+        xp.multiply(gradient, 1 - beta1, out=free)
         mean *= beta1
-        mean += (1 - beta1) * gradient
+        mean += free
+        xp.multiply(gradient, gradient, out=free)
+        free *= 1 - beta2
         square *= beta2
-        square += (1 - beta2) * gradient * gradient
-        # Both means start at 0; the corrections make them unbiased from the first step on.
-        root = namespace(square).sqrt(square)
-        root /= math.sqrt(1 - beta2**self.steps)
-        root += self.eps
-        data -= self.lr / (1 - beta1**self.steps) * mean / root
+        square += free
+        # Both means start at 0; the corrections make them unbiased from the first step on. That of
+        # the square is applied to eps and to the rate, which are single numbers.
+        correction = math.sqrt(1 - beta2**self.steps)
+        xp.sqrt(square, out=free)
+        free += self.eps * correction
+        xp.divide(mean, free, out=free)
+        free *= self.lr * correction / (1 - beta1**self.steps)
+        data -= free
 
 
 class AdamW(Adam):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from libraries import DEVICES
 
-from minitorch_attn import Tensor
+from minitorch_attn import Tensor, optim
 from minitorch_attn.files import load_arrays, save_arrays
 from minitorch_attn.nn import Dense, Parameter
 from minitorch_attn.optim import (
@@ -97,16 +98,22 @@ def test_the_first_steps_by_hand() -> None:
 
 
 def test_a_parameter_without_a_gradient_stays() -> None:
-    layer = Dense(2, 2)
+    layer: Any = Dense(2, 2)
     before = layer.state_dict()
-    layer.bias.grad = np.ones(2, np.float32)
+    layer.number = Parameter(np.ones((), np.float32))
+    layer.bias.grad, layer.number.grad = np.ones(2, np.float32), np.ones((), np.float32)
     AdamW(layer.parameters(), 0.1).step()
+    assert layer.number.item() < 1
     np.testing.assert_array_equal(layer.weight.data, before["weight"])
     assert (layer.bias.data != before["bias"]).all()
 
 
+@pytest.mark.parametrize("small", [optim.SMALL, 10, 0])
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_at_once_and_one_by_one_are_the_same_bits(kind: str) -> None:
+def test_all_at_once_and_one_by_one_are_the_same_bits(
+    kind: str, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(optim, "SMALL", small)
     rng = np.random.default_rng(0)
     shapes = [(3, 4), (4,), (), (5, 2)]
     begin = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
