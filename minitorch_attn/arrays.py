@@ -170,6 +170,13 @@ def row_sums(x: Array, weights: Array | None = None) -> Array:
     return (rows @ weights).reshape(*x.shape[:-1], 1)
 
 
+def row_products(a: Array, b: Array) -> Array:
+    """Sum a times b, of one shape, over the last axis, which stays with size 1."""
+    if _library(type(a)) is np:
+        return np.einsum("...d,...d", a, b)[..., None]  # no array of products is made
+    return (a * b).sum(axis=-1, keepdims=True)
+
+
 def column_sums(x: Array) -> Array:
     """Sum over all axes but the last: (..., D) to (D,)."""
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

@@ -42,11 +42,13 @@ MASKS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(params=["computed again", "kept"])
+KEPT = {"computed again": 0, "kept of some heads": 3 * 40 * 35, "kept": blockwise.KEPT}
+
+
+@pytest.fixture(params=KEPT)
 def weights_are(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the backward pass."""
-    if request.param == "computed again":
-        monkeypatch.setattr(blockwise, "KEPT", 0)
+    monkeypatch.setattr(blockwise, "KEPT", KEPT[request.param])
 
 
 @pytest.mark.usefixtures("always")

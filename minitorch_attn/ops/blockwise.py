@@ -14,10 +14,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..arrays import row_products
+from ..tensor import mode
 from ..threads import sharing, side_by_side, threads
 
 # From so many scores a head on, blocks are faster than the whole; below, so is the whole.
@@ -33,6 +35,10 @@ SMALL = 60
 # Weights of so many scores in all are kept for the backward pass: 32 MiB of float32.
 KEPT = 1 << 23
 
+# What the backward pass needs: the log of each query's sum of exponentials (heads, N, 1), the heads
+# in groups, and for each group None or all exponentials (heads, N, S): weights not yet divided.
+Saved: TypeAlias = tuple[np.ndarray, list[slice], list[np.ndarray | None]]
+
 
 def is_long(query: Any, key: Any) -> bool:
     """Tell whether NumPy arrays of these shapes are better served block by block."""
@@ -47,43 +53,51 @@ def blocks(n: int, s: int, causal: bool) -> Iterator[tuple[slice, list[slice]]]:
 
 def _rows(n: int, causal: bool) -> int:
     """How many queries a block has."""
-    return min(n, QUERIES, max(FEWEST, n // 8) if causal else n)
+    return min(n, max(FEWEST, min(n // 8, QUERIES // 2)) if causal else QUERIES)
 
 
 def _heads(count: int, n: int, s: int, causal: bool) -> list[slice]:
-    """The heads in groups, one a part of the work: of short ones many are served by one call."""
+    """The heads in groups, one a part of the work: of short ones many are served by one call.
+
+    Of the first heads, as many as fit KEPT, the weights may be kept; no group has both kinds.
+    """
     size = BLOCK_SCORES // (_rows(n, causal) * min(s, KEYS))
-    return _cuts(count, max(1, min(size, count // threads())))
+    size = max(1, min(size, count // threads()))
+    first = min(count, KEPT // (n * s))
+    return [*_cuts(first, size), *_cuts(count, size, start=first)]
 
 
-def _cuts(count: int, size: int) -> list[slice]:
-    return [slice(start, min(count, start + size)) for start in range(0, count, size)]
+def _cuts(stop: int, size: int, start: int = 0) -> list[slice]:
+    return [slice(i, min(stop, i + size)) for i in range(start, stop, size)]
 
 
 def forward(
     query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: Any, causal: bool, scale: float
-) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray | None]]:
-    """The output (..., N, d_v), and what the backward pass needs.
-
-    That is the log of each query's sum of exponentials (heads, N, 1), and the weights (heads, N, S)
-    or None.
-    """
+) -> tuple[np.ndarray, Saved]:
+    """The output (..., N, d_v), and what the backward pass needs."""
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
     allowed = _Allowed(mask, causal, lead, n, s)
-    output = np.zeros((len(q), n, v.shape[2]), query.dtype)
-    log_sums = np.zeros((len(q), n, 1), query.dtype)
-    small = _longest(q) * _longest(k) * abs(scale) < SMALL
-    kept = np.empty((len(q), n, s), query.dtype) if small and len(q) * n * s <= KEPT else None
+    output = np.empty((len(q), n, v.shape[2]), query.dtype)
+    log_sums = np.empty((len(q), n, 1), query.dtype)
+    parts = _heads(len(q), n, s, causal)
+    kept: list[np.ndarray | None] = [None] * len(parts)
+    limit = KEPT if mode.recording else 0
 
-    def work(part: slice) -> None:
+    def work(i: int) -> None:
+        part = parts[i]
         queries, keys_t, values = q[part] * scale, k[part].swapaxes(1, 2), v[part]
+        small = _longest(queries) * _longest(k[part]) < SMALL
+        if small and part.stop * n * s <= limit:
+            kept[i] = np.empty((len(queries), n, s), query.dtype)
         for rows, columns in blocks(n, s, causal):
             y = output[part, rows]
+            y[...] = 0
             total = np.zeros((*y.shape[:2], 1), y.dtype)
             top = np.full(total.shape, 0 if small else np.finfo(y.dtype).min, y.dtype)
             for keys in columns:
-                out = None if kept is None else kept[part, rows, keys]
+                own = kept[i]
+                out = None if own is None else own[:, rows, keys]
                 e = np.matmul(queries[:, rows], keys_t[:, :, keys], out=out)
                 allowed.forbid(e, part, rows, keys)
                 if not small:
@@ -98,19 +112,17 @@ def forward(
                 y += e @ values[:, keys]
             total[total == 0] = 1
             y /= total
-            if kept is not None and columns:
-                kept[part, rows, : columns[-1].stop] /= total
             log_sums[part, rows] = top + np.log(total)
 
     with sharing():
-        side_by_side(work, _heads(len(q), n, s, causal))
-    return output.reshape(*lead, n, v.shape[2]), (log_sums, kept)
+        side_by_side(work, range(len(parts)))
+    return output.reshape(*lead, n, v.shape[2]), (log_sums, parts, kept)
 
 
 def backward(
     g: np.ndarray,
     y: np.ndarray,
-    saved: tuple[np.ndarray, np.ndarray | None],
+    saved: Saved,
     needed: list[bool],
     query: np.ndarray,
     key: np.ndarray,
@@ -123,32 +135,39 @@ def backward(
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
     allowed = _Allowed(mask, causal, lead, n, s)
-    log_sums, kept = saved
-    inner = np.einsum("...d,...d", g, y).reshape(len(q), n, 1)  # no array of products is made
-    g = g.reshape(len(q), n, v.shape[2])
+    log_sums, parts, kept = saved
+    g, y = (x.reshape(len(q), n, v.shape[2]) for x in (g, y))
     found = [
-        np.zeros((*lead, *x.shape[1:]), x.dtype) if need else None
+        np.empty((*lead, *x.shape[1:]), x.dtype) if need else None
         for x, need in zip((q, k, v), needed, strict=True)
     ]
     g_query, g_key, g_value = (
         None if gx is None else gx.reshape(x.shape) for gx, x in zip(found, (q, k, v), strict=True)
     )
 
-    def work(part: slice) -> None:
-        queries = q[part] * scale
+    def work(i: int) -> None:
+        part, own = parts[i], kept[i]
+        queries, own_g, inner = q[part] * scale, g[part], row_products(g[part], y[part])
+        if own is not None:  # divide rows of what they are multiplied by: that is less
+            sums = np.exp(log_sums[part])
+            own_g, inner = own_g / sums, inner / sums
+        for gx in (g_query, g_key, g_value):
+            if gx is not None:
+                gx[part] = 0
         # What is to be taken from each row of a product rides along in it, against a column of 1.
-        q1, k1 = _beside(queries, -log_sums[part]), _beside(k[part], 1).swapaxes(1, 2)
-        g1, v1 = _beside(g[part], -inner[part]), _beside(v[part], 1).swapaxes(1, 2)
+        if own is None:
+            q1, k1 = _beside(queries, -log_sums[part]), _beside(k[part], 1).swapaxes(1, 2)
+        g1, v1 = _beside(own_g, -inner), _beside(v[part], 1).swapaxes(1, 2)
         for rows, columns in blocks(n, s, causal):
             for keys in columns:
-                if kept is None:
+                if own is None:
                     weights = q1[:, rows] @ k1[:, :, keys]
                     allowed.forbid(weights, part, rows, keys)
                     np.exp(weights, out=weights)
                 else:
-                    weights = kept[part, rows, keys]
+                    weights = own[:, rows, keys]
                 if g_value is not None:
-                    g_value[part, keys] += weights.swapaxes(1, 2) @ g[part, rows]
+                    g_value[part, keys] += weights.swapaxes(1, 2) @ own_g[:, rows]
                 if g_query is None and g_key is None:
                     continue
                 g_scores = g1[:, rows] @ v1[:, :, keys]
@@ -161,7 +180,7 @@ def backward(
             g_query[part] *= scale
 
     with sharing():
-        side_by_side(work, _heads(len(q), n, s, causal))
+        side_by_side(work, range(len(parts)))
     return tuple(found)
 
 
