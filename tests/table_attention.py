@@ -11,6 +11,7 @@ from table_softmax import shares
 
 from minitorch_attn import ops
 from minitorch_attn.ops.attention import attention_reference
+from minitorch_attn.ops.heads import packed_attention_reference
 from minitorch_attn.tensor import Op
 
 registry = Op.registry
@@ -120,6 +121,58 @@ row(
     lambda q, k, v: attend(q, k, v, scale=0.5),
     SETS,
 )
+
+
+def apart(x: np.ndarray) -> np.ndarray:
+    """Two heads: the left and the right half of every token."""
+    return np.stack(np.split(x, 2, axis=-1), axis=1)
+
+
+def together(x: np.ndarray) -> np.ndarray:
+    """Heads side by side."""
+    return np.concatenate(list(np.moveaxis(x, 1, 0)), axis=-1)
+
+
+def heads_apart(x: np.ndarray, heads: int, mask: Any = True) -> np.ndarray:
+    """packed_attention by its definition: each head attends with its own columns."""
+    batch, tokens, width = x.shape
+    d = width // (3 * heads)
+    mask = np.broadcast_to(mask, (batch, heads, tokens, tokens))
+    parts = []
+    for h in range(heads):
+        q, k, v = (x[..., (i * heads + h) * d :][..., :d] for i in range(3))
+        parts.append(attend(q, k, v, mask[:, h]))
+    return np.concatenate(parts, axis=-1)
+
+
+PACKED: tuple[Shapes, ...] = (((2, 3, 12),), ((1, 2, 6),), ((0, 3, 12),), ((2, 1, 6),))
+HEADS = np.stack([[SOME[:, :3]], [np.tri(3, dtype=bool)]])
+row(
+    "packed_attention",
+    lambda x: ops.packed_attention(x, 2),
+    lambda x: heads_apart(x, 2),
+    PACKED,
+    reference=lambda x: packed_attention_reference(x, 2),
+)
+row(
+    "packed_attention",
+    lambda x, m: ops.packed_attention(x, 2, m),
+    lambda x, m: heads_apart(x, 2, m),
+    PACKED[:1],
+    "mask with an empty row",
+    constants=(HEADS,),
+    reference=lambda x, m: packed_attention_reference(x, 2, m),
+)
+row(
+    "packed_attention",
+    lambda x: ops.packed_attention(x, 1, causal=True),
+    lambda x: heads_apart(x, 1, np.tri(3, dtype=bool)),
+    PACKED[:1],
+    "causal",
+    reference=lambda x: packed_attention_reference(x, 1, causal=True),
+)
+row("split_heads", lambda x: ops.split_heads(x, 2), apart, PACKED)
+row("merge_heads", ops.merge_heads, together, (((2, 2, 3, 4),), ((0, 2, 3, 4),)))
 
 
 def gated(a: Any, b: Any) -> Any:

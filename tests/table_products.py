@@ -8,6 +8,7 @@ import numpy as np
 from oprow import Shapes, row
 
 from minitorch_attn import ops
+from minitorch_attn.ops.linalg import linear_reference
 
 
 def product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -39,6 +40,19 @@ MATRICES: tuple[Shapes, ...] = (
     ((0,), (0,)),
 )
 row("matmul", ops.matmul, product, MATRICES)
+row(
+    "linear",
+    ops.linear,
+    lambda x, w, b: product(x, w) + b,
+    (
+        ((3, 4), (4, 2), (2,)),
+        ((2, 3, 4), (4, 5), (5,)),
+        ((4,), (4, 2), (2,)),
+        ((0, 3), (3, 2), (2,)),
+        ((2, 3, 0), (0, 4), (4,)),
+    ),
+    reference=linear_reference,
+)
 EINSUMS: tuple[tuple[str, Callable, tuple[Shapes, ...]], ...] = (
     ("ij,jk->ik", product, (((2, 3), (3, 4)), ((2, 0), (0, 4)), ((0, 3), (3, 4)))),
     ("ij,jk", product, (((2, 3), (3, 4)),)),

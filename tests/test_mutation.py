@@ -182,18 +182,42 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("attention",),
     ),
     "attention: softmax's sum dropped": (
-        joint("attention", "g_scores -= row_sums(g * y)", "pass"),
+        joint("attention", "g_scores -= row_products(g, y)", "pass"),
         ("attention",),
     ),
     "attention: query and key exchanged": (
-        joint("attention", "g_key = g_scores.swapaxes(-1, -2) @ query", "g_key = g_scores @ key"),
+        joint(
+            "attention",
+            "g_key = matmul(g_scores.swapaxes(-1, -2), query, out=out[1])",
+            "g_key = matmul(g_scores, key, out=out[1])",
+        ),
         ("attention",),
     ),
     "attention: an empty row divided by zero": (
-        forward(
-            "attention", "xp.where(total == 0, 1, total) if allowed is not None else total", "total"
+        within(
+            "ops.attention",
+            "compute_weights",
+            "xp.where(total == 0, 1, total) if allowed is not None else total",
+            "total",
         ),
         ("attention",),
+    ),
+    "linear: the bias gets one row's gradient": (
+        joint("linear", "column_sums(g)", "g.reshape(-1, g.shape[-1])[0]"),
+        ("linear",),
+    ),
+    "linear: the bias twice": (forward("linear", "y += bias", "y += 2 * bias"), ("linear",)),
+    "packed_attention: key and value exchanged": (
+        forward("packed_attention", "query, key, value = ", "query, value, key = "),
+        ("packed_attention",),
+    ),
+    "packed_attention: scaled by the packed width": (
+        joint("packed_attention", "inputs.shape[-1]", "packed.shape[-1]"),
+        ("packed_attention",),
+    ),
+    "packed_attention: heads beside tokens": (
+        within("ops.heads", "_in_place", "x.reshape(shape)", "x.swapaxes(1, 2).reshape(shape)"),
+        ("packed_attention",),
     ),
     "unbroadcast: stretched axes forgotten": (
         within("backward", "unbroadcast", "(*range(added), *stretched)", "tuple(range(added))"),

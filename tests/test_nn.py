@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,6 +31,7 @@ from minitorch_attn.nn import (
     sinusoids,
     split_heads,
 )
+from minitorch_attn.ops import blockwise
 
 F64 = {"dtype": np.float64}
 
@@ -341,6 +343,28 @@ def test_attention_dropout_drops_weights_in_training_only() -> None:
     np.testing.assert_allclose(w.sum(-1), 1, err_msg="the weights shown are those before dropout")
     mha.eval()
     np.testing.assert_allclose(mha(x).data, mha(x, return_weights=True)[0].data, rtol=1e-12)
+
+
+@pytest.mark.parametrize("first_long", [1, blockwise.BLOCKWISE_FROM])
+@pytest.mark.parametrize("causal", [False, True])
+def test_packed_projections_and_separate_ones_are_the_same(
+    mha: MultiHeadAttention, causal: bool, first_long: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", first_long)
+    for name, parameter in mha.named_parameters():
+        parameter.data[...] = rng(len(name)).normal(size=parameter.shape)
+    x, mask = Tensor(tokens(2, 5, 6), requires_grad=True), rng(3).random((2, 1, 5, 5)) < 0.7
+    wanted = [x, *mha.parameters()]
+
+    def differentiated(**options: Any) -> list[np.ndarray]:
+        y = mha(x, mask=mask, causal=causal, **options)
+        y = y[0] if isinstance(y, tuple) else y
+        return [y.data, *grad(y, wanted, np.cos(np.arange(60)).reshape(y.shape))]
+
+    separate = differentiated(return_weights=True)
+    for context in ({}, {"context": x}):
+        for found, expected in zip(differentiated(**context), separate, strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_gradients_of_multi_head_attention(mha: MultiHeadAttention) -> None:

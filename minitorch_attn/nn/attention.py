@@ -7,22 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import attention, matmul, reshape, transpose
+from ..ops import (
+    attention,
+    concatenate,
+    linear,
+    matmul,
+    merge_heads,
+    packed_attention,
+    split_heads,
+)
 from ..tensor import Tensor, TensorLike, raw
 from .layers import Dense, Dropout
 from .module import Module, Parameter
-
-
-def split_heads(x: TensorLike, num_heads: int) -> Tensor:
-    """(B, N, H d) to (B, H, N, d): each head gets its own slice of every token's width."""
-    batch, tokens, width = raw(x).shape
-    return transpose(reshape(x, (batch, tokens, num_heads, width // num_heads)), (0, 2, 1, 3))
-
-
-def merge_heads(x: TensorLike) -> Tensor:
-    """(B, H, N, d) to (B, N, H d), undoing `split_heads`: transpose first, then reshape."""
-    batch, heads, tokens, width = raw(x).shape
-    return reshape(transpose(x, (0, 2, 1, 3)), (batch, tokens, heads * width))
 
 
 class MultiHeadAttention(Module):
@@ -93,17 +89,23 @@ class MultiHeadAttention(Module):
         -------
         Tensor (B, N, D), or a pair of it and the weights (B, H, N, S).
         """
-        context = x if context is None else context
         for name, tokens in (("x", x), ("context", context)):
-            if raw(tokens).ndim != 3:
+            if tokens is None:
+                continue
+            shape, width = raw(tokens).shape, self.query.weight.shape[0]
+            if len(shape) != 3 or shape[-1] != width:
                 raise ValueError(
-                    f"MultiHeadAttention: {name} has three axes, (batch, tokens, width), not "
-                    f"shape {raw(tokens).shape}"
+                    f"MultiHeadAttention: {name} has three axes, (batch, tokens, {width}), not "
+                    f"shape {shape}"
                 )
+        drops = self.training and self.dropout.p > 0
+        if context is None and not (drops or return_weights):
+            packed = self.project(x)
+            return self.output(packed_attention(packed, self.num_heads, mask, causal))
+        context = x if context is None else context
         query = split_heads(self.query(x), self.num_heads)
         key = split_heads(self.key(context), self.num_heads)
         value = split_heads(self.value(context), self.num_heads)
-        drops = self.training and self.dropout.p > 0
         if not (drops or return_weights):
             return self.output(merge_heads(attention(query, key, value, mask, causal)))
         mixed, weights = attention(query, key, value, mask, causal, return_weights=True)
@@ -111,6 +113,15 @@ class MultiHeadAttention(Module):
             mixed = matmul(self.dropout(weights), value)
         y = self.output(merge_heads(mixed))
         return (y, weights) if return_weights else y
+
+    def project(self, x: TensorLike) -> Tensor:
+        """Query, key and value of every token side by side, (B, N, 3 H d): one product, not three.
+
+        It is larger, and so closer to the processor's peak.
+        """
+        layers = (self.query, self.key, self.value)
+        weight = concatenate([layer.weight for layer in layers], axis=1)
+        return linear(x, weight, concatenate([layer.bias for layer in layers]))
 
 
 class Attention(Module):

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import dropout, embedding, layer_norm, matmul, softmax
+from ..ops import dropout, embedding, layer_norm, linear, matmul, softmax
 from ..tensor import Tensor, TensorLike, raw
 from .module import Module, Parameter
 
@@ -47,8 +47,9 @@ class Dense(Module):
                 f"Dense({wanted}, {self.weight.shape[1]}) needs a last axis of {wanted}, "
                 f"given shape {given}"
             )
-        y = matmul(x, self.weight)
-        return y if self.bias is None else y + self.bias
+        if self.bias is None:
+            return matmul(x, self.weight)
+        return linear(x, self.weight, self.bias)
 
 
 class Dropout(Module):

@@ -23,7 +23,8 @@ from .elementwise import (
     where,
 )
 from .gather import embedding, take
-from .linalg import einsum, matmul
+from .heads import merge_heads, packed_attention, split_heads
+from .linalg import einsum, linear, matmul
 from .methods import install
 from .norm import dropout, layer_norm
 from .reduce import max, mean, min, sum, var
@@ -60,6 +61,7 @@ __all__ = [
     "gelu",
     "getitem",
     "layer_norm",
+    "linear",
     "log",
     "log_softmax",
     "logsumexp",
@@ -67,16 +69,19 @@ __all__ = [
     "max",
     "maximum",
     "mean",
+    "merge_heads",
     "min",
     "minimum",
     "multiply",
     "negative",
+    "packed_attention",
     "power",
     "relu",
     "reshape",
     "sigmoid",
     "softmax",
     "split",
+    "split_heads",
     "sqrt",
     "squeeze",
     "stack",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, check_same_library, namespace, row_sums
+from ..arrays import Array, check_same_library, namespace, row_products, row_sums
 from ..tensor import Tensor, TensorLike, fused, raw
 from . import blockwise
 from .elementwise import where
@@ -50,7 +50,7 @@ def _weighted_sum(
     return attention_reference(query, key, value, allowed, scale)[0]
 
 
-def _attention_rule(
+def attention_gradients(
     g: Any,
     y: Any,
     saved: Any,
@@ -61,33 +61,42 @@ def _attention_rule(
     mask: Any,
     causal: bool,
     scale: float,
+    out: Any = (None, None, None),
 ) -> tuple[Any, ...]:
+    """`out`: arrays to write the gradients into, where they are to lie in a certain place."""
     if blockwise.is_long(query, key):
         return blockwise.backward(g, y, saved, needed, query, key, value, mask, causal, scale)
 
+    matmul = namespace(query).matmul
     weights = saved
     g_query = g_key = g_value = None
     if needed[2]:
-        g_value = weights.swapaxes(-1, -2) @ g
+        g_value = matmul(weights.swapaxes(-1, -2), g, out=out[2])
     if needed[0] or needed[1]:
         g_scores = g @ value.swapaxes(-1, -2)
         # Softmax's rule; the sum over keys of weight times gradient is a row of g times y.
-        g_scores -= row_sums(g * y)
+        g_scores -= row_products(g, y)
         g_scores *= weights
         g_scores *= scale
         if needed[0]:
-            g_query = g_scores @ key
+            g_query = matmul(g_scores, key, out=out[0])
         if needed[1]:
-            g_key = g_scores.swapaxes(-1, -2) @ query
+            g_key = matmul(g_scores.swapaxes(-1, -2), query, out=out[1])
     return g_query, g_key, g_value
 
 
-@fused(_attention_rule, _weighted_sum)
+@fused(attention_gradients, _weighted_sum)
 def _attention(
     query: Array, key: Array, value: Array, /, mask: Any, causal: bool, scale: float
 ) -> Any:
     if blockwise.is_long(query, key):
         return blockwise.forward(query, key, value, mask, causal, scale)
+    weights = compute_weights(query, key, mask, causal, scale)
+    return weights @ value, weights
+
+
+def compute_weights(query: Array, key: Array, mask: Any, causal: bool, scale: float) -> Array:
+    """The weights (..., N, S), in memory of their own."""
     allowed = allowed_pairs(query, key, mask, causal)
     xp = namespace(query)
     weights = query @ key.swapaxes(-1, -2)
@@ -101,7 +110,7 @@ def _attention(
     weights = xp.exp(weights, out=weights)
     total = row_sums(weights)
     weights /= xp.where(total == 0, 1, total) if allowed is not None else total
-    return weights @ value, weights
+    return weights
 
 
 def _is_small(scores: np.ndarray) -> bool:
@@ -156,7 +165,7 @@ def attention(
     check_same_library(q, k, v)
     _check_shapes(q.shape, k.shape, v.shape)
     if mask is not None:
-        _check_mask(mask, q, k, v)
+        check_mask(mask, q, k, v)
     if scale is None:
         scale = 1 / math.sqrt(q.shape[-1])
     if return_weights:
@@ -179,7 +188,7 @@ def _check_shapes(query: tuple, key: tuple, value: tuple) -> None:
         raise ValueError(f"attention: there is no key to attend to; given {given}")
 
 
-def _check_mask(mask: Any, query: Any, key: Any, value: Any) -> None:
+def check_mask(mask: Any, query: Any, key: Any, value: Any) -> None:
     dtype = getattr(mask, "dtype", None)
     if dtype is None or dtype.kind != "b":
         raise TypeError(

@@ -160,15 +160,14 @@ def gelu_reference(x: TensorLike) -> Tensor:
 
 
 def _gelu_rule(g: Any, y: Any, sigmoid: Any, needed: list[bool], x: Any) -> tuple[Any]:
-    # The slope of x σ(v) is σ + x σ (1 - σ) v', with v' = 2 scale (1 + 3 cubic x²).
+    # The slope of y = x σ(v) is σ + y (1 - σ) v', with v' = 2 scale (1 + 3 cubic x²).
     square = x * x
     square *= 6 * _SCALE * _CUBIC
     square += 2 * _SCALE
     slope = 1 - sigmoid
-    slope *= x
+    slope *= y
     slope *= square
-    slope += 1
-    slope *= sigmoid
+    slope += sigmoid
     slope *= g
     return (slope,)
 
@@ -183,12 +182,12 @@ def gelu(x: TensorLike, /) -> Any:
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
     """
     xp = namespace(x)
-    e = x * x
+    e = xp.asarray(x * x)  # also where x has no axes: it is written into from here on
     e *= -2 * _SCALE * _CUBIC
     e -= 2 * _SCALE
     e *= x
     with np.errstate(over="ignore"):  # e^89 is too large for 32 bits, and x / infinity is 0
-        e = xp.exp(e)
+        xp.exp(e, out=e)
     e += 1
-    sigmoid = 1 / e
+    sigmoid = xp.divide(1, e, out=e)
     return x * sigmoid, sigmoid

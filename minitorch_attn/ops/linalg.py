@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arrays import namespace
-from ..tensor import Tensor, TensorLike, op, raw
+from ..arrays import column_sums, namespace
+from ..tensor import Tensor, TensorLike, fused, op, raw
 from .shape import reshape
 
 
@@ -55,6 +55,55 @@ def matmul(a: TensorLike, b: TensorLike) -> Tensor:
         product = _matmul(a, reshape(b, (-1, 1)))
         return reshape(product, raw(product).shape[:-1])
     return _matmul(a, b)
+
+
+def linear_reference(x: TensorLike, weight: TensorLike, bias: TensorLike) -> Tensor:
+    """The plain composition that `linear` equals."""
+    return matmul(x, weight) + bias
+
+
+def _linear_rule(
+    g: Any, y: Any, saved: None, needed: list[bool], x: Any, weight: Any, bias: Any
+) -> tuple[Any, ...]:
+    return (
+        _left_rule(g, y, x, weight) if needed[0] else None,
+        _right_rule(g, y, x, weight) if needed[1] else None,
+        column_sums(g) if needed[2] else None,
+    )
+
+
+@fused(
+    _linear_rule,
+    linear_reference,
+    hint="linear contracts the last axis of x with the first of weight: they must be equal",
+)
+def _linear(x: TensorLike, weight: TensorLike, bias: TensorLike, /) -> Any:
+    y = _product(x, weight)
+    if bias.dtype != y.dtype:
+        return y + bias, None
+    y += bias  # where it stands: no second array is made
+    return y, None
+
+
+def linear(x: TensorLike, weight: TensorLike, bias: TensorLike) -> Tensor:
+    """x weight + bias, in one op.
+
+    Parameters
+    ----------
+    x : (..., D)
+    weight : (D, M)
+    bias : (M,)
+
+    Returns
+    -------
+    Tensor (..., M)
+    """
+    if raw(weight).ndim != 2 or raw(bias).shape != raw(weight).shape[1:]:
+        raise ValueError(
+            f"linear: weight (D, M) needs a bias (M,); given weight {raw(weight).shape} and bias "
+            f"{raw(bias).shape}"
+        )
+    return (_linear if raw(x).ndim > 1 else linear_reference)(x, weight, bias)
 
 
 def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
