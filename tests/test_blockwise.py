@@ -96,9 +96,13 @@ def test_blocks_against_finite_differences() -> None:
     gradcheck(lambda q, k, v: attention(q, k, v, causal=True), arrays)
 
 
-def test_long_attention_never_holds_all_scores() -> None:
-    n = 4096
-    x = np.random.default_rng(0).normal(size=(1, n, 8)).astype(np.float32)
+@pytest.mark.parametrize("kept", [0, 2])
+def test_long_attention_holds_the_weights_of_no_more_heads_than_fit(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    n, heads = 2048, 6
+    monkeypatch.setattr(blockwise, "KEPT", kept * n * n + 1)
+    x = np.random.default_rng(0).normal(size=(heads, n, 8)).astype(np.float32)
     tracemalloc.start()
     q = Tensor(x, requires_grad=True)
     y = attention(q, x, x, causal=True)
@@ -106,4 +110,5 @@ def test_long_attention_never_holds_all_scores() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert y.dtype == np.float32
-    assert peak < 0.3 * (4 * n * n), f"{peak / 2**20:.1f} MiB; the scores alone are 64"
+    scores = 4 * n * n  # bytes a head
+    assert kept * scores < peak < (kept + 0.9) * scores, f"{peak / scores:.2f} heads of {heads}"

@@ -3,7 +3,7 @@
 The scores of N queries and S keys are N·S numbers, and so are their weights and both gradients.
 Here a block of queries at a time meets a block of keys, in memory that fits a processor's cache. Of
 the weights only one number a query is kept, the logarithm of the sum of its exponentials; the
-backward pass computes them again from it. (Where they are few they are kept: it saves time.)
+backward pass computes them again from it, but for as many heads as fit a fixed amount of memory.
 
 Source: Rabe and Staats, "Self-attention Does Not Need O(n²) Memory", 2021; Dao et al.,
 "FlashAttention", NeurIPS 2022.
@@ -32,8 +32,9 @@ BLOCK_SCORES = QUERIES * KEYS
 FEWEST = 64
 # Scores up to this size have exponentials none of which is too large, nor all of them 0.
 SMALL = 60
-# Weights of so many scores in all are kept for the backward pass: 32 MiB of float32.
-KEPT = 1 << 23
+# Of so many scores in all, head by head, exponentials are kept for the backward pass: 128 MiB of
+# float32. With 0 all memory grows with the number of tokens, and a step takes a fifth longer.
+KEPT = 1 << 25
 
 # What the backward pass needs: the log of each query's sum of exponentials (heads, N, 1), the heads
 # in groups, and for each group None or all exponentials (heads, N, S): weights not yet divided.
