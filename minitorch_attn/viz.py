@@ -123,9 +123,9 @@ def where_it_looks(
                 fontsize=11,
                 fontweight="bold" if asked else "normal",
             )
-            ax.set_xlabel(f"{weight:.2f}", fontsize=10, labelpad=9)
+            ax.set_xlabel(f"{weight:.2f}", fontsize=10, labelpad=10)
             # The bar under the tile is as long as its weight; the frame marks the asked tile.
-            ax.barh(8.3, 8 * weight, left=-0.5, height=0.9, color=COLORS[1], clip_on=False)
+            ax.barh(8.15, 8 * weight, left=-0.5, height=0.7, color=COLORS[1], clip_on=False)
             for spine in ax.spines.values():
                 spine.set(
                     visible=True,
