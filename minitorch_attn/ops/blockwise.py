@@ -33,7 +33,7 @@ FEWEST = 64
 # Scores up to this size have exponentials none of which is too large, nor all of them 0.
 SMALL = 60
 # Of so many scores in all, head by head, exponentials are kept for the backward pass: 128 MiB of
-# float32. With 0 all memory grows with the number of tokens, and a step takes a fifth longer.
+# float32. With 0 all memory grows with the number of tokens, and a step takes a sixth longer.
 KEPT = 1 << 25
 
 # What the backward pass needs: the log of each query's sum of exponentials (heads, N, 1), the heads
