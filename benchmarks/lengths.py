@@ -96,13 +96,14 @@ def rows(found: list[dict[str, Any]]) -> list[bars.Row]:
                     bars.MEMORY if name == "torch" and n == AT else None,
                 )
             )  # fmt: skip
-    long = [(n, y) for n, y in ours.items() if n >= 1024]
-    if len(long) > 1:
-        grows = slope(long)
+    # Up to some length weights are kept in memory of a fixed size: how it grows shows at the end.
+    last = sorted(ours.items())[-2:]
+    if len(last) > 1:
+        grows = slope(last)
         made.append(
             bars.Row(
-                "attention memory, growth", "linear (slope 1)", grows, 1.0, "slope", grows, grows,
-                grows, bars.LINEAR,
+                f"attention memory, growth to {last[1][0]:,.0f} tokens", "linear (slope 1)",
+                grows, 1.0, "slope", grows, grows, grows, bars.LINEAR,
             )
         )  # fmt: skip
     return made
