@@ -90,6 +90,21 @@ def test_many_blocks_equal_one_piece(name: str, causal: bool, n: int, size: int)
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.usefixtures("always", "weights_are")
+def test_a_tiny_gradient_of_large_scores_does_not_vanish() -> None:
+    """Their sums of exponentials are near the largest number of 32 bits."""
+    rng = np.random.default_rng(0)
+    x = np.sqrt(56 + rng.random((9, 1)))
+    value, g = rng.normal(size=(9, 3)), 1e-20 * rng.normal(size=(9, 3))
+
+    def gradients(dtype: Any) -> tuple[np.ndarray, ...]:
+        xs = [Tensor(a.astype(dtype), requires_grad=True) for a in (x, x, value)]
+        return grad(attention(*xs, scale=1.0), xs, g.astype(dtype))
+
+    for found, wanted in zip(gradients(np.float32), gradients(np.float64), strict=True):
+        np.testing.assert_allclose(found / 1e-20, wanted / 1e-20, rtol=1e-3, atol=1e-3)
+
+
 def test_blocks_against_finite_differences() -> None:
     rng = np.random.default_rng(2)
     arrays = [rng.normal(size=s) for s in ((18, 2), (19, 2), (19, 1))]

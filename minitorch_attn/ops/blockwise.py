@@ -88,16 +88,17 @@ def forward(
     def work(i: int) -> None:
         part = parts[i]
         queries, keys_t, values = q[part] * scale, k[part].swapaxes(1, 2), v[part]
-        small = _longest(queries) * _longest(k[part]) < SMALL
-        if small and part.stop * n * s <= limit:
-            kept[i] = np.empty((len(queries), n, s), query.dtype)
+        bound = _longest(queries) * _longest(k[part])
+        small, own = bound < SMALL, None
+        # The backward pass divides by sums of these: half the bound, lest a gradient vanishes.
+        if bound < SMALL / 2 and part.stop * n * s <= limit:
+            own = kept[i] = np.empty((len(queries), n, s), query.dtype)
         for rows, columns in blocks(n, s, causal):
             y = output[part, rows]
             y[...] = 0
             total = np.zeros((*y.shape[:2], 1), y.dtype)
             top = np.full(total.shape, 0 if small else np.finfo(y.dtype).min, y.dtype)
             for keys in columns:
-                own = kept[i]
                 out = None if own is None else own[:, rows, keys]
                 e = np.matmul(queries[:, rows], keys_t[:, :, keys], out=out)
                 allowed.forbid(e, part, rows, keys)
