@@ -191,6 +191,26 @@ OPS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
         ValueError,
         ("(5, 2, 3, 3)", "(2, 3, 3)"),
     ),
+    "packed attention of heads that do not divide": (
+        lambda: ops.packed_attention(np.ones((2, 3, 8)), 2),
+        ValueError,
+        ("3 · 2", "(2, 3, 8)"),
+    ),
+    "packed attention with a mask that does not fit": (
+        lambda: ops.packed_attention(np.ones((2, 3, 12)), 2, mask=np.ones((2, 3), bool)),
+        ValueError,
+        ("mask[:, None, None, :]",),
+    ),
+    "linear with a bias of another width": (
+        lambda: ops.linear(A, np.ones((3, 4)), np.ones(3)),
+        ValueError,
+        ("weight (3, 4)", "bias (3,)"),
+    ),
+    "linear of another width": (
+        lambda: ops.linear(Tensor(A), np.ones((4, 2)), np.ones(2)),
+        ValueError,
+        ("in linear, given shapes (2, 3), (4, 2), (2,)", "they must be equal"),
+    ),
 }
 
 GRADIENTS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
@@ -261,26 +281,6 @@ DEVICE: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
         ("argument 0 is numpy's", "argument 1 is strict_arrays's"),
     ),
     "matmul of two libraries": (lambda: strict(A) @ A.T, DeviceError, ("numpy", STRICT)),
-    "packed attention of heads that do not divide": (
-        lambda: ops.packed_attention(np.ones((2, 3, 8)), 2),
-        ValueError,
-        ("3 · 2", "(2, 3, 8)"),
-    ),
-    "packed attention with a mask that does not fit": (
-        lambda: ops.packed_attention(np.ones((2, 3, 12)), 2, mask=np.ones((2, 3), bool)),
-        ValueError,
-        ("mask[:, None, None, :]",),
-    ),
-    "linear with a bias of another width": (
-        lambda: ops.linear(A, np.ones((3, 4)), np.ones(3)),
-        ValueError,
-        ("weight (3, 4)", "bias (3,)"),
-    ),
-    "linear of another width": (
-        lambda: ops.linear(Tensor(A), np.ones((4, 2)), np.ones(2)),
-        ValueError,
-        ("in linear, given shapes (2, 3), (4, 2), (2,)", "they must be equal"),
-    ),
     "attention over two libraries": (
         lambda: ops.attention(strict(Q), Q, Q),
         DeviceError,

@@ -212,7 +212,7 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("packed_attention",),
     ),
     "packed_attention: scaled by the packed width": (
-        joint("packed_attention", "inputs.shape[-1]", "packed.shape[-1]"),
+        joint("packed_attention", "query.shape[-1]", "packed.shape[-1]"),
         ("packed_attention",),
     ),
     "packed_attention: heads beside tokens": (

@@ -63,7 +63,7 @@ def attention_gradients(
     scale: float,
     out: Any = (None, None, None),
 ) -> tuple[Any, ...]:
-    """`out`: arrays to write the gradients into, where they are to lie in a certain place."""
+    """`out`: where whole (not long) attention writes the gradients, if not into new arrays."""
     if blockwise.is_long(query, key):
         return blockwise.backward(g, y, saved, needed, query, key, value, mask, causal, scale)
 

@@ -49,17 +49,17 @@ def _packed_rule(
     mask: Any,
     causal: bool,
 ) -> tuple[Any]:
-    inputs = _in_place(packed, 3, num_heads)
-    scale = 1 / math.sqrt(inputs.shape[-1])
+    query, key, value = _in_place(packed, 3, num_heads)
+    scale = 1 / math.sqrt(query.shape[-1])
     (g,), (y,) = _in_place(g, 1, num_heads), _in_place(y, 1, num_heads)
     gx = namespace(packed).empty(packed.shape, packed.dtype)
     places = _in_place(gx, 3, num_heads)
-    rest = (*inputs, mask, causal, scale, places)
-    for place, found in zip(
-        places, attention_gradients(g, y, saved, [True] * 3, *rest), strict=True
-    ):
-        if found is not place:
-            place[...] = found
+    found = attention_gradients(
+        g, y, saved, [True] * 3, query, key, value, mask, causal, scale, places
+    )
+    if blockwise.is_long(query, key):  # it makes arrays of its own
+        for place, gradient in zip(places, found, strict=True):
+            place[...] = gradient
     return (gx,)
 
 
