@@ -51,6 +51,13 @@ CONTESTANTS = {
         {"split": True},
     ),
     "torch": Contestant("PyTorch eager", "torch_eager", ("torch",), EVERYTHING),
+    "torch-default-adam": Contestant(
+        "PyTorch eager, its default Adam",
+        "torch_eager",
+        ("torch",),
+        {"dense": 0, "classifier": 0},
+        {"default_adam": True},
+    ),
     "torch-plain": Contestant(
         "PyTorch, plain composition",
         "torch_eager",

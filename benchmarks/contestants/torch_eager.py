@@ -1,6 +1,7 @@
 """PyTorch, as it comes: eager; with `plain`, attention from its own products and softmax.
 
-With device="cuda" the same on a GPU, and with `compiled` through torch.compile.
+With device="cuda" the same on a GPU, and with `compiled` through torch.compile. Adam is the fused
+one, PyTorch's fastest, which one must ask for; with `default_adam` the one that comes unasked.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ class DeviceMissingError(RuntimeError):
 
 
 def start(
-    threads: int, plain: bool = False, device: str = "cpu", compiled: bool = False
+    threads: int,
+    plain: bool = False,
+    device: str = "cpu",
+    compiled: bool = False,
+    default_adam: bool = False,
 ) -> dict[str, str]:
     """Set the threads; returns the versions."""
     if device == "cuda" and not torch.cuda.is_available():
@@ -37,7 +42,11 @@ def start(
 
 
 def prepare(
-    workload: Workload, plain: bool = False, device: str = "cpu", compiled: bool = False
+    workload: Workload,
+    plain: bool = False,
+    device: str = "cpu",
+    compiled: bool = False,
+    default_adam: bool = False,
 ) -> Job:
     """The workload as a job."""
     wait = torch.cuda.synchronize if device == "cuda" else None
@@ -50,7 +59,7 @@ def prepare(
         return _ops(given)
     if workload.family in ("attention", "length"):
         return _attention(given, workload.causal, plain, compiled, wait)
-    return _training(workload, given, device, compiled, wait)
+    return _training(workload, given, device, compiled, default_adam, wait)
 
 
 def _array(x: Any) -> np.ndarray:
@@ -178,7 +187,12 @@ def gradients_of(model: nn.Module) -> dict[str, np.ndarray]:
 
 
 def _training(
-    workload: Workload, given: dict[str, Any], device: str, compiled: bool, wait: Any
+    workload: Workload,
+    given: dict[str, Any],
+    device: str,
+    compiled: bool,
+    default_adam: bool,
+    wait: Any,
 ) -> Job:
     if workload.family == "dense":
         model: nn.Module = TorchDense(*workload.size[:3])
@@ -188,8 +202,8 @@ def _training(
         model = TorchClassifier(tokens, dim, width, heads, blocks)
     model = model.to(device)
     first = workloads.parameters(workload)
-    # `fused` is PyTorch's fastest Adam; its default takes longer.
-    optimizer = torch.optim.Adam(model.parameters(), workloads.LEARNING_RATE, fused=True)
+    fused = None if default_adam else True
+    optimizer = torch.optim.Adam(model.parameters(), workloads.LEARNING_RATE, fused=fused)
     network = torch.compile(model) if compiled else model
 
     def reset() -> None:
