@@ -90,6 +90,12 @@ def test_numbers_too_large_for_e_to_the_x() -> None:
     assert np.isfinite(ops.attention(x[:, None], x[:, None], x[:, None])).all()
 
 
+def test_logsumexp_of_nothing_is_minus_infinity(recwarn: pytest.WarningsRecorder) -> None:
+    x = np.array([[-np.inf, -np.inf], [-np.inf, 3.0]])
+    np.testing.assert_array_equal(ops.logsumexp(x, axis=-1), [-np.inf, 3])
+    assert not recwarn.list
+
+
 def test_softmax_gives_nothing_to_minus_infinity() -> None:
     x = Tensor([0.0, -np.inf, 0.0], requires_grad=True)
     y = ops.softmax(x)

@@ -12,6 +12,7 @@ from typing import Any
 from . import compare, execute, exercises
 from .contents import chapters, page
 from .notebook import markdown, new_cell, new_notebook, to_text, write_if_changed
+from .orphans import end_with_parent
 from .text import ROOT, Source, SourceError, read, sources
 
 WORKERS = 2
@@ -126,7 +127,8 @@ def _executed(
         return
     cache = root / ".cache" / "book"
     jobs = [execute.job(source, out / "notebooks", root) for source in texts]
-    with ProcessPoolExecutor(min(WORKERS, len(jobs))) as pool:
+    workers = min(WORKERS, len(jobs))
+    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
         futures = {
             pool.submit(execute.outputs_of, job, cache): source
             for job, source in zip(jobs, texts, strict=True)

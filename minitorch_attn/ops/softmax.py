@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..arrays import check_same_library, namespace
 from ..tensor import Tensor, TensorLike, fused, op, raw
 from .elementwise import exp, log
@@ -52,10 +54,11 @@ def logsumexp_reference(x: TensorLike, axis: Axis = None, keepdims: bool = False
 
 @op(lambda g, y, x, axis, keepdims: _keep(g, x, axis) * exp(x - _keep(y, x, axis)))
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Any:
-    """log(sum_j exp(x_j)) over `axis`, without overflow."""
+    """log(sum_j exp(x_j)) over `axis`, without overflow; of minus infinities alone, the same."""
     xp = namespace(x)
     top = largest(x, axis)
-    y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    with np.errstate(divide="ignore"):  # of a slice of minus infinities, log 0 is the answer
+        y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return y if keepdims else y.reshape(x.max(axis=axis).shape)
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
+
+from ..orphans import end_with_parent
 
 TRIES = 2
 STARTING = 120.0  # seconds that a process may take until it is there
@@ -119,7 +120,7 @@ def _serve(pipe: Any, work: Work) -> None:
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's affair
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()  # and with it the boxes
     pipe.send(_READY)
     while True:
         try:
@@ -131,14 +132,6 @@ def _serve(pipe: Any, work: Work) -> None:
         except Exception as error:  # a defect of ours, and nobody else's mark
             answer = GivenUp(f"the grader failed: {type(error).__name__}: {error}")
         pipe.send((answer,))
-
-
-def _end_with_parent() -> None:
-    """However the parent ends, kill -9 included, its processes end too, with their boxes."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def spread_cluster(
