@@ -45,7 +45,7 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
         ax.set_xscale("log", base=2)
         tokens = sorted({row["tokens"] for row in found})
         ax.set_xticks(tokens, [f"{n:,}" for n in tokens])
-        ax.legend()
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1))  # above: inside, a line would cross it
         fig.savefig(folder / file, metadata={"Date": None}, bbox_inches="tight")
         plt.close(fig)
         written.append(folder / file)
