@@ -89,7 +89,6 @@ def test_many_blocks_equal_one_piece(name: str, causal: bool, n: int, size: int)
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12 * size**2)
 
 
-@pytest.mark.usefixtures("always")
 @pytest.mark.usefixtures("always", "weights_are")
 def test_a_tiny_gradient_of_large_scores_does_not_vanish() -> None:
     """Their sums of exponentials are near the largest number of 32 bits."""
@@ -105,6 +104,7 @@ def test_a_tiny_gradient_of_large_scores_does_not_vanish() -> None:
         np.testing.assert_allclose(found / 1e-20, wanted / 1e-20, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.usefixtures("always")
 def test_blocks_against_finite_differences() -> None:
     rng = np.random.default_rng(2)
     arrays = [rng.normal(size=s) for s in ((18, 2), (19, 2), (19, 1))]
