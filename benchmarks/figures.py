@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .contestant import CONTESTANTS
-from .lengths import points, slope
+from .lengths import last_doubling, points, slope
 
 WHAT = {"seconds": ("seconds", "time.svg"), "peak_mib": ("MiB beyond the inputs", "memory.svg")}
 LONG = 1024  # below, fixed costs bend the line of time
@@ -36,8 +36,9 @@ def draw(results: dict[str, Any], folder: Path) -> list[Path]:
             line = [(x, y) for x, y in points(found, name, what) if y > 0]
             if not line:
                 continue
-            # Memory is exact, and what it comes to shows at the end; one time alone is not.
-            long = line[-2:] if what == "peak_mib" else [(x, y) for x, y in line if x >= LONG]
+            # Memory is exact; of times one alone is not, so all that are long are taken.
+            is_memory = what == "peak_mib"
+            long = last_doubling(line) if is_memory else [(x, y) for x, y in line if x >= LONG]
             steep = f", slope {slope(long):.2f}" if len(long) > 1 else ""
             title = CONTESTANTS[name].title + steep
             ax.plot(*zip(*line, strict=True), marker=marker, color=color, label=title)

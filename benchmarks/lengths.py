@@ -70,6 +70,14 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
     return statistics.linear_regression(xs, ys).slope
 
 
+def last_doubling(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The two longest: where the growth of memory shows.
+
+    Shorter ones have a part of their weights kept in memory of a fixed size.
+    """
+    return sorted(points)[-2:]
+
+
 def points(found: list[dict[str, Any]], name: str, what: str) -> list[tuple[float, float]]:
     """(tokens, figure) of one contestant, where it could be measured."""
     return [
@@ -96,8 +104,7 @@ def rows(found: list[dict[str, Any]]) -> list[bars.Row]:
                     bars.MEMORY if name == "torch" and n == AT else None,
                 )
             )  # fmt: skip
-    # Up to some length weights are kept in memory of a fixed size: how it grows shows at the end.
-    last = sorted(ours.items())[-2:]
+    last = last_doubling(list(ours.items()))
     if len(last) > 1:
         grows = slope(last)
         made.append(

@@ -1,4 +1,4 @@
-"""PyTorch, as it comes: eager; with `plain`, attention from its own products and softmax.
+"""PyTorch, eager; with `plain`, attention from its own products and softmax.
 
 With device="cuda" the same on a GPU, and with `compiled` through torch.compile. Adam is the fused
 one, PyTorch's fastest, which one must ask for; with `default_adam` the one that comes unasked.

@@ -215,7 +215,7 @@ def _later(rows: int, columns: int, ahead: int) -> np.ndarray:
 
 def _longest(rows: np.ndarray) -> float:
     """The length of the longest row: no product of two rows exceeds that of their lengths."""
-    return math.sqrt(np.einsum("...d,...d", rows, rows).max(initial=0))
+    return math.sqrt(row_products(rows, rows).max(initial=0))
 
 
 def _beside(matrices: np.ndarray, column: Any) -> np.ndarray:

@@ -54,7 +54,7 @@ def logsumexp_reference(x: TensorLike, axis: Axis = None, keepdims: bool = False
 
 @op(lambda g, y, x, axis, keepdims: _keep(g, x, axis) * exp(x - _keep(y, x, axis)))
 def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Any:
-    """log(sum_j exp(x_j)) over `axis`, without overflow; of minus infinities alone, the same."""
+    """log(sum_j exp(x_j)) over `axis`, without overflow; minus infinity where every x_j is."""
     xp = namespace(x)
     top = largest(x, axis)
     with np.errstate(divide="ignore"):  # of a slice of minus infinities, log 0 is the answer
