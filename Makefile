@@ -3,7 +3,7 @@
 # make test    run the tests (make test-all adds the slow ones)
 # make book    build notebooks/ and exercises/ from their sources
 # make slides  build the lectures
-# make lint    style and types
+# make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
 # make lock    pin anew what `make` installs
 
@@ -37,6 +37,7 @@ slides: .venv/test.stamp
 lint: .venv/test.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 # An environment of its own: PyTorch is large, and nothing else needs it. For Linux without a GPU:

@@ -5,7 +5,8 @@ from .arrays import DeviceError, namespace
 from .backward import GradientError, grad
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .ops import *  # noqa: F403
-from .tensor import Op, Tensor, debug, no_grad, op
+from .ops.op import Op, op
+from .tensor import Tensor, debug, no_grad
 
 __version__ = "0.1.0"
 

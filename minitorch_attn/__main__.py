@@ -8,15 +8,19 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-# Each command is a module with add_arguments(parser) and run(args), imported when it is called.
+# Each command is a module of this package with add_arguments(parser) and run(args), imported when
+# it is called.
 COMMANDS = {
-    "train": ("minitorch_attn.train", "train the classifier and its baselines, and draw them"),
-    "info": ("minitorch_attn.info", "versions, array libraries, GPU"),
-    "study": ("minitorch_attn.course.study", "open the book in JupyterLab"),
-    "book": ("minitorch_attn.course.book", "build the notebooks and the exercises"),
-    "slides": ("minitorch_attn.course.slides", "build the lectures"),
-    "grade": ("minitorch_attn.course.grading.grade", "mark a folder of submissions"),
-    "export": ("minitorch_attn.course.grading.export", "write a course for nbgrader or Gradescope"),
+    "train": (
+        ".commands.train",
+        "train the classifier and its baselines, and draw them",
+    ),
+    "info": (".commands.info", "versions, array libraries, GPU"),
+    "study": (".course.learner.study", "open the book in JupyterLab"),
+    "book": (".course.book.build", "build the notebooks and the exercises"),
+    "slides": (".course.slides.build", "build the lectures"),
+    "grade": (".course.grading.grade", "mark a folder of submissions"),
+    "export": (".course.grading.export", "write a course for nbgrader or Gradescope"),
 }
 
 
@@ -40,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name, (module, text) in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
         if name == called:
-            loaded = importlib.import_module(module)
+            loaded = importlib.import_module(module, __package__)
             loaded.add_arguments(command)
     args = parser.parse_args(argv)
     try:

@@ -29,6 +29,19 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_if_changed(path: str | os.PathLike, content: bytes | str) -> bool:
+    """Write a file as `write_atomic` does, but only if its content changes; says whether it did."""
+    content = content.encode() if isinstance(content, str) else content
+    path = Path(path)
+    try:
+        if path.read_bytes() == content:
+            return False
+    except OSError:
+        pass  # there is none, or none that can be read
+    write_atomic(path, content)
+    return True
+
+
 def save_arrays(
     path: str | os.PathLike, arrays: dict[str, np.ndarray], notes: dict[str, Any] | None = None
 ) -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import json
 import math
 import operator
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,27 +20,9 @@ from .files import FileError, load_arrays, save_arrays, write_atomic
 from .nn import Dropout, Module
 from .ops import cross_entropy
 from .optim import DivergedError, Optimizer, clip_gradients, constant
+from .processes import keep_freed_memory
 from .tensor import no_grad
 from .threads import sharing, side_by_side, threads
-
-
-def keep_freed_memory() -> bool:
-    """Ask the C library to keep freed memory instead of handing it back to the system.
-
-    Every large array is otherwise a fresh mapping whose pages are faulted in one by one. Returns
-    whether there was such a setting to change: only glibc's, so only on Linux.
-    """
-    if not sys.platform.startswith("linux"):
-        return False
-    # One heap for all threads: the heaps of the others are small, and handed back when empty.
-    trim_threshold, mmap_threshold, arena_max, gibibyte = -1, -3, -8, 1 << 30
-    wishes = ((mmap_threshold, gibibyte), (trim_threshold, gibibyte), (arena_max, 1))
-    try:
-        library = ctypes.CDLL("libc.so.6")
-        return all(library.mallopt(*wish) for wish in wishes)
-    except (OSError, AttributeError):
-        return False
-
 
 # A step with fewer rows or products than this is done before a second thread has taken up its part.
 MANY_ROWS, WORTH_SHARING = 1 << 11, 1 << 28

@@ -12,9 +12,10 @@ from minitorch_attn.arrays import to_numpy
 from minitorch_attn.models import Classifier, DenseNet
 from minitorch_attn.nn import Module
 from minitorch_attn.optim import Adam
+from minitorch_attn.processes import keep_freed_memory
 from minitorch_attn.tensor import raw
 from minitorch_attn.threads import set_threads
-from minitorch_attn.training import compute_gradients, keep_freed_memory
+from minitorch_attn.training import compute_gradients
 
 from .. import workloads
 from ..job import Job, leaf_job, training_results

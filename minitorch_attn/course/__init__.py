@@ -1,7 +1,7 @@
 """The course around the engine: checks, predictions and progress, and the building of the book.
 
-A notebook needs four names: ``from minitorch_attn.course import check, predict, reveal, progress``.
-They are looked up when first used, so that importing the package stays light.
+A notebook needs a few names: ``from minitorch_attn.course import check, predict, progress``.
+They are looked up when first used: importing the package stays light.
 """
 
 from __future__ import annotations
@@ -9,14 +9,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOME = {"check": "checking", "predict": "learner", "reveal": "learner", "progress": "learner"}
+_HOME = {
+    "check": "learner.check",
+    "predict": "learner.predictions",
+    "reveal": "learner.predictions",
+    "progress": "learner.progress",
+    "exercises_of": "checks",
+    "clicks": "learner",
+}
 
-__all__ = ["check", "predict", "progress", "reveal"]
+__all__ = ["check", "clicks", "exercises_of", "predict", "progress", "reveal"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    home = import_module(f"{__name__}.{_HOME[name]}")
+    value = import_module(f"{home.__name__}.{name}") if name == "clicks" else getattr(home, name)
     globals()[name] = value
     return value

@@ -1,6 +1,7 @@
 """Layers: functions that own parameters."""
 
-from .attention import Attention, MultiHeadAttention, merge_heads, split_heads
+from .attention import MultiHeadAttention, merge_heads, split_heads
+from .document import Attention
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .module import Module, Parameter
 from .transformer import LearnedPositions, SinusoidalPositions, TransformerBlock, sinusoids

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, check_same_library, namespace, row_products, row_sums
-from ..tensor import Tensor, TensorLike, fused, raw
+from ..tensor import Tensor, TensorLike, raw
 from . import blockwise
 from .elementwise import where
 from .linalg import matmul
+from .op import fused
 from .shape import swapaxes
 from .softmax import softmax
 

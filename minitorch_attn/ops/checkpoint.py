@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backward import partial_gradients, recorded
-from ..tensor import Op, Tensor, TensorLike, alias, mode, next_id, recording
+from ..tensor import Tensor, TensorLike, mode, next_id, recording
+from .op import Op, alias
 
 
 class _Draws(threading.local):

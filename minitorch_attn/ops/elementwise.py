@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..arrays import namespace
-from ..tensor import Tensor, TensorLike, fused, op, raw
+from ..tensor import Tensor, TensorLike, raw
+from .op import fused, op
 
 BROADCAST = (
     "shapes broadcast when, aligned at the right, each pair of sizes is equal or has a 1: "

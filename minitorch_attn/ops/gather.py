@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ..arrays import add_rows, check_same_library, namespace
-from ..tensor import Tensor, TensorLike, op, raw
+from ..tensor import Tensor, TensorLike, raw
+from .op import op
 from .shape import reshape, transpose
 
 

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from ..arrays import Array, namespace
-from ..tensor import Tensor, TensorLike, fused, raw
+from ..tensor import Tensor, TensorLike, raw
 from . import blockwise
 from .attention import attention, attention_gradients, check_mask, compute_weights
+from .op import fused
 from .shape import reshape, split, transpose
 
 

@@ -6,7 +6,8 @@ import math
 from typing import Any
 
 from ..arrays import column_sums, namespace
-from ..tensor import Tensor, TensorLike, fused, op, raw
+from ..tensor import Tensor, TensorLike, raw
+from .op import fused, op
 from .shape import reshape
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..tensor import Tensor, raw
-from . import elementwise, linalg, reduce, shape
+from ..backward import backward
+from ..tensor import Tensor, TensorLike, raw
+from . import elementwise, linalg, op, reduce, shape
 
 
 def _binary(op: Any) -> Any:
@@ -31,6 +32,20 @@ def _axes(self: Tensor, *axes: Any) -> Tensor:
     return shape.transpose(self, tuple(axes[0]) if isinstance(axes[0], tuple | list) else axes)
 
 
+def _backward(self: Tensor, gradient: TensorLike | None = None) -> None:
+    """Add d(self)/d(leaf), weighted by `gradient`, to the `.grad` of every leaf.
+
+    `gradient` has the shape of this tensor, and may be left out for a single number. The
+    record is released on the way: a second backward needs a second forward.
+    """
+    backward(self, gradient)
+
+
+def _to(self: Tensor, device: str) -> Tensor:
+    """Return the tensor on "cpu" or "cuda"; gradients flow back to where it came from."""
+    return self if device == self.device else op.to(self, device=device)
+
+
 def install() -> None:
     """Give Tensor its operators. The names on the left are Python's and NumPy's."""
     binary = {
@@ -41,9 +56,9 @@ def install() -> None:
         "pow": elementwise.power,
         "matmul": linalg.matmul,
     }
-    for name, op in binary.items():
-        setattr(Tensor, f"__{name}__", _binary(op))
-        setattr(Tensor, f"__r{name}__", _reflected(op))
+    for name, function in binary.items():
+        setattr(Tensor, f"__{name}__", _binary(function))
+        setattr(Tensor, f"__r{name}__", _reflected(function))
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(Tensor, f"__{name}__", _compare(f"__{name}__"))
     methods = {
@@ -66,8 +81,10 @@ def install() -> None:
         "reshape": _shape,
         "transpose": _axes,
     }
-    for name, op in methods.items():
-        setattr(Tensor, name, _method(op))
+    for name, function in methods.items():
+        setattr(Tensor, name, _method(function))
+    setattr(Tensor, "backward", _backward)  # noqa: B010
+    setattr(Tensor, "to", _to)  # noqa: B010
     setattr(Tensor, "__hash__", object.__hash__)  # noqa: B010, by identity, though == compares data
     setattr(Tensor, "T", property(shape.transpose))  # noqa: B010
     setattr(Tensor, "mT", property(lambda self: shape.swapaxes(self, -1, -2)))  # noqa: B010

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import column_sums, namespace, random_keep, row_sums
-from ..tensor import Tensor, TensorLike, fused, raw
+from ..tensor import Tensor, TensorLike, raw
 from .checkpoint import draws
 from .elementwise import sqrt
+from .op import fused
 from .reduce import mean, var
 
 

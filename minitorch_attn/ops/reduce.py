@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
-from ..tensor import Tensor, TensorLike, op, raw
+from ..tensor import Tensor, TensorLike, raw
+from .op import op
 from .shape import broadcast_to, reshape
 
 Axis: TypeAlias = int | tuple[int, ...] | None

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..arrays import index_add, namespace
-from ..tensor import Tensor, TensorLike, op, raw
+from ..tensor import Tensor, TensorLike, raw
+from .op import op
 
 
 @op(

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..arrays import check_same_library, namespace
-from ..tensor import Tensor, TensorLike, fused, op, raw
+from ..tensor import Tensor, TensorLike, raw
 from .elementwise import exp, log
+from .op import fused, op
 from .reduce import Axis, _keep, sum
 from .shape import getitem, reshape
 

@@ -6,17 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers.sources import HEADER
 
-from minitorch_attn.course.text import ROOT
-
-HEADER = """---
-kernelspec:
-  display_name: Python 3
-  language: python
-  name: python3
----
-
-"""
+from minitorch_attn.course.sources.text import ROOT
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checking import Exercise, expect, expect_error
+from ..checking.exercise import Exercise
+from ..checking.expecting import expect, expect_error
 from .common import near, sizes
 
 Array = np.ndarray

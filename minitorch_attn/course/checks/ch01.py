@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checking import Exercise, expect, expect_error, expect_shape
+from ..checking.exercise import Exercise
+from ..checking.expecting import expect, expect_error, expect_shape
 from . import common
 from .common import near, reacts
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...gradcheck import numerical_gradient
-from ..checking import Exercise, expect_close, expect_error, expect_shape
+from ..checking.exercise import Exercise
+from ..checking.expecting import expect_close, expect_error, expect_shape
 from .common import near
 
 Array = np.ndarray

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..checking import Exercise, expect, expect_close, expect_error, expect_shape
+from ..checking.exercise import Exercise
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from . import common
 
 near = partial(common.near, atol=1e-5)

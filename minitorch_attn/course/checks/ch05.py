@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...gradcheck import numerical_gradient
-from ..checking import Exercise, expect, expect_error, expect_shape
+from ..checking.exercise import Exercise
+from ..checking.expecting import expect, expect_error, expect_shape
 from . import common
 from .common import reacts, sizes
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ...gradcheck import numerical_gradient
-from ..checking import Exercise, expect_error, expect_shape
+from ..checking.exercise import Exercise
+from ..checking.expecting import expect_error, expect_shape
 from . import common
 from .common import near, reacts
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..expecting import expect, expect_close, same, show
+from ..checking.expecting import expect, expect_close, same, show
 
 
 def near(got: Any, want: Any, claim: str, atol: float = 1e-4) -> None:

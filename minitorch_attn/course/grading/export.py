@@ -7,10 +7,10 @@ import re
 import sys
 from pathlib import Path
 
-from ..checking import exercises_of
-from ..text import SourceError
+from ..checks import exercises_of
+from ..sources.text import SourceError
+from . import secret
 
-SEED = Path("secret.txt")
 VISIBILITY = ("visible", "after_due_date", "after_published", "hidden")
 
 
@@ -39,9 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     zipped.add_argument(
         "--seed-file",
         type=Path,
-        default=SEED,
+        default=Path(secret.FILE),
         metavar="FILE",
-        help=f"the secret seed, made if there is none (default: {SEED})",
+        help=f"the secret seed, made if there is none (default: {secret.FILE})",
     )
     zipped.add_argument(
         "--visibility",
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _nbgrader(args: argparse.Namespace) -> None:
-    from . import nbgrader_course
+    from .nbgrader import course as nbgrader_course
 
     written = nbgrader_course.write(args.folder, args.chapter, args.seed_file)
     for file in written:
@@ -73,21 +73,20 @@ def _nbgrader(args: argparse.Namespace) -> None:
     if not written:
         print("Nothing has changed.")
     print(
-        f"source/ holds the worked answers and {nbgrader_course.SEED} the seed: keep {args.folder} "
+        f"source/ holds the worked answers and {secret.FILE} the seed: keep {args.folder} "
         "where no student can read it."
     )
 
 
 def _gradescope(args: argparse.Namespace) -> None:
-    from . import gradescope_zip
-    from .seeds import keep_seed
+    from .gradescope import bundle as gradescope_zip
 
     out = args.out or Path(f"gradescope_{args.chapter:02d}.zip")
     new = not args.seed_file.exists()
-    secret = keep_seed(args.seed_file)
+    kept = secret.keep_secret(args.seed_file)
     if new:
         print(f"wrote {args.seed_file}: keep it, the marks depend on it")
-    gradescope_zip.write(out, args.chapter, secret, args.visibility)
+    gradescope_zip.write(out, args.chapter, kept, args.visibility)
     print(f"wrote {out}: it holds the secret seed and worked answers; no student may have it.")
 
 

@@ -14,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from ...threads import cores
-from ..checking import exercises_of
-from . import box, marking, records, summary
-from .archives import clean
-from .feedback import write_feedback
+from ..checks import exercises_of
+from . import records
+from .marking import box
+from .marking import mark as marking
+from .marking.cleaning import one_line
+from .pages import summary
+from .pages.feedback import write_feedback
 from .pool import GivenUp, spread, spread_cluster
 from .records import Record
-from .seeds import keep_seed, long_enough, read_seed
-from .submissions import Submission, find_submissions
+from .secret import FILE, keep_secret, long_enough, read_secret
+from .submissions.finding import Submission, find_submissions
 
 SECRET = "MINITORCH_ATTN_SECRET"
 UNPROTECTED = (
@@ -132,16 +135,16 @@ def _check_isolation(args: argparse.Namespace) -> None:
 
 def find_secret(args: argparse.Namespace) -> str:
     """The instructor's secret: from their file, the environment, or the folder of results."""
-    kept = args.out / "secret.txt"
+    kept = args.out / FILE
     if args.seed_file:
-        return read_seed(args.seed_file)
+        return read_secret(args.seed_file)
     if given := os.environ.get(SECRET):
         return long_enough(given.strip(), SECRET)
     if kept.exists():
-        return read_seed(kept)
+        return read_secret(kept)
     if (args.out / "settings.json").exists() and not args.regrade:
         raise GradeError(f"{args.out} was graded with a secret of yours: give --seed-file")
-    secret = keep_seed(kept)
+    secret = keep_secret(kept)
     print(f"A secret was drawn and is kept in {kept}; show it to nobody who hands in.")
     return secret
 
@@ -220,7 +223,7 @@ def _mark_all(todo: Sequence[Submission], args: argparse.Namespace, secret: str,
         for number, result in done:
             one = readable[number]
             if isinstance(result, GivenUp):
-                reason = clean(f"given up: {result}")
+                reason = one_line(f"given up: {result}")
                 keep(one, marking.unreadable(reason, args.chapter), final=False)
             else:
                 keep(one, result["mark"], result["code"])

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
-from ..orphans import end_with_parent
+from ...processes import end_with_parent
 
 TRIES = 2
 STARTING = 120.0  # seconds that a process may take until it is there

@@ -7,21 +7,17 @@ import contextlib
 import functools
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from minitorch_attn.files import write_atomic
+from ...files import write_atomic
+from ..checking.collect import CollectError, collect_text
+from ..checks import exercises_of
+from ..sources.text import ROOT
 
-from ..checking import exercises_of
-from ..collect import CollectError, collect_text
-from ..text import ROOT
-
-# These decide how marks are shown and carried, not what they are.
-_AROUND = re.compile(
-    r"(grade|feedback|page|summary|records|pool|export|wording|seeds|gradescope\w*|nbgrader\w*)\.py"
-)
+# What decides a mark, beside the engine: the rest of the course shows and carries it.
+_DECIDES = ("checking", "checks", "sources", "grading/marking")
 
 Record = dict[str, Any]
 _NAMES = {
@@ -42,11 +38,10 @@ def grader_version(chapter: int) -> str:
     import numpy as np
 
     package = ROOT / "minitorch_attn"
-    files = [
-        path
-        for path in package.rglob("*.py")
-        if path.parent.name != "grading" or not _AROUND.fullmatch(path.name)
-    ]
+    course = package / "course"
+    above = {course, package / "commands"}
+    files = [path for path in package.rglob("*.py") if above.isdisjoint(path.parents)]
+    files += [path for room in _DECIDES for path in (course / room).rglob("*.py")]
     solutions = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.md"))
     files += [path for path in solutions if int(path.name[:2]) <= chapter]
     digest = hashlib.sha256(np.__version__.encode())

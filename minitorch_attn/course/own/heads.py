@@ -12,7 +12,8 @@ from ...nn import MultiHeadAttention
 from ...nn.attention import merge_heads, split_heads
 from ...ops import attention, softmax
 from ...ops.attention import allowed_pairs, masked_softmax
-from ...tensor import Op, Tensor, mode, raw
+from ...ops.op import Op
+from ...tensor import Tensor, mode, raw
 from .parts import Part, Parts, needed_of
 
 HEADS = {"06.2", "06.4", "07.1", "07.2", "07.3", "08.1", "08.5"}  # what this layer is made of

@@ -7,12 +7,14 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checking import Exercise, Report, find
-from ..collect import CollectError, Found, collect_text, read_submission
-from ..contents import chapters
-from ..expecting import LearnerError
-from ..loading import load
-from ..report import FAILED, PASSED, where_to_read
+from ..checking.collect import CollectError, Found, collect_text, read_submission
+from ..checking.exercise import Exercise
+from ..checking.expecting import LearnerError
+from ..checking.loading import load
+from ..checking.report import FAILED, PASSED, Report, where_to_read
+from ..checking.running import run
+from ..checks import find
+from ..sources.contents import chapters
 from .parts import JOBS, Job, Part
 
 SEED = 0  # of the checks: the same answer gets the same verdict each time
@@ -101,7 +103,7 @@ def _verdict(job: Job, texts: dict[Path, str]) -> Verdict:
     except LearnerError as error:
         at = f" in line {error.line}: {error.code}" if error.line else ""
         return Verdict(job, exercise, problem=f"does not run: {error}{at}.")
-    report = exercise.run(function, SEED)
+    report = run(exercise, function, SEED)
     if not report.done:
         return Verdict(job, exercise)
     if report.points < report.total:

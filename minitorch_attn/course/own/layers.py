@@ -14,8 +14,9 @@ import numpy as np
 
 from ...nn import Dense, LayerNorm, Module, MultiHeadAttention
 from ...ops import log_softmax
+from ...ops.op import Op
 from ...optim import AdamW
-from ...tensor import Op, Tensor
+from ...tensor import Tensor
 from .heads import HEADS, OwnAttention
 from .parts import Part, Parts, needed_of
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...optim import DivergedError
-from ..running import learner_error
+from ..checking.running import learner_error
 
 BOTH = ("cued", "digits")
 

@@ -10,8 +10,9 @@ export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 # reached by name through folders that nobody else can list.
 chmod -R go= "$source"
 package=$source/book/minitorch_attn
-chmod go+x "$source" "$source/book" "$package" "$package/course" "$package/course/grading"
-chmod go+r "$package"/course/grading/{worker,wire,syscalls}.py
+marking=$package/course/grading/marking
+chmod go+x "$source" "$source/book" "$package" "$package/course" "$package/course/grading" "$marking"
+chmod go+r "$marking"/{worker,wire,syscalls}.py
 if grep -q '"library": true' "$source/settings.json"; then
   find "$package" -path "$package/course" -prune -o -exec chmod go+rX {} +
 fi

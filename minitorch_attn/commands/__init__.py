@@ -1,0 +1,1 @@
+"""The commands of `python -m minitorch_attn`: above the engine and the course."""

@@ -1,0 +1,39 @@
+"""The command `info`: what this machine has for the book."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import platform
+import sys
+
+from .. import __version__
+from ..arrays import DeviceError, cupy
+
+PACKAGES = ("numpy", "safetensors", "tqdm", "scikit-learn", "matplotlib", "jupyterlab", "nbgrader")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """No options."""
+
+
+def run(args: argparse.Namespace) -> int:
+    print(f"minitorch_attn  {__version__}")
+    print(f"Python          {platform.python_version()} ({sys.executable})")
+    print(f"machine         {platform.machine()}, {platform.system()} {platform.release()}")
+    for package in PACKAGES:
+        try:
+            version = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            version = "not installed"
+        print(f"{package:15} {version}")
+    try:
+        library = cupy()
+    except DeviceError as error:
+        print(f"{'GPU':15} none: {error}")
+        return 0
+    device = library.cuda.runtime.getDeviceProperties(0)
+    memory = device["totalGlobalMem"] / 2**30
+    print(f"{'cupy':15} {library.__version__}")
+    print(f"{'GPU':15} {device['name'].decode()}, {memory:.0f} GiB")
+    return 0

@@ -1,0 +1,273 @@
+"""The command `train`: every model on one data set, over seeds, with a table and pictures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from ..files import write_atomic
+from ..models import query_weights
+from ..recipes import MODELS, RECIPES, make_trainer
+from ..tensor import no_grad
+from ..threads import sharing
+from ..training import Trainer
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data",
+        choices=RECIPES,
+        default="cued",
+        help="cued: find the digit with the asked tag; digits: plain digits (default: cued)",
+    )
+    parser.add_argument(
+        "--model",
+        choices=["all", *MODELS],
+        default="all",
+        help="; ".join(f"{name}: {what}" for name, what in MODELS.items()) + " (default: all)",
+    )
+    parser.add_argument("--epochs", type=_positive, help="passes over the data (default: as tuned)")
+    parser.add_argument(
+        "--seeds", type=_positive, help="how many seeds, from 0 (default: as tuned)"
+    )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument(
+        "--out", type=Path, help="folder for all that is written (default: runs/DATA)"
+    )
+    parser.add_argument(
+        "--resume", action="store_true", help="go on with the runs in the folder, bit for bit"
+    )
+    parser.add_argument(
+        "--no-pictures",
+        dest="pictures",
+        action="store_false",
+        help="write numbers and parameters only",
+    )
+    parser.add_argument(
+        "--with",
+        dest="own",
+        metavar="DIR",
+        type=Path,
+        help="train the classifier with the functions that you wrote in the notebooks of DIR, "
+        "beside the library's; takes --data and --epochs, and writes nothing",
+    )
+
+
+def _positive(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return value
+
+
+class UsageError(ValueError):
+    """A wish that cannot be granted; the message says why in one line."""
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.own is not None:
+        return _run_own(args)
+    recipe = RECIPES[args.data]
+    names = recipe.models if args.model == "all" else (args.model,)
+    settings = {
+        "data": args.data,
+        "models": list(names),
+        "epochs": args.epochs or recipe.epochs,
+        "seeds": args.seeds or recipe.seeds,
+        "device": args.device,
+    }
+    out = args.out or Path("runs") / args.data
+    _claim(out, settings, args.resume)
+    try:
+        with sharing():
+            runs = _train_all(settings, names, out)
+            metrics = {**settings, "version": __version__, "models": _summaries(args.data, runs)}
+            write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+            print(table(metrics))
+            written = [(out / "metrics.json", "every figure above")]
+            written += _artifacts(args.data, runs, out, args.pictures)
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. Nothing before the last finished epoch is lost; go on with:\n"
+            f"  python -m minitorch_attn {_again(args, out)}",
+            file=sys.stderr,
+        )
+        return 130
+    print("\nWritten:")
+    for path, what in written:
+        print(f"  {path}: {what}")
+    return 0
+
+
+def _run_own(args: argparse.Namespace) -> int:
+    """Train on a learner's answers."""
+    others = {
+        "--model": args.model not in ("all", "attention"),
+        "--seeds": args.seeds not in (None, 1),
+        "--device": args.device != "cpu",
+        "--out": args.out is not None,
+        "--resume": args.resume,
+        "--no-pictures": not args.pictures,
+    }
+    given = [name for name, is_given in others.items() if is_given]
+    if given:
+        raise UsageError(
+            f"--with trains one classifier on the CPU, from seed 0, and writes nothing: leave out "
+            f"{', '.join(given)}"
+        )
+    from ..course import own
+
+    try:
+        return own.train(args.own, args.data, args.epochs).status
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing was written.", file=sys.stderr)
+        return 130
+
+
+def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:
+    """Refuse to mix two different runs in one folder."""
+    path = out / "settings.json"
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file, not a folder")
+    if path.exists():
+        if not resume:
+            raise UsageError(
+                f"{out} already holds a run: add --resume to go on with it, or name another --out"
+            )
+        try:
+            before = json.loads(path.read_text())
+        except ValueError:
+            raise UsageError(f"{path} is damaged: remove {out}, or name another --out") from None
+        changed = [k for k in settings if settings[k] != before.get(k)]
+        if changed:
+            k = changed[0]
+            raise UsageError(
+                f"--resume: {out} was begun with {k} {before.get(k)}, not {settings[k]}: "
+                "ask for the same, or name another --out"
+            )
+    write_atomic(path, (json.dumps(settings) + "\n").encode())
+
+
+def _again(args: argparse.Namespace, out: Path) -> str:
+    words = ["train", "--data", args.data, "--model", args.model]
+    for name in ("epochs", "seeds"):
+        if getattr(args, name):
+            words += [f"--{name}", str(getattr(args, name))]
+    if args.device != "cpu":
+        words += ["--device", args.device]
+    words += [] if args.pictures else ["--no-pictures"]
+    return " ".join([*words, "--out", str(out), "--resume"])
+
+
+def _train_all(settings: dict[str, Any], names: Any, out: Path) -> dict[str, list[Trainer]]:
+    runs: dict[str, list[Trainer]] = {}
+    for name in names:
+        for seed in range(settings["seeds"]):
+            trainer = make_trainer(
+                settings["data"],
+                name,
+                seed,
+                epochs=settings["epochs"],
+                device=settings["device"],
+                folder=out / f"{name}-seed{seed}",
+                progress=sys.stderr.isatty(),
+            )
+            trainer.resume()
+            trainer.fit(settings["epochs"])
+            runs.setdefault(name, []).append(trainer)
+            accuracy = 100 * trainer.history[-1]["test_accuracy"]
+            seconds = sum(row["seconds"] for row in trainer.history)
+            print(
+                f"{name:10} seed {seed}  accuracy {accuracy:5.1f} %  {seconds:5.1f} s", flush=True
+            )
+    return runs
+
+
+def _summaries(data: str, runs: dict[str, list[Trainer]]) -> dict[str, Any]:
+    summaries: dict[str, Any] = {}
+    for name, trainers in runs.items():
+        accuracies = [t.history[-1]["test_accuracy"] for t in trainers]
+        summaries[name] = {
+            "accuracy": accuracies,
+            "mean": statistics.mean(accuracies),
+            "sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+            "parameters": trainers[0].model.num_parameters(),
+            "seconds": [sum(row["seconds"] for row in t.history) for t in trainers],
+        }
+        if data == "cued" and name == "attention":
+            hits = [
+                float((w.argmax(axis=1) == t.test.positions).mean()) for t, w, _ in _looks(trainers)
+            ]
+            summaries[name]["largest_weight_on_asked_tile"] = hits
+    return summaries
+
+
+def _looks(trainers: list[Trainer]) -> Any:
+    """For each run on cued digits: the query's weights on the tiles, and the answers."""
+    for trainer in trainers:
+        model = trainer.model.to("cpu").eval()
+        tokens, _ = trainer.test.batch(np.arange(len(trainer.test)))
+        with no_grad():
+            logits, weights = model(tokens, return_weights=True)
+        yield trainer, query_weights(weights[-1]), logits.numpy().argmax(axis=1)
+
+
+def table(metrics: dict[str, Any]) -> str:
+    """The ablation table as text: accuracy as mean ± sd over seeds."""
+    what = {"cued": "1,000 test scenes", "digits": "the held-out fifth"}[metrics["data"]]
+    seeds = metrics["seeds"]
+    how = f"mean ± sd of {seeds} seeds" if seeds > 1 else "one seed: says little"
+    lines = [
+        f"\n{metrics['data']}: accuracy on {what}, {how}\n",
+        f"{'model':10} {'accuracy %':>14} {'parameters':>11} {'s a run':>8}  what it is",
+    ]
+    for name, row in metrics["models"].items():
+        spread = f" ± {100 * row['sd']:.1f}" if row["sd"] is not None else ""
+        score = f"{100 * row['mean']:.1f}{spread}"
+        seconds = statistics.mean(row["seconds"])
+        lines.append(
+            f"{name:10} {score:>14} {row['parameters']:>11,} {seconds:>8.1f}  {MODELS[name]}"
+        )
+    hits = metrics["models"].get("attention", {}).get("largest_weight_on_asked_tile")
+    if hits:
+        lines.append(
+            f"\nThe query's largest weight lies on the asked tile in {100 * min(hits):.1f} % of "
+            "the test scenes\n(the lowest of the seeds)."
+        )
+    return "\n".join(lines)
+
+
+def _artifacts(
+    data: str, runs: dict[str, list[Trainer]], out: Path, pictures: bool
+) -> list[tuple[Path, str]]:
+    """Write the model and the pictures."""
+    name, trainers = next(iter(runs.items()))
+    trainers[0].model.to("cpu").save(out / "model.safetensors")
+    written = [(out / "model.safetensors", f"the parameters of {name}, seed 0")]
+    if not pictures:
+        return written
+    try:
+        from .. import viz
+
+        curves = {name: [t.history for t in trainers] for name, trainers in runs.items()}
+        viz.loss_curves(curves, out / "loss_curves.png", f"Training on {data}")
+        written.append((out / "loss_curves.png", "loss and accuracy, a line a seed"))
+        if data == "cued" and "attention" in runs:
+            trainer, weights, answers = next(_looks(runs["attention"][:1]))
+            viz.where_it_looks(trainer.test, weights, answers, out / "where_it_looks.png")
+            written.append(
+                (out / "where_it_looks.png", "where the query looks in five test scenes")
+            )
+    except ImportError:
+        print('No pictures: pip install "minitorch_attn[run]" brings matplotlib.', file=sys.stderr)
+    return written

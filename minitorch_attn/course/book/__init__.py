@@ -1,0 +1,1 @@
+"""Building the notebooks and the exercises from their sources."""

@@ -1,0 +1,217 @@
+"""Build the book: `chapters/` into executed `notebooks/`, `solutions/` into `exercises/`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from ...files import write_if_changed
+from ...processes import end_with_parent
+from ..sources.contents import chapters, page
+from ..sources.text import ROOT, Source, SourceError, read, sources
+from . import compare, execute, exercises
+from .notebook import markdown, new_cell, new_notebook, to_text
+
+WORKERS = 2
+CONFTEST = '''"""`pytest exercises` checks every exercise here; `-m exercise_06_2` checks one."""
+
+pytest_plugins = ["minitorch_attn.course.learner.pytest_plugin"]
+'''
+
+
+def build(
+    out: Path = ROOT,
+    *,
+    root: Path = ROOT,
+    only: str = "",
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Build every notebook and exercise, and return them by path relative to `out`.
+
+    Nothing is written. A notebook that agrees with the one already at `out` keeps its outputs, so
+    that another processor's rounding changes no file. Raises SourceError or
+    `execute.ChapterFailed`, which say which cell of which chapter failed and how.
+    """
+    texts = [read(path) for path in sources("chapters", root) if only in path.name]
+    worked = [read(path) for path in sources("solutions", root) if only in path.name]
+    if not texts and not worked:
+        raise SourceError(f"no chapter's name contains {only!r}")
+    _check_names([*texts, *worked], root)
+    built: dict[str, Any] = {}
+    for source in worked:  # quick, so their errors come first
+        built[f"exercises/{source.name}.ipynb"] = exercises.build(source, root=root)
+    plain = {source.name: _notebook(source, root) for source in texts}
+    for source, outputs in _executed(texts, out, root, say):
+        notebook = _with_outputs(plain[source.name], outputs)
+        path = f"notebooks/{source.name}.ipynb"
+        if (out / path).is_file():
+            compare.keep_what_agrees(_load(out / path), notebook)
+        built[path] = notebook
+    return dict(sorted(built.items()))
+
+
+def write(built: dict[str, Any], out: Path = ROOT) -> list[str]:
+    """Write what was built; returns the paths of the files that changed."""
+    texts = {path: to_text(notebook) for path, notebook in built.items()}
+    texts |= _fixed_files(out)
+    return [path for path, text in texts.items() if write_if_changed(out / path, text)]
+
+
+def check(built: dict[str, Any], out: Path = ROOT) -> list[str]:
+    """One line for each way in which the files at `out` differ from what was built."""
+    found = []
+    for path, notebook in built.items():
+        if not (out / path).is_file():
+            found.append(f"{path} is missing")
+            continue
+        found += [f"{path}, {line}" for line in compare.differences(_load(out / path), notebook)]
+    for path, text in _fixed_files(out).items():
+        if not (out / path).is_file() or (out / path).read_text(encoding="utf-8") != text:
+            found.append(f"{path} has changed, or is missing")
+    return found
+
+
+def _fixed_files(out: Path) -> dict[str, str]:
+    """What is built from no chapter in particular."""
+    files = {"exercises/conftest.py": CONFTEST}
+    if (out / "chapters" / "book.toml").is_file():
+        files["chapters/README.md"] = page(out)
+    return files
+
+
+def leftovers(built: dict[str, Any], out: Path = ROOT) -> list[str]:
+    """Notebooks at `out` that no source builds."""
+    there = [p for folder in ("notebooks", "exercises") for p in (out / folder).glob("*.ipynb")]
+    return sorted(p.relative_to(out).as_posix() for p in there if _path(p, out) not in built)
+
+
+def _path(path: Path, out: Path) -> str:
+    return path.relative_to(out).as_posix()
+
+
+def _check_names(found: list[Source], root: Path) -> None:
+    planned = {chapter.file for chapter in chapters(root)}
+    for source in found:
+        if source.name not in planned:
+            raise SourceError(
+                f"{source.path.parent.name}/{source.path.name}: chapters/book.toml has no chapter "
+                f"{source.name}"
+            )
+
+
+def _notebook(source: Source, root: Path) -> Any:
+    """The notebook of a chapter, not executed."""
+    cells = []
+    for cell in source.cells:
+        metadata: dict[str, Any] = {"name": cell.name} if cell.name else {}
+        if cell.tags:
+            metadata["tags"] = list(cell.tags)
+        if "hide-input" in cell.tags:
+            metadata["jupyter"] = {"source_hidden": True}
+        if cell.kind == "markdown":
+            text = markdown(cell.text, source, cell.where, root)
+        else:
+            text = cell.text
+        cells.append(new_cell(cell.kind, text, cell.id, metadata))
+    return new_notebook(cells)
+
+
+def _executed(
+    texts: list[Source], out: Path, root: Path, say: Callable[[str], None]
+) -> Iterator[tuple[Source, execute.Outputs]]:
+    """Run the chapters, at most two at a time."""
+    if not texts:
+        return
+    cache = root / ".cache" / "book"
+    jobs = [execute.job(source, out / "notebooks", root) for source in texts]
+    workers = min(WORKERS, len(jobs))
+    with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
+        futures = {
+            pool.submit(execute.outputs_of, job, cache): source
+            for job, source in zip(jobs, texts, strict=True)
+        }
+        try:
+            for count, future in enumerate(as_completed(futures), start=1):
+                outputs = future.result()
+                say(f"[{count}/{len(jobs)}] {futures[future].name}")
+                yield futures[future], outputs
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _with_outputs(notebook: Any, outputs: execute.Outputs) -> Any:
+    from nbformat.notebooknode import from_dict
+
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    for count, (cell, found) in enumerate(zip(code, outputs, strict=True), start=1):
+        cell["execution_count"] = count
+        cell["outputs"] = [
+            from_dict(
+                {**output, "execution_count": count}
+                if output["output_type"] == "execute_result"
+                else output
+            )
+            for output in found
+        ]
+    return notebook
+
+
+def _load(path: Path) -> Any:
+    import nbformat
+
+    try:
+        return nbformat.read(path, as_version=4)
+    except Exception as error:  # nbformat raises several kinds
+        raise SourceError(
+            f"{path} is not a notebook ({error}); delete it and build anew"
+        ) from error
+
+
+# Command line
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m minitorch_attn book`."""
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="write nothing; exit 1 if the committed notebooks differ from what the sources build",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="NAME", help="build the chapters whose name contains NAME"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, or compare; returns the exit status."""
+    try:
+        built = build(only=args.only)
+        if args.check:
+            found = check(built) + ([] if args.only else _stale(built))
+            for line in found:
+                print(line, file=sys.stderr)
+            if found:
+                print("The notebooks differ from their sources: run `make book`.", file=sys.stderr)
+            else:
+                print(f"{len(built)} notebooks are what their sources build.")
+            return 1 if found else 0
+        changed = write(built)
+        for path in changed:
+            print(f"wrote {path}")
+        if not changed:
+            print(f"{len(built)} notebooks: nothing has changed.")
+        for line in [] if args.only else _stale(built):
+            print(line, file=sys.stderr)
+    except (SourceError, execute.ChapterFailed) as error:
+        print(f"The book was not built. {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _stale(built: dict[str, Any]) -> list[str]:
+    return [f"{path} has no source: delete it" for path in leftovers(built)]

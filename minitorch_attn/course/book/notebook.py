@@ -1,0 +1,109 @@
+"""Write notebooks that come out the same from the same source, byte for byte."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from ..sources.contents import chapters
+from ..sources.text import ROOT, Source, SourceError, headings_of, notebook_anchor, quote
+
+# A fenced block or inline code, or else a link: only the links are rewritten.
+_LINK = re.compile(
+    r"(?P<code>^(?:```+|~~~+)[\s\S]*?^(?:```+|~~~+)|`[^`\n]*`)"
+    r"|(?<!!)\[(?P<text>(?:[^\[\]]|\[[^\[\]]*\])*)\]\((?P<target>[^)\s]+)\)",
+    re.MULTILINE,
+)
+QUOTE = re.compile(r"^\[`([\w.]+:[\w.]+)`\]\(([^)\s]+)\)[ \t]*$", re.MULTILINE)
+_BUILT = {"chapters": "notebooks", "solutions": "exercises"}
+
+
+def markdown(text: str, source: Source, where: str, root: Path = ROOT) -> str:
+    """A Markdown cell of a source as it stands in the notebook: code quoted, links turned."""
+    try:
+        return _relink(_insert_quotes(text, root), source, root)
+    except SourceError as error:
+        raise SourceError(f"{source.path.name}, {where}: {error}") from error
+
+
+def _insert_quotes(text: str, root: Path) -> str:
+    def insert(found: re.Match[str]) -> str:
+        symbol, target = found.groups()
+        quoted = quote(symbol, root)
+        if target != f"../{quoted.path.as_posix()}":
+            raise SourceError(f"{symbol} is in {quoted.path.as_posix()}; its link goes to {target}")
+        return f"{found[0]}\n\n```python\n{quoted.source}\n```"
+
+    return QUOTE.sub(insert, text)
+
+
+def _relink(text: str, source: Source, root: Path) -> str:
+    def turn(found: re.Match[str]) -> str:
+        if found["code"]:
+            return found[0]
+        return f"[{found['text']}]({_target(found['target'], source, root)})"
+
+    # The text of a link may be code itself: look at links first where a line begins with one.
+    return _LINK.sub(turn, text)
+
+
+def _target(target: str, source: Source, root: Path) -> str:
+    """Where a link of a source leads in the notebook that is built from it."""
+    if re.match(r"[a-z][a-z0-9+.-]*:", target):
+        return target
+    path, _, anchor = target.partition("#")
+    file = (source.path.parent / path).resolve() if path else source.path.resolve()
+    folder = file.parent.name
+    if file.suffix != ".md" or folder not in _BUILT:
+        built = file.suffix == ".ipynb" and folder in _BUILT.values()
+        if not file.exists() and not (built and _planned(file.stem, root)):
+            raise SourceError(f"the link {target} leads nowhere")
+        return target
+    if not file.is_file() and not _planned(file.stem, root):
+        raise SourceError(f"the link {target} leads nowhere: book.toml has no chapter {file.stem}")
+    if anchor and file.is_file():
+        headings = headings_of(file)
+        if anchor not in headings:
+            raise SourceError(f"the link {target} leads nowhere: no such heading in {file.name}")
+        anchor = notebook_anchor(headings[anchor])
+    mark = f"#{anchor}" if anchor else ""
+    if not path:
+        return mark
+    built_path = f"{_BUILT[folder]}/{file.stem}.ipynb"
+    here = _BUILT.get(source.path.resolve().parent.name, "")
+    return os.path.relpath(built_path, here).replace(os.sep, "/") + mark
+
+
+def _planned(stem: str, root: Path) -> bool:
+    return any(chapter.file == stem for chapter in chapters(root))
+
+
+def new_cell(kind: str, text: str, id: str, metadata: dict[str, Any]) -> Any:
+    """One cell of format 4.5."""
+    from nbformat.notebooknode import from_dict
+
+    cell: dict[str, Any] = {"cell_type": kind, "id": id, "metadata": metadata, "source": text}
+    if kind == "code":
+        cell |= {"execution_count": None, "outputs": []}
+    return from_dict(cell)
+
+
+def new_notebook(cells: list[Any]) -> Any:
+    """A notebook that says nothing of the machine that built it."""
+    from nbformat.notebooknode import from_dict
+
+    metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python", "file_extension": ".py"},
+    }
+    return from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+
+
+def to_text(notebook: Any) -> str:
+    """The text of an .ipynb file."""
+    import nbformat
+
+    nbformat.validate(notebook)
+    return nbformat.writes(notebook) + "\n"

@@ -1,0 +1,1 @@
+"""What decides a mark: all in this room and nothing else of the grader."""

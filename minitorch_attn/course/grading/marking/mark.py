@@ -1,0 +1,234 @@
+"""One submission's text, and what it is worth.
+
+The checks run here; the student's code runs in a box of its own for each exercise, so that what it
+does to its own process costs and gains nothing elsewhere.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...checking.collect import CollectError, Found, collect_text
+from ...checking.exercise import Exercise
+from ...checking.report import NOT_DONE, Report, Result
+from ...checking.running import run
+from ...checks import exercises_of
+from ...sources.text import ROOT, SourceError, read
+from .cleaning import lines
+from .isolating import Isolation
+from .standin import Allowance, Standin
+
+# Seconds of all calls of one exercise, and of one submission before they are cut.
+SECONDS, LIBRARY_SECONDS = 20.0, 120.0
+ENOUGH = 2.0  # exercises' worth of time, and processes lost: from then on each gets little
+_SUSPECTS = frozenset(
+    """os sys subprocess socket ctypes signal threading multiprocessing gc inspect importlib shutil
+    pathlib builtins atexit pickle marshal mmap resource fcntl urllib http requests eval exec
+    open __import__ globals minitorch_attn pytest unittest nbgrader otter""".split()  # noqa: SIM905
+)
+
+
+@dataclass
+class Submission:
+    """A submission while it is marked: its text, and what its code has used up."""
+
+    text: str
+    suffix: str
+    secret: str
+    isolation: Isolation
+    deaths: int = 0
+    spent: float = 0.0  # in exercises' worth of time
+    review: list[str] = field(default_factory=list)
+
+    def allowance(self, seconds: float) -> Allowance:
+        if self.deaths >= ENOUGH or self.spent >= ENOUGH:
+            return Allowance(1, seconds / 4)
+        return Allowance(2, seconds)
+
+
+def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> dict[str, Any]:
+    """Mark a submission: its points and what was found, as plain data. The same each time.
+
+    Parameters
+    ----------
+    text, suffix : the notebook (".ipynb") or Python file (".py"), read
+    chapter : whose exercises
+    secret : draws the inputs; never shown to the code that is marked
+    isolation : in which the code runs, from `isolation()`
+    """
+    submission = Submission(text, suffix, secret, isolation)
+    exercises = [_exercise(submission, exercise) for exercise in exercises_of(chapter)]
+    return _whole(chapter, exercises, submission.review)
+
+
+def unreadable(reason: str, chapter: int) -> dict[str, Any]:
+    """The mark of what cannot be read: no points, and the reason, for a human eye."""
+    reason = lines(reason, 400)
+    exercises = [_nothing(exercise, reason) for exercise in exercises_of(chapter)]
+    return _whole(chapter, exercises, [reason])
+
+
+def seed_for(secret: str, exercise_id: str) -> int:
+    """What the checks of an exercise draw from, for this secret."""
+    key = hashlib.blake2b(secret.encode()).digest()
+    return int.from_bytes(hashlib.blake2b(exercise_id.encode(), key=key, digest_size=8).digest())
+
+
+def _whole(chapter: int, exercises: list[dict[str, Any]], review: list[str]) -> dict[str, Any]:
+    return {
+        "chapter": chapter,
+        "points": sum(exercise["points"] for exercise in exercises),
+        "total": sum(exercise["total"] for exercise in exercises),
+        "exercises": exercises,
+        "review": review,
+    }
+
+
+def _exercise(submission: Submission, exercise: Exercise) -> dict[str, Any]:
+    try:
+        found = collect_text(submission.text, submission.suffix, exercise.function)
+    except CollectError as error:
+        return _nothing(exercise, lines(str(error), 400))
+    if found.stub:
+        return _nothing(exercise, "not done yet", found.where)
+    seconds = LIBRARY_SECONDS if exercise.library else SECONDS
+    allowance = submission.allowance(seconds)
+    before = allowance.seconds
+    try:
+        report = _best(submission, exercise, found, allowance)
+    except Exception as error:  # a check that fails by itself: never the end of the others
+        submission.review.append(f"{exercise.id}: the check failed: {lines(str(error), 200)}")
+        return _nothing(exercise, "could not be marked; a human will look", found.where)
+    finally:
+        submission.deaths += allowance.deaths
+        submission.spent += (before - allowance.seconds) / seconds
+    note = ""
+    if allowance.deaths:
+        note = f"stopped: {allowance.reason}"
+        submission.review.append(f"{exercise.id}: {note}")
+    suspects = sorted(
+        _names(found.source) & _SUSPECTS - ({"minitorch_attn"} if exercise.library else set())
+    )
+    if suspects:
+        submission.review.append(f"{exercise.id}: uses {', '.join(suspects)}")
+    return _as_data(exercise, report.results, found.where, note)
+
+
+def _best(submission: Submission, exercise: Exercise, found: Found, allowance: Allowance) -> Report:
+    """The report on the function as it stands or, if that is better, on the function with right
+    answers in place of the student's own for the exercises before: one slip costs one mark."""
+    seed = seed_for(submission.secret, exercise.id)
+    own = Standin(
+        found.source,
+        found.name,
+        submission.isolation,
+        library=exercise.library,
+        allowance=allowance,
+    )
+    with own:
+        report = run(exercise, own, seed)
+    if report.points == report.total:
+        return report
+    used = _earlier(exercise)
+    used = {name: used[name] for name in sorted(_names(found.source) & set(used))}
+    if not used:
+        return report
+    if not allowance.lives:
+        allowance.lives = 1  # the process may have died of the earlier function
+    try:
+        found = collect_text(
+            submission.text, submission.suffix, exercise.function, given=frozenset(used)
+        )
+    except CollectError:
+        return report
+    with contextlib.ExitStack() as stack:
+        given = {
+            name: stack.enter_context(
+                Standin(worked(before), name, submission.isolation, library=before.library)
+            )
+            for name, before in used.items()
+        }
+        helped = stack.enter_context(
+            Standin(
+                found.source,
+                found.name,
+                submission.isolation,
+                library=exercise.library,
+                allowance=allowance,
+                given=given,
+            )
+        )
+        again = run(exercise, helped, seed)
+    return again if again.points > report.points else report
+
+
+def _earlier(exercise: Exercise) -> dict[str, Exercise]:
+    """The exercises before this one, by their functions' names; of two, the later one."""
+    known: dict[str, Exercise] = {}
+    for chapter in range(exercise.chapter + 1):
+        for before in exercises_of(chapter):
+            if (before.chapter, before.number) < (exercise.chapter, exercise.number):
+                known[before.function] = before
+    known.pop(exercise.function, None)
+    return known
+
+
+@functools.cache
+def worked(exercise: Exercise) -> str:
+    """The source of the worked answer to an exercise, and of what it needs."""
+    for path in sorted((ROOT / "solutions").glob(f"{exercise.chapter:02d}_*.md")):
+        cells = [cell.text for cell in read(path).cells if cell.kind == "code"]
+        return collect_text("\n\n".join(cells), ".py", exercise.function).source
+    raise SourceError(f"there is no worked answer to {exercise.id} in {ROOT / 'solutions'}")
+
+
+def _names(source: str) -> set[str]:
+    return set(_walk(ast.parse(source)))
+
+
+def _walk(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def _nothing(exercise: Exercise, note: str, where: str = "") -> dict[str, Any]:
+    results = [Result(c.name, c.claim, c.points, NOT_DONE) for c in exercise.checks]
+    return _as_data(exercise, results, where, note)
+
+
+def _as_data(exercise: Exercise, results: Any, where: str, note: str) -> dict[str, Any]:
+    return {
+        "id": exercise.id,
+        "title": exercise.title,
+        "points": sum(result.points for result in results),
+        "total": exercise.points,
+        "read": exercise.read,
+        "where": lines(where, 40),
+        "note": lines(note, 400),
+        "results": [
+            {
+                "check": result.check,
+                "claim": result.claim,
+                "points": result.points,
+                "total": result.total,
+                "status": result.status,
+                "problem": lines(result.problem, 2000),
+                "expected": lines(result.expected, 2000),
+                "got": lines(result.got, 2000),
+                "misconception": result.misconception,
+                "explanation": result.explanation,
+            }
+            for result in results
+        ],
+    }

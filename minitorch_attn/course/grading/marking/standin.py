@@ -1,0 +1,164 @@
+"""A student's function as the checks see it: arrays go into the box, arrays come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...checking.expecting import CheckFailed, LearnerError, NotDone
+from . import wire
+from .box import Box, Stopped
+from .isolating import Isolation
+
+MAX_ASKS = 20_000  # calls of earlier exercises' functions, in one call
+_NAME = 60
+
+
+@dataclass
+class Allowance:
+    """What student code may still use: processes (a process that dies is lost) and seconds."""
+
+    lives: int
+    seconds: float
+    deaths: int = 0
+    reason: str = ""  # why the last process died
+
+    def spend(self, seconds: float) -> None:
+        self.seconds -= seconds
+
+    def die(self, reason: str) -> None:
+        self.lives -= 1
+        self.deaths += 1
+        self.reason = reason
+
+
+class Standin:
+    """A function that runs in a box. Use it in a `with` statement.
+
+    source : the text that defines it, as collected
+    given : functions by name that the source finds in place of its own; they are called here
+    """
+
+    def __init__(
+        self,
+        source: str,
+        name: str,
+        isolation: Isolation,
+        *,
+        library: bool = False,
+        allowance: Allowance | None = None,
+        given: Mapping[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        self.source, self.name, self.given = source, name, dict(given or {})
+        self.allowance = allowance or Allowance(2, 120.0)
+        self.box = Box(isolation, library=library)
+        self.lines = source.splitlines()
+        self.broken: Exception | None = None  # what came of loading the source, if not a function
+
+    def __enter__(self) -> Standin:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.box.kill()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if self.broken is None and not self.box.alive:
+            self._load()
+        if self.broken is not None:
+            raise self.broken
+        return self._converse({"kind": "call", "args": args, "kwargs": kwargs})
+
+    def _load(self) -> None:
+        if self.allowance.lives <= 0:
+            raise _no_answer(f"not called again, after this: {self.allowance.reason}")
+        self.box.start()
+        message = {
+            "kind": "load",
+            "source": self.source,
+            "name": self.name,
+            "given": list(self.given),
+        }
+        try:
+            self._converse(message)
+        except (LearnerError, NotDone) as error:
+            self.broken = error
+
+    def _converse(self, message: dict[str, Any]) -> Any:
+        """Send a message, serve what the box asks for, and give back its answer."""
+        began = time.monotonic()
+        seconds = min(self.box.seconds, self.allowance.seconds)
+        try:
+            if seconds <= 0:
+                self.box.kill()
+                raise Stopped("all its calls together took too long")
+            self.box.send(message)
+            for _ in range(MAX_ASKS):
+                left = seconds - (time.monotonic() - began)
+                answer = self.box.receive(max(left, 0.01))
+                if answer["kind"] != "ask":
+                    return self._outcome(answer)
+                self.box.send(self._answer(answer))
+            self.box.kill()
+            raise Stopped("it calls an earlier function without end")
+        except Stopped as stopped:
+            self.allowance.die(str(stopped))
+            raise _no_answer(str(stopped)) from None
+        finally:
+            self.allowance.spend(time.monotonic() - began)
+
+    def _outcome(self, answer: dict[str, Any]) -> Any:
+        kind = answer["kind"]
+        if kind == "loaded":
+            return None
+        if kind == "value" and "value" in answer:
+            return answer["value"]
+        if kind == "not done":
+            raise NotDone
+        if kind == "not plain":
+            raise CheckFailed(
+                "the function returns arrays",
+                "an array, or numbers, or a tuple of them",
+                _text(answer.get("got"), 200),
+            )
+        if kind == "error":
+            raise self._error(answer)
+        self.box.kill()
+        raise Stopped("the code wrote into the grader's pipe")
+
+    def _error(self, answer: dict[str, Any]) -> LearnerError:
+        given = answer.get("kinds")
+        kinds = [_text(k, _NAME) for k in given[:20]] if isinstance(given, list) else []
+        line = answer.get("line")
+        if not (type(line) is int and 1 <= line <= len(self.lines)):
+            return LearnerError(kinds or ["Exception"], _text(answer.get("message"), 2000))
+        code = self.lines[line - 1].strip()
+        return LearnerError(
+            kinds or ["Exception"], _text(answer.get("message"), 2000), line, code[:200]
+        )
+
+    def _answer(self, ask: dict[str, Any]) -> dict[str, Any]:
+        """What an earlier exercise's function gives; its worked answer runs in a box as well."""
+        name, args, kwargs = ask.get("name"), ask.get("args"), ask.get("kwargs")
+        known = self.given.get(name) if isinstance(name, str) else None
+        if known is None or not isinstance(args, tuple) or not isinstance(kwargs, dict):
+            return {"kind": "error", "kinds": ["RuntimeError"], "message": "no such function"}
+        if not all(isinstance(key, str) for key in kwargs):
+            return {"kind": "error", "kinds": ["TypeError"], "message": "keywords are strings"}
+        try:
+            answer = {"kind": "value", "value": known(*args, **kwargs)}
+            wire.pack(answer)
+            return answer
+        except LearnerError as error:
+            return {"kind": "error", "kinds": list(error.kinds), "message": error.message}
+        except (CheckFailed, NotDone, wire.NotPlain) as error:
+            return {"kind": "error", "kinds": ["RuntimeError"], "message": str(error)}
+
+
+def _no_answer(reason: str) -> CheckFailed:
+    return CheckFailed("the function answers", "an answer", reason)
+
+
+def _text(value: Any, limit: int) -> str:
+    return value[:limit] if isinstance(value, str) else ""

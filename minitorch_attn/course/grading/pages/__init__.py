@@ -1,0 +1,1 @@
+"""What is read afterwards: feedback for students, tables for the instructor."""

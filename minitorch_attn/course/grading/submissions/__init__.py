@@ -1,0 +1,1 @@
+"""Whose file is it: folders and archives as the learning platforms export them."""

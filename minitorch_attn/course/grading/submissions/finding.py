@@ -1,0 +1,257 @@
+"""Find the students' submissions of a chapter, in a folder or zip. Nothing is run or changed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ...checks import exercises_of
+from ...sources.contents import chapters
+from ..marking.cleaning import one_line
+from .archives import MAX_FILES_OF_ONE, MAX_ZIP_OF_ONE, Item, Refused, folder
+from .archives import zipped as zip_items
+from .layouts import Owner, of_chapter, owners
+
+SUFFIXES = (".ipynb", ".py")
+_DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows refuses
+
+
+class SubmissionsError(ValueError):
+    """There is nothing to grade; the message says what was looked for."""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in for one chapter.
+
+    Attributes
+    ----------
+    student, id : as the platform names them; a stranger's text, only cleaned
+    key : a safe file name, unlike every other student's
+    text, suffix : the notebook or Python file that is marked
+    file : its name as it was handed in
+    problem : why there is nothing to mark, or empty
+    notes : lines for a human eye
+    """
+
+    student: str
+    id: str
+    key: str
+    text: str = ""
+    suffix: str = ""
+    file: str = ""
+    problem: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """A fingerprint of all that the mark depends on."""
+        parts = "\0".join([self.suffix, self.problem, self.text])
+        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A file that may be the one to mark."""
+
+    parts: tuple[str, ...]
+    item: Item
+
+    @property
+    def suffix(self) -> str:
+        name = self.parts[-1].lower()
+        return next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+
+    @property
+    def name(self) -> str:
+        return one_line("/".join(self.parts), 120)
+
+
+def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[str]]:
+    """The submissions in order of the students' names, and warnings that concern no student."""
+    warnings: list[str] = []
+    try:
+        if path.is_dir():
+            items = folder(path)
+        elif path.suffix == ".zip" and path.is_file():
+            items = zip_items(path)
+        elif not path.exists():
+            raise SubmissionsError(f"there is no {path}: name a folder or a zip of submissions")
+        else:
+            raise SubmissionsError(f"{path} is neither a folder nor a zip")
+    except Refused as error:
+        raise SubmissionsError(f"{path}: {error}") from None
+    safe = []
+    for item in items:
+        if "leads out" in item.problem:
+            warnings.append(f"{one_line(item.where, 120)} {item.problem}; it was left out")
+        else:
+            safe.append(item)
+    files: dict[tuple[str, str], list[tuple[tuple[str, ...], Item]]] = {}
+    who: dict[tuple[str, str], Owner] = {}
+    for owner, parts, item in owners(safe, warnings):
+        files.setdefault(owner.mark, []).append((parts, item))
+        late = owner.late or (owner.mark in who and who[owner.mark].late)
+        who[owner.mark] = replace(owner, late=late)
+    if not files:
+        raise SubmissionsError(f"{path} holds no submissions: no notebook, .py file or zip")
+    keys = _keys(who.values())
+    found = []
+    for mark, owner in who.items():
+        made = _submission(owner, keys[mark], files[mark], path.is_dir(), chapter)
+        if made is None:
+            name = one_line(files[mark][0][1].where, 120)
+            warnings.append(f"{name} was left out: it is no notebook, .py file or zip")
+        else:
+            found.append(made)
+    if not any(s.suffix or s.problem for s in found):
+        raise SubmissionsError(f"{path} holds no submissions: no notebook, .py file or zip")
+    return sorted(found, key=lambda s: (s.student, s.id, s.key)), warnings
+
+
+def _submission(
+    owner: Owner,
+    key: str,
+    files: Iterable[tuple[tuple[str, ...], Item]],
+    open_zips: bool,
+    chapter: int,
+) -> Submission | None:
+    notes = ["the platform says: late"] if owner.late else []
+    candidates: list[Candidate] = []
+    others: list[Candidate] = []
+    refused: list[str] = []
+    for parts, item in files:
+        one = Candidate(parts, item)
+        if item.problem and not one.suffix:
+            refused.append(f"{one.name} {item.problem}")
+        elif one.suffix:
+            candidates.append(one)
+        elif not parts[-1].lower().endswith(".zip"):
+            others.append(one)
+        elif not open_zips:
+            refused.append(f"{one.name} is a zip in a zip; unpack the outer one and grade that")
+        else:
+            try:
+                inner = zip_items(item.read(MAX_ZIP_OF_ONE), MAX_FILES_OF_ONE)
+            except Refused as error:
+                refused.append(f"{one.name} {error}")
+                continue
+            for packed in inner:
+                below = Candidate((*parts[:-1], *packed.parts), packed)
+                if packed.problem and ("leads out" in packed.problem or not below.suffix):
+                    refused.append(f"{below.name} in {one.name} {packed.problem}")
+                elif packed.name.lower().endswith(".zip"):
+                    refused.append(f"{below.name} is a zip in a zip, which is not opened")
+                else:
+                    (candidates if below.suffix else others).append(below)
+    start = Submission(one_line(owner.name, 100) or "?", one_line(owner.id, 100), key)
+    notes += refused[:5]
+    here = [c for c in candidates if of_chapter(c.parts, chapter) is not False]
+    if not here:
+        seen = ", ".join(c.name for c in [*candidates, *others][:4])
+        if not candidates and not refused and others and others[0].item.parts == others[0].parts:
+            return None  # a stray file beside the submissions: a list of names, say
+        reason = f"nothing for chapter {chapter:02d}"
+        reason += f"; there is {seen}" if seen else ""
+        reason += f"; {refused[0]}" if refused else ""
+        return replace(start, problem=reason, notes=tuple(dict.fromkeys([reason, *notes])))
+    return _pick(start, here, notes, chapter)
+
+
+def _pick(
+    start: Submission, candidates: list[Candidate], notes: list[str], chapter: int
+) -> Submission:
+    """Take the file that is the chapter's by its name, or else by what it defines."""
+    texts: dict[Candidate, str] = {}
+    reasons: dict[Candidate, str] = {}
+    for candidate in candidates:
+        try:
+            texts[candidate] = _decoded(candidate.item.read())
+        except Refused as error:
+            reasons[candidate] = f"{candidate.name} {error}"
+    stem = chapters()[chapter].file
+    functions = [exercise.function for exercise in exercises_of(chapter)]
+
+    def rank(candidate: Candidate) -> tuple[int, int]:
+        return _named(candidate.parts[-1], stem, chapter), _written(
+            texts.get(candidate, ""), functions
+        )
+
+    ordered = sorted(candidates, key=lambda c: (*(-r for r in rank(c)), c.parts))
+    best = ordered[0]
+    if best not in texts:
+        second = next((c for c in ordered if c in texts and rank(c)[1] > 0), None)
+        if second is None:
+            problem = reasons[best]
+            return replace(start, file=best.name, problem=problem, notes=(problem, *notes))
+        notes.append(f"{reasons[best]}; {second.name} was marked instead")
+        best = second
+    named, written = rank(best)
+    if named < 0 and not written:
+        problem = f"nothing for chapter {chapter:02d}; there is {best.name}"
+        return replace(start, file=best.name, problem=problem, notes=(problem, *notes))
+    if named < 0:
+        notes.append(f"{best.name} is named like another chapter, but defines this one's functions")
+    rivals = [
+        c
+        for c in ordered
+        if c is not best and c in texts and texts[c] != texts[best] and rank(c)[1] > 0
+    ]
+    if rivals and rank(rivals[0])[0] >= named - 1:
+        others = ", ".join(c.name for c in rivals[:3])
+        notes.append(f"{len(rivals) + 1} candidates: {best.name} was marked, not {others}")
+    return replace(start, text=texts[best], suffix=best.suffix, file=best.name, notes=tuple(notes))
+
+
+def _named(name: str, stem: str, chapter: int) -> int:
+    """How well a file's name says that it is this chapter's: 2, 1, 0 (silent), -1 (another's)."""
+    if stem in name:
+        return 2
+    number = re.match(r"(?:ch|chapter)?[ _-]?(\d\d)(?=[ _.-])", name, re.IGNORECASE)
+    if number is None:
+        other = any(other.file in name for other in chapters())
+        return -1 if other else 0
+    return 1 if int(number[1]) == chapter else -1
+
+
+def _written(text: str, functions: list[str]) -> int:
+    """About how many of the functions are there and are not the stub, without parsing."""
+    defined = sum(bool(re.search(rf"\b{re.escape(name)}\b *[=(]", text)) for name in functions)
+    return max(0, defined - text.count("raise NotImplementedError")) if defined else 0
+
+
+def _decoded(data: bytes) -> str:
+    if not data.strip():
+        raise Refused("is empty")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Refused("is not UTF-8 text; it must be saved anew") from None
+
+
+def _keys(who: Iterable[Owner]) -> dict[tuple[str, str], str]:
+    """A file name for each student: safe on every system, and unlike all the others."""
+    keys: dict[tuple[str, str], str] = {}
+    plain: dict[str, list[tuple[str, str]]] = {}
+    for owner in who:
+        name = unicodedata.normalize("NFC", owner.name.encode("utf-8", "replace").decode())
+        safe = re.sub(r"[^\w.-]", "_", name.replace(" ", "_")).strip("._-")
+        while len(safe.encode()) > 90:
+            safe = safe[:-1]
+        same = safe == name.replace(" ", "_") and not _DEVICES.fullmatch(safe)
+        keys[owner.mark] = safe if same and safe else _marked(safe, owner.mark)
+        plain.setdefault(keys[owner.mark].casefold(), []).append(owner.mark)
+    for marks in plain.values():
+        if len(marks) > 1:
+            for mark in marks:
+                keys[mark] = _marked(keys[mark], mark)
+    return keys
+
+
+def _marked(safe: str, mark: tuple[str, str]) -> str:
+    digest = hashlib.sha256("\0".join(mark).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe or 'student'}-{digest}"

@@ -1,0 +1,145 @@
+"""Check a folder of submissions with plain pytest, one test for each check::
+
+    pytest -p minitorch_attn.course.pytest_door my_exercises
+    pytest -p minitorch_attn.course.pytest_door my_exercises -m exercise_06_2
+
+A submission is `NN_name.ipynb` or `NN_name.py`; functions are found in it by name. The code runs
+in this process, as your own tests would: this is for your own work, not for marking that of others.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ..checking.collect import CollectError, collect
+from ..checking.exercise import Exercise
+from ..checking.expecting import LearnerError
+from ..checking.loading import load
+from ..checking.report import NOT_DONE, PASSED, Report, Result
+from ..checking.running import run
+from ..checks import exercises_of
+from ..sources.contents import chapters
+
+_SEED = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--check-seed", type=int, metavar="N", help="draw the same inputs as a run that said seed N"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for chapter in chapters():
+        config.addinivalue_line(
+            "markers", f"chapter_{chapter.number:02d}: checks of chapter “{chapter.title}”"
+        )
+        for exercise in exercises_of(chapter.number):
+            name = f"exercise_{exercise.id.replace('.', '_')}"
+            config.addinivalue_line("markers", f"{name}: checks of “{exercise.title}”")
+    seed = config.getoption("--check-seed")
+    config.stash[_SEED] = secrets.randbits(32) if seed is None else seed
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    if file_path.suffix not in (".ipynb", ".py") or not re.match(r"\d\d_", file_path.name):
+        return None
+    if not exercises_of(int(file_path.name[:2])):
+        return None
+    return Submission.from_parent(parent, path=file_path)
+
+
+class Submission(pytest.File):
+    """One file of a learner's work."""
+
+    def collect(self) -> Iterator[pytest.Collector]:
+        for exercise in exercises_of(int(self.path.name[:2])):
+            name = f"{exercise.id} {exercise.title}"
+            yield Answer.from_parent(self, name=name, exercise=exercise)
+
+
+class Answer(pytest.Collector):
+    """A learner's answer to one exercise."""
+
+    def __init__(self, *, exercise: Exercise, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.exercise = exercise
+        self.add_marker(f"chapter_{exercise.chapter:02d}")
+        self.add_marker(f"exercise_{exercise.id.replace('.', '_')}")
+
+    @cached_property
+    def report(self) -> Report:
+        """All checks, run once: what one of them shows can depend on the others."""
+        return run(self.exercise, self.function, self.config.stash[_SEED])
+
+    @cached_property
+    def function(self) -> Callable[..., Any]:
+        """The learner's function, or one that raises what loading it raised."""
+        try:
+            return load(collect(self.path, self.exercise.function))
+        except CollectError as error:
+            failure = LearnerError(["CollectError"], str(error))
+        except LearnerError as error:
+            failure = error
+
+        def broken(*args: Any, **kwargs: Any) -> Any:
+            raise failure
+
+        return broken
+
+    def collect(self) -> Iterator[pytest.Item]:
+        for number, check in enumerate(self.exercise.checks):
+            yield CheckItem.from_parent(self, name=check.name, number=number, claim=check.claim)
+
+
+class CheckFailedItem(Exception):
+    """Carries a result to the report."""
+
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.claim)
+        self.result = result
+
+
+class CheckItem(pytest.Item):
+    """One check of one exercise."""
+
+    parent: Answer
+
+    def __init__(self, *, number: int, claim: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.number, self.claim = number, claim
+
+    def runtest(self) -> None:
+        result = self.parent.report.results[self.number]
+        self.user_properties += [("points", result.points), ("total", result.total)]
+        if result.status != PASSED:
+            raise CheckFailedItem(result)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if not isinstance(excinfo.value, CheckFailedItem):
+            return super().repr_failure(excinfo)
+        result, exercise = excinfo.value.result, self.parent.exercise
+        if result.status == NOT_DONE:
+            return f"{exercise.id} {exercise.title}: {exercise.function} is not done yet"
+        lines = [f"{head}: {text}" for head, text in result.lines()]
+        seed = self.parent.report.seed
+        return "\n".join([*lines, f"read again: {exercise.read}", f"again: --check-seed {seed}"])
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        return self.path, 0, f"{self.parent.exercise.id} {self.claim}"
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = [r for key in ("passed", "failed") for r in terminalreporter.getreports(key)]
+    pairs = [dict(r.user_properties) for r in reports if r.when == "call"]
+    total = sum(pair.get("total", 0) for pair in pairs)
+    if total:
+        points = sum(pair.get("points", 0) for pair in pairs)
+        terminalreporter.write_line(f"{points:g} of {total:g} points")

@@ -1,0 +1,279 @@
+"""`make study`: a working copy of the book in `study/`, and JupyterLab opened on its contents.
+
+The copy is the learner's. What they changed is never overwritten: a manifest keeps a fingerprint
+of each file as it was laid out, and a file that is no longer like it stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from ..book.notebook import markdown, new_cell, new_notebook, to_text
+from ..sources.contents import Page, chapters, pages
+from ..sources.text import ROOT, Source, SourceError
+from . import lab
+
+CONTENTS = "notebooks/contents.ipynb"
+MANIFEST = ".manifest.json"
+_FOLDERS = ("notebooks", "exercises")
+_NOT_THEIRS = {"INSTRUCTORS.md"}  # lies there, but is no part of a reader's working copy
+# Links that lead out of the working copy, to the library for one, must still lead there from it.
+_OUTSIDE = re.compile(r"(\]\()\.\./(?!notebooks/|exercises/)([^)\s#]+)")
+
+WELCOME = """\
+# minitorch_attn
+
+A book in code: attention from scratch. This is your own copy: write in it as you like. When the \
+book changes, `make study` brings in what is new and leaves alone what you changed.
+
+Run a cell with Shift+Enter. Each chapter ends with exercises, in a notebook of their own.
+"""
+
+
+@dataclass
+class Changes:
+    """What laying out did: names of files, relative to the working copy."""
+
+    new: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)  # changed by the learner; a newer version exists
+
+
+def lay_out(root: Path = ROOT, folder: Path | None = None) -> Changes:
+    """Bring the working copy up to date; may be stopped at any moment and run again."""
+    folder = folder or root / "study"
+    manifest, changes = _Manifest(folder), Changes()
+    for name, content in _book(root, folder).items():
+        path = folder / name
+        fresh = fingerprint(name, content)
+        if not path.exists():
+            changes.new.append(name)
+            _write(path, content)
+        else:
+            now, laid = fingerprint(name, path.read_bytes()), manifest.files.get(name)
+            if now != fresh:
+                if now != laid:  # the learner's work
+                    if fresh != laid:
+                        changes.kept.append(name)
+                    continue
+                changes.updated.append(name)
+                _write(path, content)
+        manifest.add(name, fresh)
+    return changes
+
+
+def freshen(
+    names: Iterable[str], root: Path = ROOT, folder: Path | None = None
+) -> list[tuple[str, str]]:
+    """Put the book's version of these files; returns each name and that of the learner's copy."""
+    folder = folder or root / "study"
+    book, manifest, done = _book(root, folder), _Manifest(folder), []
+    for name in [_find(name, book) for name in names]:
+        path, kept = folder / name, ""
+        laid = manifest.files.get(name)
+        if path.exists() and fingerprint(name, path.read_bytes()) != laid:
+            copy = _dated(path)
+            _write(copy, path.read_bytes())
+            kept = copy.relative_to(folder).as_posix()
+        _write(path, book[name])
+        manifest.add(name, fingerprint(name, book[name]))
+        done.append((name, kept))
+    return done
+
+
+def fingerprint(name: str, content: bytes) -> str:
+    """A hash of what a person writes: of a notebook, the kinds and texts of its cells.
+
+    Running a notebook, or opening it in another version of JupyterLab, does not change it.
+    """
+    if name.endswith(".ipynb"):
+        try:
+            cells = [
+                [cell["cell_type"], "".join(cell["source"])]
+                for cell in json.loads(content)["cells"]
+            ]
+            content = json.dumps(cells).encode()
+        except (ValueError, KeyError, TypeError):
+            pass  # not a notebook any more: take it as it is
+    return hashlib.sha256(content).hexdigest()
+
+
+class _Manifest:
+    """Fingerprints of the files as they were laid out, kept up to date file by file."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / MANIFEST
+        try:
+            files = json.loads(self.path.read_text(encoding="utf-8"))["files"]
+            self.files: dict[str, str] = {str(name): str(mark) for name, mark in files.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            self.files = {}  # then nothing that differs from the book is touched
+
+    def add(self, name: str, mark: str) -> None:
+        if self.files.get(name) != mark:
+            self.files[name] = mark
+            content = json.dumps({"files": self.files}, indent=1, sort_keys=True)
+            _write(self.path, content.encode())
+
+
+def _book(root: Path, folder: Path) -> dict[str, bytes]:
+    """Everything that belongs in the working copy: name and content."""
+    book = {CONTENTS: contents(root).encode()}
+    for part in _FOLDERS:
+        for path in sorted((root / part).rglob("*")):
+            name = path.relative_to(root)
+            if path.name in _NOT_THEIRS:
+                continue
+            if path.is_file() and not any(piece.startswith((".", "__")) for piece in name.parts):
+                content = path.read_bytes()
+                if path.suffix == ".ipynb":
+                    content = _for_study(content, root, folder / part)
+                book[name.as_posix()] = content
+    if len(book) == 1:
+        raise SourceError("there are no notebooks yet: run `make book` first")
+    return book | {f"notebooks/{page.file}.ipynb": _page(page, root) for page in pages(root)}
+
+
+def _page(page: Page, root: Path) -> bytes:
+    """A page to look things up, as a notebook: there its links open, and its formulas are set."""
+    path = root / "chapters" / f"{page.file}.md"
+    text = markdown(path.read_text(encoding="utf-8").rstrip(), Source(path, ()), page.title, root)
+    return to_text(new_notebook([new_cell("markdown", text, f"page-{page.file}", {})])).encode()
+
+
+def _for_study(content: bytes, root: Path, place: Path) -> bytes:
+    """A notebook without outputs, whose links to the library work from where it will lie."""
+    import nbformat
+
+    notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
+
+    def turn(link: re.Match[str]) -> str:
+        try:
+            return link[1] + Path(os.path.relpath(root / link[2], place)).as_posix()
+        except ValueError:  # on Windows, where the copy lies on another drive
+            return link[0]
+
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+        elif cell.cell_type == "markdown":
+            cell.source = _OUTSIDE.sub(turn, cell.source)
+    return to_text(notebook).encode()
+
+
+def contents(root: Path = ROOT) -> str:
+    """The table of contents as a notebook: what there is, and the learner's progress."""
+    cells = [new_cell("markdown", WELCOME.rstrip(), "contents-welcome", {})]
+    for number, (part, group) in enumerate(
+        itertools.groupby(chapters(root), key=lambda chapter: chapter.part), start=1
+    ):
+        lines = [f"## {part}", "", "| | chapter | question | |", "|---|:---|:---|:---|"]
+        for chapter in group:
+            file, title, exercises = f"{chapter.file}.ipynb", chapter.title, ""
+            if (root / "notebooks" / file).is_file():
+                title = f"[**{title}**](../notebooks/{file})"
+            if (root / "exercises" / file).is_file():
+                exercises = f"[exercises](../exercises/{file})"
+            lines.append(f"| {chapter.number:02} | {title} | {chapter.question} | {exercises} |")
+        cells.append(new_cell("markdown", "\n".join(lines), f"contents-part-{number}", {}))
+    if beside := pages(root):
+        lines = ["## To look things up", ""]
+        lines += [f"- [{p.title}](../notebooks/{p.file}.ipynb): {p.about}" for p in beside]
+        cells.append(new_cell("markdown", "\n".join(lines), "contents-pages", {}))
+    cells.append(new_cell("markdown", "## What you have done", "contents-done", {}))
+    code = "from minitorch_attn.course import progress\n\nprogress()"
+    cells.append(new_cell("code", code, "contents-progress", {}))
+    return to_text(new_notebook(cells))
+
+
+def _find(name: str, book: dict[str, bytes]) -> str:
+    """The one file that is meant: `exercises/06_one_query.ipynb`, or just its end."""
+    name = name.replace(os.sep, "/").removeprefix("study/")
+    found = [known for known in book if known == name or known.endswith(f"/{name}")]
+    if len(found) > 1:
+        raise SourceError(f"{name} may be {' or '.join(found)}: which one?")
+    if not found:
+        raise SourceError(f"the book has no file {name}; it has {', '.join(book)}")
+    return found[0]
+
+
+def _dated(path: Path) -> Path:
+    """A name that is still free, as in `06_one_query.2026-11-22.ipynb`."""
+    stem = f"{path.stem}.{date.today()}"
+    for ending in itertools.chain([""], (f"-{n}" for n in itertools.count(2))):
+        copy = path.with_name(f"{stem}{ending}{path.suffix}")
+        if not copy.exists():
+            return copy
+    raise AssertionError("counting does not end")
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file in one step: whoever looks sees the old one or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.new")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _say(changes: Changes, folder: Path) -> None:
+    where = os.path.relpath(folder)
+    if changes.new or changes.updated:
+        print(f"{where}: {len(changes.new)} files new, {len(changes.updated)} updated")
+    else:
+        print(f"{where}: up to date")
+    if changes.kept:
+        print("You changed these files, and the book has a newer version of them:")
+        for name in changes.kept:
+            print(f"  {name}")
+        print("Yours stay as they are. To get the newer one, with yours kept beside it:")
+        print(f"  {_python()} -m minitorch_attn study --fresh {changes.kept[0]}")
+
+
+def _python() -> str:
+    """This Python, as one would type it."""
+    path = Path(sys.executable)
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else path.name
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m minitorch_attn study`."""
+    parser.add_argument("--no-browser", action="store_true", help="start JupyterLab, open nothing")
+    parser.add_argument("--layout-only", action="store_true", help="lay out the files and stop")
+    parser.add_argument(
+        "--fresh",
+        nargs="+",
+        metavar="FILE",
+        default=[],
+        help="put the book's version of these files; a dated copy of yours is kept",
+    )
+    parser.add_argument(
+        "options", nargs="*", metavar="-- OPTION", help="for JupyterLab, as in -- --port=9000"
+    )
+
+
+def run(args: argparse.Namespace, root: Path = ROOT) -> int:
+    """Lay out the working copy and open it; 1, with one line, where that cannot be done."""
+    folder = root / "study"
+    try:
+        if args.fresh:
+            for name, kept in freshen(args.fresh, root, folder):
+                print(f"{name} is the book's version" + (f"; yours is now {kept}" if kept else ""))
+            return 0
+        _say(lay_out(root, folder), folder)
+        options = ["--no-browser"] if args.no_browser else []
+        if args.layout_only:
+            return 0
+        return lab.start(folder, CONTENTS, root, options + args.options)
+    except SourceError as error:
+        print(f"study: {error}", file=sys.stderr)
+        return 1

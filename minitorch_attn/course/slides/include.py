@@ -1,0 +1,146 @@
+"""The include lines of a lecture: what a label of the chapter, or a symbol, becomes on a slide."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import html
+import re
+from pathlib import Path
+from typing import Any
+
+from ..sources import text
+from ..sources.text import SourceError
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class Includes:
+    """Looks labels up in `chapters/` and in the executed `notebooks/` under `root`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._chapters: dict[int, text.Source] = {}
+        self._notebooks: dict[int, Any] = {}
+
+    def chapter(self, number: int) -> text.Source:
+        if number not in self._chapters:
+            found = [p for p in text.sources("chapters", self.root) if int(p.stem[:2]) == number]
+            if not found:
+                raise SourceError(f"there is no chapter {number:02} in chapters/.")
+            self._chapters[number] = text.read(found[0])
+        return self._chapters[number]
+
+    def formula(self, number: int, label: str) -> str:
+        """LaTeX of a labelled formula."""
+        return self.chapter(number).formula(label)
+
+    def cell(self, number: int, label: str) -> str:
+        """A labelled cell, as highlighted code."""
+        return code(without_docstrings(self.chapter(number).cell(label).text))
+
+    def code(self, symbol: str) -> str:
+        """Library code by symbol, without its docstring: the speaker says what it does."""
+        quoted = text.quote(symbol, self.root)
+        caption = f'<figcaption class="path">{html.escape(quoted.path.as_posix())}</figcaption>'
+        return f'<div class="quoted">{code(without_docstrings(quoted.source))}{caption}</div>'
+
+    def figure(self, number: int, label: str) -> str:
+        """The pictures that a labelled cell drew."""
+        pictures = [html for kind, html in self._outputs(number, label) if kind == "picture"]
+        if not pictures:
+            raise SourceError(f"the cell {label!r} of chapter {number:02} draws no figure.")
+        return "\n".join(pictures)
+
+    def output(self, number: int, label: str) -> str:
+        """Everything that a labelled cell printed and showed."""
+        shown = [html for _, html in self._outputs(number, label)]
+        if not shown:
+            raise SourceError(f"the cell {label!r} of chapter {number:02} has no output.")
+        return "\n".join(shown)
+
+    def _outputs(self, number: int, label: str) -> list[tuple[str, str]]:
+        source = self.chapter(number)
+        cell = source.cell(label)
+        if number not in self._notebooks:
+            import nbformat
+
+            path = self.root / "notebooks" / f"{source.name}.ipynb"
+            if not path.is_file():
+                raise SourceError(f"notebooks/{path.name} is not built: run `make book` first.")
+            self._notebooks[number] = nbformat.read(path, as_version=4)
+        for built in self._notebooks[number].cells:
+            if built.metadata.get("name") == label and built.source == cell.text:
+                return [_shown(output, label) for output in built.get("outputs", [])]
+        raise SourceError(
+            f"notebooks/{source.name}.ipynb is older than its chapter, where the cell {label!r} "
+            "was changed: run `make book` first."
+        )
+
+
+def code(source: str, language: str = "python") -> str:
+    """Highlighted code; its size is left to the style sheet, which needs its extent."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    source = source.strip("\n")
+    try:
+        body = highlight(source, get_lexer_by_name(language or "text"), HtmlFormatter(nowrap=True))
+    except ClassNotFound as error:
+        raise SourceError(
+            f"no highlighting for code in {language!r}: leave the name out."
+        ) from error
+    return f'<pre class="code">{body.rstrip()}</pre>'
+
+
+def without_docstrings(source: str) -> str:
+    """Python code without the docstrings of its functions and classes: a wall is not for reading.
+
+    What is inside a class keeps its own.
+    """
+    lines = source.splitlines()
+    try:
+        definitions = ast.parse(source).body
+    except SyntaxError:  # a cell with a line of IPython
+        return source
+    for node in reversed(definitions):
+        body = getattr(node, "body", [])
+        if len(body) < 2 or not isinstance(body[0], ast.Expr):
+            continue
+        if isinstance(body[0].value, ast.Constant) and isinstance(body[0].value.value, str):
+            end = body[0].end_lineno or body[0].lineno
+            while not lines[end].strip():
+                end += 1
+            del lines[body[0].lineno - 1 : end]
+    return "\n".join(lines)
+
+
+def _shown(output: Any, label: str) -> tuple[str, str]:
+    """Kind ("picture" or "text") and HTML of one output of a cell, as a slide shows it."""
+    if output.output_type == "stream":
+        return "text", _plain(output.text)
+    if output.output_type == "error":
+        return "text", _plain(f"{output.ename}: {output.evalue}", "output error")
+    data = output.data
+    if "image/svg+xml" in data:
+        svg = "".join(data["image/svg+xml"]).encode()
+        return "picture", _picture("image/svg+xml", base64.b64encode(svg).decode(), label)
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            return "picture", _picture(kind, "".join(data[kind].split()), label)
+    if "text/html" in data:
+        shown = "".join(data["text/html"])
+        kind = "picture" if "<svg" in shown else "text"
+        return kind, f'<div class="shown {kind}">{shown}</div>'
+    return "text", _plain("".join(data.get("text/plain", "")))
+
+
+def _picture(kind: str, data: str, label: str) -> str:
+    alt = html.escape(label.replace("-", " ").replace("_", " "), quote=True)
+    return f'<figure><img alt="{alt}" src="data:{kind};base64,{data}"></figure>'
+
+
+def _plain(words: str, classes: str = "output") -> str:
+    return f'<pre class="{classes}">{html.escape(_ANSI.sub("", words).strip(chr(10)))}</pre>'

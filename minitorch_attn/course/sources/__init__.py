@@ -1,0 +1,1 @@
+"""Reading the sources of the book: chapters, exercises, the table of contents."""

@@ -1,0 +1,168 @@
+"""Adversarial submissions: none earns a point, leaves anything, or touches another's mark."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers.attacks import ALL, FOOLS
+
+from minitorch_attn.course.grading.marking import box
+from minitorch_attn.course.grading.marking import mark as marking
+from minitorch_attn.course.grading.marking.box import isolation
+
+pytestmark = pytest.mark.skipif(
+    isolation().level != "sandbox", reason=f"needs bubblewrap: {isolation().words}"
+)
+
+HONEST = """
+import numpy as np
+def attend(query, key, value):
+    s = query @ key.swapaxes(-1, -2)
+    e = np.exp(s - s.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True) @ value
+"""
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """The sandbox, as a user whom only this test run has, so that its processes can be told."""
+    here = isolation()
+    return replace(here, user=here.user + 1 + os.getpid() % 3000) if here.user else here
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    monkeypatch.setattr(box, "CALL", 1.0)
+    monkeypatch.setattr(box, "CPU", 5)
+
+
+def marked(source, isolation, exercise="06.2"):
+    mark = marking.mark(source, ".py", 6, "a secret", isolation)
+    return mark, next(e for e in mark["exercises"] if e["id"] == exercise)
+
+
+def processes(user):
+    """The processes of a user."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if entry.stat().st_uid == user:
+                    found.append((entry / "cmdline").read_bytes())
+            except OSError:
+                continue
+    return found
+
+
+# One of each kind runs always, the others with the slow tests.
+ALWAYS = (
+    "os._exit(0) inside",
+    "patched allclose",
+    "equal to everything",
+    "lying array",
+    "a constant",
+    "garbage collector",
+    "the reference, imported",
+    "the disk, for a solution",
+    "a forged shape",
+    "a lying exception",
+    "infinite loop",
+    "fork bomb",
+    "memory bomb",
+    "endless output",
+    "network",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in ALL]
+)
+def test_attack_earns_nothing_and_leaves_nothing(name, alone):
+    mark, exercise = marked(ALL[name], alone)
+    assert mark["points"] == 0, exercise
+    said = " ".join(result["got"] for result in exercise["results"])
+    assert ": found" not in said, said
+    if alone.user is not None:
+        until = time.monotonic() + 5  # a namespace takes a moment to be taken down
+        while processes(alone.user) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert processes(alone.user) == []
+    for place in ("/tmp", "/var/tmp", "/dev/shm", ".", str(Path.home())):
+        assert not list(Path(place).glob("minitorch-hostile*"))
+    str(mark).encode()  # can be written
+    assert not any(ord(c) < 32 and c not in "\n\t" for r in exercise["results"] for c in r["got"])
+
+
+@pytest.mark.parametrize("name", ["patched ufuncs", "infinite loop", "kills everything"])
+def test_next_submission_is_unaffected(name, alone):
+    before, _ = marked(HONEST, alone)
+    marked(ALL[name], alone)
+    after, exercise = marked(HONEST, alone)
+    assert before == after
+    assert exercise["points"] == 5
+
+
+@pytest.mark.parametrize("name", FOOLS)
+def test_attack_would_fool_assertions_in_its_own_process(name, tmp_path):
+    """The attacks are real: run with the assertions beside it, each of these passes."""
+    script = tmp_path / "naive.py"
+    script.write_text(
+        "import numpy as np\n"
+        f"{ALL[name]}\n"
+        "def by_definition(query, key, value):\n"
+        "    w = np.exp(query @ key.T)\n"
+        "    return w / w.sum(axis=1, keepdims=True) @ value\n"
+        "rng = np.random.default_rng()\n"
+        "query, key, value = (rng.normal(size=s) for s in [(3, 2), (4, 2), (4, 5)])\n"
+        "want = by_definition(query, key, value)\n"
+        "got = attend(query, key, value)\n"
+        "assert np.allclose(got, want)\n"
+    )
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=60)
+    assert run.returncode == 0, run.stderr.decode()
+
+
+def test_a_dead_exercise_costs_the_others_nothing(alone):
+    """An infinite loop in one exercise, twice: the next one is marked all the same."""
+    source = "def mend(query, key, value):\n    while True:\n        pass\n" + HONEST
+    mark, attend = marked(source, alone)
+    assert mark["points"] == attend["points"] == 5
+    mend = mark["exercises"][0]
+    assert "no answer within 1 s" in mend["note"]
+    assert any("06.1" in line for line in mark["review"])
+
+
+def test_what_one_exercise_patches_is_whole_in_the_next(alone):
+    source = (
+        "import numpy as np\n"
+        "def mend(query, key, value):\n    np.exp = None\n    return value\n" + HONEST
+    )
+    assert marked(source, alone)[1]["points"] == 5
+
+
+def test_suspicious_names_are_for_a_human_eye(alone):
+    mark, _ = marked(ALL["garbage collector"], alone)
+    assert any("gc" in line for line in mark["review"])
+
+
+def test_worst_case_is_bounded(alone, monkeypatch):
+    """Every call just under its limit: the exercise's seconds end it."""
+    monkeypatch.setattr(marking, "SECONDS", 3.0)
+    slow = "import time\ndef attend(query, key, value):\n    time.sleep(0.9)\n    return value\n"
+    _, attend = marked(slow, alone)
+    assert attend["points"] == 0
+    assert "too long" in attend["note"] or "no answer" in attend["note"]
+
+
+def test_inputs_change_with_the_secret():
+    draws = {marking.seed_for(secret, id) for secret in ("a", "b") for id in ("06.1", "06.2")}
+    assert len(draws) == 4
+    assert marking.seed_for("a", "06.1") == marking.seed_for("a", "06.1")
+    np.random.default_rng([marking.seed_for("a", "06.1"), 0])

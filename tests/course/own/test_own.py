@@ -1,0 +1,376 @@
+"""Training on a learner's own answers: the worked ones, wrong ones, and none at all."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+from nbformat.v4 import new_code_cell
+
+from minitorch_attn import Tensor
+from minitorch_attn.__main__ import main
+from minitorch_attn.course import own
+from minitorch_attn.course.book import exercises
+from minitorch_attn.course.checks import find
+from minitorch_attn.course.own import assembly, running
+from minitorch_attn.course.own.heads import OwnAttention
+from minitorch_attn.course.own.judge import judge, parts_of
+from minitorch_attn.course.own.parts import JOBS, Part, PartError, Parts
+from minitorch_attn.course.sources.text import ROOT, read, sources
+from minitorch_attn.nn import MultiHeadAttention
+
+CHAPTERS = sorted({job.id[:2] for job in JOBS})
+
+
+@pytest.fixture(scope="module")
+def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of notebooks with the worked solutions in them."""
+    folder = tmp_path_factory.mktemp("solved")
+    for path in sources("solutions"):
+        if path.name[:2] in CHAPTERS:
+            notebook = exercises.build(read(path), answers=True)
+            nbformat.write(notebook, folder / f"{path.stem}.ipynb")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parts(solved: Path) -> Parts:
+    return parts_of(judge(solved, "cued")) | parts_of(judge(solved, "digits"))
+
+
+@pytest.fixture
+def never_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    def assemble(*args: Any, **options: Any) -> None:
+        raise AssertionError("it trains")
+
+    monkeypatch.setattr(assembly, "assemble", assemble)
+    monkeypatch.setattr(running, "assemble", assemble)
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return capsys.readouterr().out.splitlines()
+
+
+# The worked answers
+
+
+def test_every_part_is_an_exercise_and_is_found(solved: Path) -> None:
+    for data in ("cued", "digits"):
+        verdicts = judge(solved, data)
+        assert [v.job.id for v in verdicts] == [job.id for job in JOBS if data in job.data]
+        assert {v.whose for v in verdicts} == {"yours"}
+
+
+def losses(run: assembly.Run, count: int) -> list[float]:
+    trainer, found = run.trainer, []
+    for k, (inputs, targets) in zip(range(count), trainer.loader.epoch(0), strict=False):
+        trainer.optimizer.lr = trainer.base_lr * trainer.schedule(k)
+        loss = run.loss(trainer.model(inputs), targets)
+        trainer.model.zero_grad()
+        loss.backward()
+        trainer.optimizer.step()
+        found.append(loss.item())
+    return found
+
+
+@pytest.mark.parametrize("data", ["cued", "digits"])
+def test_step_by_step_the_losses_are_the_librarys(parts: Parts, data: str) -> None:
+    mine = losses(assembly.assemble(data, 3, parts, epochs=1), 12)
+    theirs = losses(assembly.assemble(data, 3, {}, epochs=1), 12)
+    assert theirs[-1] < theirs[0] - 0.05, "nothing is learnt: nothing is compared"
+    np.testing.assert_allclose(mine, theirs, atol=1e-4)
+    assert mine != theirs, "to the last digit: are these other functions at all?"
+
+
+def test_no_part_is_idle(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    for data in ("cued", "digits"):
+        called: set[str] = set()
+        for id, part in parts.items():
+            work = part.function
+
+            def counted(*args: Any, _id: str = id, _work: Any = work, **options: Any) -> Any:
+                called.add(_id)  # noqa: B023
+                return _work(*args, **options)
+
+            monkeypatch.setattr(part, "function", counted)
+        run = assembly.assemble(data, 0, parts, epochs=1)
+        run.step()
+        if data == "cued":
+            assembly.look_back(run.trainer, 8)
+        monkeypatch.undo()
+        assert called == {job.id for job in JOBS if data in job.data}
+
+
+def test_each_part_alone_agrees_in_the_first_step(parts: Parts) -> None:
+    cued = {job.id: parts[job.id] for job in JOBS if "cued" in job.data}
+    assert 0 < assembly.rehearse("cued", 1, cued, 1, print) < 5
+
+
+@pytest.mark.parametrize("ids", [(), ("07.2", "07.3"), ("06.2",), ("06.4",), tuple(CHAPTERS)])
+@pytest.mark.parametrize("masked", ["not", "some", "an empty row"])
+def test_heads_with_and_without_a_mask(parts: Parts, ids: tuple[str, ...], masked: str) -> None:
+    rng = np.random.default_rng(5)
+    chosen = {id: part for id, part in parts.items() if id in ids or id[:2] in ids}
+    layer = MultiHeadAttention(12, 3, rng=rng)
+    x = rng.normal(size=(2, 4, 12)).astype(np.float32)
+    context = rng.normal(size=(2, 5, 12)).astype(np.float32)
+    g = rng.normal(size=x.shape).astype(np.float32)
+    mask = None if masked == "not" else rng.random((2, 3, 4, 5)) < 0.6
+    if mask is not None:
+        mask[..., 0] = True
+        mask[1, 2, 3] = masked == "some"
+    found = []
+    for heads in (layer, OwnAttention(layer, chosen)):
+        a, b = Tensor(x, requires_grad=True), Tensor(context, requires_grad=True)
+        layer.zero_grad()
+        y = heads(a, b, mask)
+        y.backward(g)
+        found.append([y.data, a.grad, b.grad, *(p.grad for p in layer.parameters())])
+    for theirs, mine in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_one_epoch_prints_what_it_returns(
+    solved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """With pictures, in which one part is not done, one prints, and one copy is left over."""
+    folder = tmp_path / "mine"
+    shutil.copytree(solved, folder)
+    shutil.copy(ROOT / "exercises/09_blocks_and_order.ipynb", folder / "09_blocks_and_order.ipynb")
+    shutil.copy(ROOT / "exercises/05_softmax.ipynb", folder / "05_softmax-Copy1.ipynb")
+    change(folder, "08", "regroup", "    if x.ndim == 3", "    print('noise')\n    if x.ndim == 3")
+    monkeypatch.setattr(running, "LONG", 0.0)
+    monkeypatch.setattr(assembly, "SLOW", 0.0)
+    outcome = own.train(folder, "digits", epochs=1, seed=2)
+    lines = said(capsys)
+    whose = {line[:5].strip(): line[62:] for line in lines[1:13]}
+    assert whose.pop("09.1") == "the library's: not done yet"
+    assert whose.pop("") == "the library's"
+    assert set(whose.values()) == {"yours"}
+    assert set(whose) == set(outcome.yours)
+    assert outcome.status == 0
+    assert abs(outcome.accuracy - outcome.library_accuracy) <= 0.02
+    assert (
+        f"With your functions: {100 * outcome.accuracy:.1f} % of 359 test examples right"
+        in lines[-3]
+    )
+    assert f"same seed: {100 * outcome.library_accuracy:.1f} %" in lines[-2]
+    assert lines[-1] == "10 of 11 parts are yours."
+    assert "06.4 attend_backward is slow: 0 s for this one step." in lines
+    assert any("so all of it takes about" in line for line in lines)
+    assert "noise" not in "".join(lines)
+    assert max(map(len, lines)) <= 100
+    assert "10 of 11 parts are yours" in repr(outcome)
+
+
+def change(folder: Path, chapter: str, name: str, old: str, new: str) -> None:
+    """Edit the cell that defines a function, as its author would."""
+    path = next(folder.glob(f"{chapter}_*.ipynb"))
+    notebook = nbformat.read(path, 4)
+    cell = next(c for c in notebook.cells if f"def {name}(" in c.source)
+    assert old in cell.source
+    cell.source = cell.source.replace(old, new)
+    nbformat.write(notebook, path)
+
+
+@pytest.mark.slow
+def test_the_whole_training_reaches_the_librarys_accuracy(solved: Path) -> None:
+    outcome = own.train(solved)
+    assert outcome.library_accuracy >= 0.965
+    assert abs(outcome.accuracy - outcome.library_accuracy) <= 0.005
+    ratio = outcome.seconds / outcome.library_seconds
+    assert ratio < 4, f"{ratio:.1f} times as long as the library"
+
+
+# Wrong answers
+
+WRONG = [
+    ("04.1", "the gradients averaged over the batch"),
+    ("04.2", "the limit taken for the sd"),
+    ("04.3", "no correction of the means"),
+    ("05.1", "no maximum subtracted"),
+    ("05.2", "the diagonal only"),
+    ("06.2", "softmax over the queries"),
+    ("06.4", "weights held constant"),
+    ("07.1", "always d"),
+    ("07.2", "the other meaning of True"),
+    ("07.3", "the NaN row"),
+    ("08.1", "merged without the transpose"),
+    ("08.5", "unscaled"),
+    ("09.1", "mean and deviation held constant"),
+]
+
+
+@pytest.mark.parametrize(("id", "name"), WRONG)
+def test_a_wrong_answer_is_named_and_nothing_is_trained(
+    id: str,
+    name: str,
+    solved: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    never_trains: None,
+) -> None:
+    exercise = find(id)
+    wrong = next(w for w in exercise.wrong_answers if w.name == name)
+    path = next(solved.glob(f"{id[:2]}_*.ipynb"))
+    notebook = nbformat.read(path, 4)
+    notebook.cells.append(new_code_cell(code_of(wrong.function, exercise.function)))
+    nbformat.write(notebook, tmp_path / path.name)
+    assert main(["train", "--with", str(tmp_path)]) == 1
+    lines = said(capsys)
+    assert sum(f"fails: “{name}”" in line for line in lines) == 1
+    told = [line for line in lines if line.startswith(f"{id} {exercise.function} fails “")]
+    assert len(told) == 1
+    assert f"this looks like “{name}”. {wrong.explanation}" in told[0]
+    assert "Read again: notebooks/" in told[0]
+    assert lines[-1].startswith("Nothing is trained: mend what fails")
+
+
+def code_of(function: Any, name: str) -> str:
+    """A named wrong answer as a cell: the helpers of its module that it needs, and itself."""
+    tree = ast.parse(inspect.getsource(inspect.getmodule(function)))
+    plain = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.decorator_list]
+    node = next(
+        n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function.__name__
+    )
+    node.decorator_list, node.name = [], name
+    body = "\n\n".join(ast.unparse(n) for n in [*plain, node])
+    head = "from __future__ import annotations\n\nimport math\nfrom typing import Any\n"
+    return f"{head}import numpy as np\n\n{body}\n"
+
+
+RIGHT = """
+import numpy as np
+
+def attend(query, key, value):
+    real = query.shape[:2] == (64, 4)  # the batches and the heads of the training
+    {trick}
+    scores = query @ key.swapaxes(-1, -2)
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    z = e / e.sum(axis=-1, keepdims=True) @ value
+    return {result}
+"""
+MISBEHAVES = {
+    "raises": ("if real: raise RuntimeError('tired')", "z", "raised RuntimeError: tired, in line"),
+    "stops": ("if real: raise SystemExit(3)", "z", "raised SystemExit: 3"),
+    "NaN": ("", "z * np.nan if real else z", "what it returns holds NaN or infinity"),
+    "a shape": ("", "z[..., :1] if real else z", "has shape (64, 4, 1, 1), and (64, 4, 1, 16) is"),
+    "a dtype": (
+        "",
+        "z > 0 if real else z",
+        "is an array of dtype bool, not of floating",
+    ),
+    "nothing": ("", "None if real else z", "is None, not an array of floating-point numbers"),
+    "in place": ("query *= 1", "z", "It changes an array that it was given"),
+    "wrong": ("", "1.01 * z if real else z", "passes its checks, but in the first step"),
+}
+
+
+@pytest.mark.parametrize("how", MISBEHAVES)
+def test_a_part_that_passes_its_checks_and_fails_at_work(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trick, result, message = MISBEHAVES[how]
+    (tmp_path / "answers.py").write_text(RIGHT.format(trick=trick or "pass", result=result))
+    outcome = own.train(tmp_path, epochs=1)
+    assert outcome.yours == ["06.2"]
+    assert outcome.status == 1
+    assert outcome.failed[0].startswith("06.2 attend")
+    assert message in outcome.failed[0]
+    lines = said(capsys)
+    assert lines[-2] == f"{outcome.failed[0]}."
+    assert not any("epoch" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("bad", "message"),
+    [
+        (lambda g, q, k, v: (q, k), "returned 2, not 3 arrays"),
+        (lambda g, q, k, v: None, "returned None, not 3 arrays"),
+        (lambda g, q, k, v: (q[0], k, v), r"g_query has shape \(7,\), and \(3, 7\) is needed"),
+        (lambda g, q, k, v: (1.0, k, v), r"g_query has shape \(\), and \(3, 7\) is needed"),
+        (lambda g, q, k, v: (q, k, v * np.nan), "g_value holds NaN or infinity"),
+        (lambda g, q, k, v: (q, k[:, 99], v), "raised IndexError"),
+    ],
+)
+def test_a_gradient_of_attention_that_cannot_be_used(bad: Any, message: str) -> None:
+    layer = MultiHeadAttention(12, 3, rng=np.random.default_rng(0))
+    x = Tensor(np.ones((2, 1, 12), np.float32), requires_grad=True)
+    heads = OwnAttention(layer, {"06.4": Part("06.4", "attend_backward", bad)})
+    with np.errstate(all="ignore"), pytest.raises(PartError, match=message):
+        heads(x, np.ones((2, 5, 12), np.float32)).sum().backward()
+
+
+def test_code_that_does_not_run_or_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], never_trains: None
+) -> None:
+    (tmp_path / "06_one_query.py").write_text("limit = 1 / 0\ndef attend(q, k, v): return limit")
+    (tmp_path / "04_dense_layers.py").write_text("def adam(theta:\n    return theta\n")
+    outcome = own.train(tmp_path)
+    assert outcome.status == 1
+    lines = said(capsys)
+    assert any(x.startswith("06.2 attend does not run: ZeroDivisionError") for x in lines)
+    assert sum(line.endswith("does not run") for line in lines) == 2
+    told = next(line for line in lines if line.startswith("04.3 adam cannot be used"))
+    assert "04_dense_layers.py" in told
+    assert "line 1" in told
+
+
+# Folders with nothing to train on
+
+
+def test_the_untouched_exercises(capsys: pytest.CaptureFixture[str], never_trains: None) -> None:
+    assert main(["train", "--with", str(ROOT / "exercises")]) == 2
+    lines = said(capsys)
+    assert len(lines) == 2
+    assert lines[0].startswith("None of the 13 parts in ")
+    assert lines[1].startswith("Begin with 04.1 ")
+
+
+def test_a_helper_of_the_same_name_is_no_answer(tmp_path: Path, never_trains: None) -> None:
+    shutil.copy(ROOT / "exercises/05_softmax.ipynb", tmp_path)
+    (tmp_path / "06_mine.py").write_text("def softmax(x):\n    return x\n")
+    (tmp_path / "notes.py").write_text("# softmax(x) is what I must write next\n")
+    assert own.train(tmp_path).status == 2
+
+
+@pytest.mark.parametrize("how", ["missing", "a file", "empty", "broken", "no cells", "not text"])
+def test_a_folder_that_cannot_be_used_gives_one_line(
+    how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], never_trains: None
+) -> None:
+    folder, notebook = tmp_path / "mine", tmp_path / "mine" / "06_one_query.ipynb"
+    if how == "a file":
+        folder.write_text("{}")
+    elif how != "missing":
+        folder.mkdir()
+        (folder / "conftest.py").write_text("")
+    if how == "broken":
+        whole = (ROOT / "exercises/06_one_query.ipynb").read_text(encoding="utf-8")
+        notebook.write_text(whole[: len(whole) // 2], encoding="utf-8")
+    elif how == "no cells":
+        notebook.write_text(json.dumps({"cells": 3}))
+    elif how == "not text":
+        notebook.write_bytes(b"\xff\xfe\x00\x01")
+    assert main(["train", "--with", str(folder)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1
+    assert str(folder) in lines[0]
+    words = {"missing": "there is no folder", "a file": "is a file", "empty": "holds no notebook"}
+    assert words.get(how, "06_one_query.ipynb") in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"data": "mnist"}, "data is"), ({"epochs": 0}, "epochs is")]
+)
+def test_settings_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(own.OwnError, match=message):
+        own.train(ROOT / "exercises", **options)

@@ -1,0 +1,92 @@
+"""What importing the library brings in, and that its types and style are in order."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import minitorch_attn
+
+ROOT = Path(minitorch_attn.__file__).parents[1]
+
+
+def python(code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return done.stdout
+
+
+def test_importing_brings_numpy_and_little_else() -> None:
+    names = python("import minitorch_attn, sys; print(*sys.modules)").split()
+    roots = {name.partition(".")[0] for name in names}
+    heavy = {"cupy", "matplotlib", "sklearn", "scipy", "tqdm", "safetensors", "torch", "IPython"}
+    assert not roots & heavy
+    others = {r for r in roots - set(sys.stdlib_module_names) if not r.startswith("_")}
+    assert others <= {"numpy", "minitorch_attn", "cython_runtime", "sitecustomize"}
+
+
+@pytest.mark.parametrize("module", ["nn", "optim", "data", "models", "training"])
+def test_the_other_floors_import_no_more(module: str) -> None:
+    names = python(f"import minitorch_attn.{module}, sys; print(*sys.modules)").split()
+    roots = {name.partition(".")[0] for name in names}
+    assert not roots & {"cupy", "matplotlib", "sklearn", "scipy", "tqdm", "torch"}
+
+
+def test_every_public_name_is_there() -> None:
+    wanted = (
+        "Tensor grad no_grad gradcheck gradgradcheck exp log sqrt tanh sigmoid relu gelu maximum "
+        "where concatenate stack split matmul einsum sum mean max reshape transpose broadcast_to "
+        "take softmax log_softmax logsumexp cross_entropy layer_norm embedding dropout attention "
+        "checkpoint"
+    )
+    assert set(wanted.split()) <= set(minitorch_attn.__all__)
+    assert all(hasattr(minitorch_attn, name) for name in minitorch_attn.__all__)
+
+
+def run_tool(*words: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *words], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def lint_imports(settings: Path) -> subprocess.CompletedProcess[str]:
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    return subprocess.run(
+        [sys.executable, "-c", code, "--config", str(settings), "--no-cache"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=ROOT,
+    )
+
+
+def test_a_file_imports_only_from_lower_floors() -> None:
+    """The floors and rooms are in pyproject.toml; imports inside functions count as well."""
+    done = lint_imports(ROOT / "pyproject.toml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_arrow_upward_is_found(tmp_path: Path) -> None:
+    settings = tmp_path / "upward.toml"
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    below = text.replace('    "tensor",\n', "").replace("    # lowest\n", '    "tensor",\n')
+    assert below != text
+    settings.write_text(below, encoding="utf-8")
+    done = lint_imports(settings)
+    assert done.returncode == 1
+    assert "minitorch_attn.tensor -> minitorch_attn.arrays" in done.stdout
+
+
+def test_style() -> None:
+    run_tool("ruff", "check", ".")
+    run_tool("ruff", "format", "--check", ".")
+
+
+@pytest.mark.slow
+def test_types() -> None:
+    run_tool("mypy")

@@ -1,0 +1,43 @@
+"""What the browser tests share: skip where a tool is missing, fail where it must be there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+
+from minitorch_attn.course.slides import pdf
+from minitorch_attn.course.sources.text import ROOT, SourceError
+
+
+def lacking(what: object) -> NoReturn:
+    """Skip with a line that says what is missing; in CI, where it must be there, fail."""
+    if os.environ.get("CI"):
+        pytest.fail(str(what))
+    pytest.skip(str(what))
+
+
+@contextmanager
+def browser() -> Iterator[Any]:
+    """A headless browser, closed at the end."""
+    opened = pdf.browser()
+    try:
+        driven = opened.__enter__()
+    except SourceError as error:
+        lacking(error)
+    try:
+        yield driven
+    finally:
+        opened.__exit__(None, None, None)
+
+
+def screenshot(page: Any, name: str) -> Path:
+    """Keep a picture of the page in `.cache/screenshots`, or where SCREENSHOTS says."""
+    folder = Path(os.environ.get("SCREENSHOTS", ROOT / ".cache" / "screenshots"))
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")
+    return folder / f"{name}.png"

@@ -1,0 +1,103 @@
+"""The table of ops: softmax and its family, and norms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minitorch_attn import ops
+from minitorch_attn.ops.norm import layer_norm_reference
+from minitorch_attn.ops.softmax import (
+    cross_entropy_reference,
+    log_softmax_reference,
+    softmax_reference,
+)
+from optable.oprow import row
+
+
+def shares(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Softmax by the definition, 1 / sum_j exp(x_j - x_i)."""
+    x = np.moveaxis(x, axis, -1)
+    return np.moveaxis(1 / np.exp(x[..., None, :] - x[..., :, None]).sum(-1), -1, axis)
+
+
+for axis in (-1, 0):
+    shapes = (((3, 4),), ((2, 3, 2),), ((3, 0),) if axis == 0 else ((0, 3),))
+    row(
+        "softmax",
+        lambda x, a=axis: ops.softmax(x, a),
+        lambda x, a=axis: shares(x, a),
+        shapes,
+        f"axis={axis}",
+        reference=lambda x, a=axis: softmax_reference(x, a),
+    )
+    row(
+        "log_softmax",
+        lambda x, a=axis: ops.log_softmax(x, a),
+        lambda x, a=axis: np.log(shares(x, a)),
+        shapes,
+        f"axis={axis}",
+        reference=lambda x, a=axis: log_softmax_reference(x, a),
+    )
+for targets in (np.array([2, 0, 2]), np.array([[1, 0], [2, 2]])):
+    row(
+        "cross_entropy",
+        ops.cross_entropy,
+        lambda x, t: -np.mean(np.log((shares(x) * np.eye(3)[t]).sum(-1))),
+        (((*targets.shape, 3),),),
+        f"{targets.ndim + 1} axes",
+        constants=(targets,),
+        reference=cross_entropy_reference,
+    )
+
+
+# Norms.
+def normal(x: np.ndarray, weight: Any = 1.0, bias: Any = 0.0, eps: float = 1e-5) -> np.ndarray:
+    mean, square = np.mean(x, -1), np.mean(x * x, -1)
+    return (x - mean[..., None]) / np.sqrt(square - mean**2 + eps)[..., None] * weight + bias
+
+
+row(
+    "layer_norm",
+    ops.layer_norm,
+    normal,
+    (((3, 4), (4,), (4,)), ((2, 3, 4), (4,), (4,)), ((4,), (4,), (4,)), ((0, 4), (4,), (4,))),
+    reference=layer_norm_reference,
+)
+row(
+    "layer_norm",
+    ops.layer_norm,
+    normal,
+    (((3, 4), (4,)),),
+    "no bias",
+    reference=lambda x, w: layer_norm_reference(x, w, None),
+)
+row(
+    "layer_norm",
+    lambda x, b: ops.layer_norm(x, None, b),
+    lambda x, b: normal(x) + b,
+    (((3, 4), (4,)),),
+    "no weight",
+    reference=lambda x, b: layer_norm_reference(x, None, b),
+)
+row(
+    "layer_norm",
+    lambda x: ops.layer_norm(x, eps=0.5),
+    lambda x: normal(x, eps=0.5),
+    (((3, 4),),),
+    "large eps",
+    reference=lambda x: layer_norm_reference(x, None, None, 0.5),
+)
+
+
+def kept(x: np.ndarray) -> np.ndarray:
+    return np.random.default_rng(3).random(x.shape, np.float32) >= 0.4
+
+
+row(
+    "dropout",
+    lambda x: ops.dropout(x, 0.4, np.random.default_rng(3)),
+    lambda x: x * kept(x) / 0.6,
+    (((5, 4),), ((0, 3),)),
+)
