@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .errors import MinitorchError
+
 # Each command is a module of this package with add_arguments(parser) and run(args), imported when
 # it is called.
 COMMANDS = {
@@ -49,17 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser.parse_args(argv)
     try:
         return loaded.run(args)
-    except (ValueError, OSError, RuntimeError, ImportError) as error:
+    except (MinitorchError, OSError, ImportError) as error:
         # What the user can mend is one line; a defect of ours keeps its traceback.
-        if not getattr(error, "__module__", "").startswith("minitorch_attn") and not isinstance(
-            error, OSError | ImportError
-        ):
-            raise
         print(f"{parser.prog} {args.command}: {error}", file=sys.stderr)
-        return 2
-    except FloatingPointError as error:
-        print(f"{parser.prog} {args.command}: {error}", file=sys.stderr)
-        return 1
+        return error.status if isinstance(error, MinitorchError) else 2
 
 
 if __name__ == "__main__":

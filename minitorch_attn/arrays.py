@@ -17,11 +17,13 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .errors import MinitorchError
+
 # numpy.ndarray or cupy.ndarray. Neither library can be named for the other's type checker.
 Array: TypeAlias = Any
 
 
-class DeviceError(RuntimeError):
+class DeviceError(MinitorchError, RuntimeError):
     """A device that is not there, or arrays of two libraries in one operation."""
 
 

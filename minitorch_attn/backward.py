@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from .arrays import Array, check_same_library, column_sums, namespace, to_numpy
+from .errors import MinitorchError
 from .tensor import RELEASED, Tensor, TensorLike, mode, raw, recording
 
 
-class GradientError(RuntimeError):
+class GradientError(MinitorchError, RuntimeError):
     """A gradient that was asked for and cannot be had; the message says what to do."""
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .errors import MinitorchError
 
-class FileError(ValueError):
+
+class FileError(MinitorchError, ValueError):
     """A file that is not what it should be; the message says which and why."""
 
 

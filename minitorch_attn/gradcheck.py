@@ -9,10 +9,11 @@ import numpy as np
 
 from .arrays import namespace, to_numpy
 from .backward import grad
+from .errors import MinitorchError
 from .tensor import Tensor
 
 
-class GradcheckError(AssertionError):
+class GradcheckError(MinitorchError, AssertionError):
     """The gradient rules and the finite differences disagree; the message says where."""
 
 

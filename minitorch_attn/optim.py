@@ -10,13 +10,16 @@ from typing import Any
 import numpy as np
 
 from .arrays import namespace, to_numpy
+from .errors import MinitorchError
 from .nn.module import Parameter
 
 SMALL = 1 << 14  # a parameter of more numbers is moved by itself: to copy it would take longer
 
 
-class DivergedError(FloatingPointError):
+class DivergedError(MinitorchError, FloatingPointError):
     """A loss or a gradient that became NaN or infinite; the message says which and when."""
+
+    status = 1
 
 
 class Optimizer:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from ..errors import MinitorchError
 from ..files import write_atomic
 from ..models import query_weights
 from ..recipes import MODELS, RECIPES, make_trainer
@@ -70,7 +71,7 @@ def _positive(text: str) -> int:
     return value
 
 
-class UsageError(ValueError):
+class UsageError(MinitorchError, ValueError):
     """A wish that cannot be granted; the message says why in one line."""
 
 

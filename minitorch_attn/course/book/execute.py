@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from ...errors import MinitorchError
 from ..sources.text import ROOT, Source
 
 CELL_SECONDS = 180
@@ -27,8 +28,10 @@ ROOMS = ("checking", "checks", "learner", "sources")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-class ChapterFailed(Exception):
+class ChapterFailed(MinitorchError):
     """A cell of a chapter raised, or ran too long, or printed what a book cannot keep."""
+
+    status = 1
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...errors import MinitorchError
+
 MAX_BYTES = 2_000_000
 MAX_CELL = 200_000
 MAX_FILE = 400_000  # of a Python file, in which nothing but code can be
@@ -33,7 +35,7 @@ _FENCED = re.compile(r"\A(```+|~~~+)[^\n]*\n(.*)\n[ \t]*\1\Z", re.DOTALL)
 _TRANSPARENT = re.compile(r"\A\s*%%(?:time|timeit|capture|prun)\b[^\n]*\n")
 
 
-class CollectError(Exception):
+class CollectError(MinitorchError):
     """A submission cannot be read, or does not hold the function; the message is for its author."""
 
 

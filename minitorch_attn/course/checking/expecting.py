@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import MinitorchError
 
-class CheckFailed(Exception):
+
+class CheckFailed(MinitorchError):
     """A claim does not hold: what was claimed, what was expected, what came."""
 
     def __init__(self, claim: str, expected: str = "", got: str = "") -> None:
@@ -16,11 +18,11 @@ class CheckFailed(Exception):
         self.claim, self.expected, self.got = claim, expected, got
 
 
-class NotDone(NotImplementedError):
+class NotDone(MinitorchError, NotImplementedError):
     """The exercise is still the stub. A stub raises NotImplementedError, which means the same."""
 
 
-class LearnerError(Exception):
+class LearnerError(MinitorchError):
     """The learner's function raised: `kinds` names the exception's class and its parents."""
 
     def __init__(

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...errors import MinitorchError
 from ...threads import cores
 from ..checks import exercises_of
 from . import records
@@ -33,7 +34,7 @@ UNPROTECTED = (
 )
 
 
-class GradeError(ValueError):
+class GradeError(MinitorchError, ValueError):
     """A wish that cannot be granted; the message says why in one line."""
 
 

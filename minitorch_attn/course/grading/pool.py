@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any
 
+from ...errors import MinitorchError
 from ...processes import end_with_parent
 
 TRIES = 2
@@ -24,7 +25,7 @@ _READY = ("ready", None)  # what a process says first; an answer is a tuple of o
 Work = Callable[[Any], Any]
 
 
-class ClusterError(RuntimeError):
+class ClusterError(MinitorchError, RuntimeError):
     """The cluster cannot be used; the message says why, in one line."""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ...errors import MinitorchError
 from ...files import write_atomic
 from ..checking.collect import CollectError, collect_text
 from ..checks import exercises_of
@@ -28,7 +29,7 @@ _NAMES = {
 }
 
 
-class FolderError(ValueError):
+class FolderError(MinitorchError, ValueError):
     """The folder of results cannot be used; the message says why and what to do."""
 
 

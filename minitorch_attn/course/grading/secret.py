@@ -6,11 +6,13 @@ import os
 import secrets
 from pathlib import Path
 
+from ...errors import MinitorchError
+
 FILE = "secret.txt"  # its name in a folder of marks, a course, an export
 LEAST = 16  # characters
 
 
-class SecretError(ValueError):
+class SecretError(MinitorchError, ValueError):
     """The file with the secret cannot be used; the message says why."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import MinitorchError
 from ...files import write_atomic
 from .store import home
 
@@ -28,7 +29,7 @@ VERSION = 1
 Array = np.ndarray
 
 
-class ClickError(ValueError):
+class ClickError(MinitorchError, ValueError):
     """Clicks that nobody can have made; the message says which and why."""
 
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import MinitorchError
 from ..checking.collect import CollectError, Found, collect_text, read_submission
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
@@ -20,7 +21,7 @@ from .parts import JOBS, Job, Part
 SEED = 0  # of the checks: the same answer gets the same verdict each time
 
 
-class OwnError(ValueError):
+class OwnError(MinitorchError, ValueError):
     """A folder that cannot be used; the message says why in one line."""
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import MinitorchError
 from ...optim import DivergedError
 from ..checking.running import learner_error
 
@@ -43,7 +44,7 @@ JOBS = (
 )
 
 
-class PartError(FloatingPointError):
+class PartError(MinitorchError, FloatingPointError):
     """A part that passed its checks and fails at work; the message names it."""
 
 

@@ -15,6 +15,8 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...errors import MinitorchError
+
 ROOT = Path(__file__).resolve().parents[3]
 
 _FORMULA = re.compile(r"<!--\s*label:\s*(\S+)\s*-->[ \t]*\n[ \t]*\$\$(.+?)\$\$", re.DOTALL)
@@ -23,8 +25,10 @@ _FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n.*?^\1[ \t]*$", re.DOTALL | re.MULTILI
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 
 
-class SourceError(Exception):
+class SourceError(MinitorchError):
     """A source file of the book says something that cannot be built; the message says where."""
+
+    status = 1
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
+from ....errors import MinitorchError
 from ...checking.collect import MAX_BYTES
 from ..marking.cleaning import one_line
 
@@ -30,7 +31,7 @@ _JUNK |= {".git", ".idea", ".vscode", ".venv"}
 _BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, OSError, EOFError)
 
 
-class Refused(Exception):
+class Refused(MinitorchError):
     """A file that will not be read; the message says why, in a few words."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ....errors import MinitorchError
 from ...checks import exercises_of
 from ...sources.contents import chapters
 from ..marking.cleaning import one_line
@@ -20,7 +21,7 @@ SUFFIXES = (".ipynb", ".py")
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows refuses
 
 
-class SubmissionsError(ValueError):
+class SubmissionsError(MinitorchError, ValueError):
     """There is nothing to grade; the message says what was looked for."""
 
 
