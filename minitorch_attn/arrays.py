@@ -34,6 +34,7 @@ def _find_library(kind: type) -> ModuleType:
     return module if module is not None and hasattr(module, "asarray") else np
 
 
+# Not a decorator: the type checker holds that a cached function cannot take a type.
 _library: Callable[[Any], ModuleType] = cache(_find_library)
 
 
@@ -150,33 +151,8 @@ def add_rows(rows: Array, values: Array, count: int) -> Array:
     """
     xp = _library(type(values))
     result = xp.zeros((count, values.shape[1]), dtype=values.dtype)
-    if xp is np and len(rows):
-        # Sorted, equal rows lie side by side and one reduceat sums them: 2 to 3 times add.at.
-        order = np.argsort(rows, kind="stable")
-        ordered = rows[order]
-        starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-        result[ordered[starts]] = np.add.reduceat(values[order], starts, axis=0)
-    elif len(rows):
-        xp.add.at(result, rows, values)
+    xp.add.at(result, rows, values)
     return result
-
-
-def row_sums(x: Array, weights: Array | None = None) -> Array:
-    """Sum over the last axis, which stays with size 1; of x times `weights` (D,), where given.
-
-    A matrix product adds up rows several times faster than `sum` does, the more so the shorter.
-    """
-    if weights is None:
-        weights = _library(type(x)).ones(x.shape[-1], x.dtype)
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    return (rows @ weights).reshape(*x.shape[:-1], 1)
-
-
-def row_products(a: Array, b: Array) -> Array:
-    """Sum a times b, of one shape, over the last axis, which stays with size 1."""
-    if _library(type(a)) is np:
-        return np.einsum("...d,...d", a, b)[..., None]  # no array of products is made
-    return (a * b).sum(axis=-1, keepdims=True)
 
 
 def column_sums(x: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,6 +117,16 @@ def partial_gradients(
     return _flow(output, gradient, inputs, create_graph, recorded(output, ends=inputs))
 
 
+def _needed(found: dict[int, Tensor], wanted: Iterable[int]) -> set[int]:
+    """Of the recorded tensors those on the way to a wanted one, by id."""
+    needed = set(wanted)
+    for i in sorted(found):  # inputs come before outputs
+        node = found[i]._node
+        if type(node) is tuple and any(isinstance(x, Tensor) and x._id in needed for x in node[1]):
+            needed.add(i)
+    return needed & found.keys()
+
+
 def _flow(
     output: Tensor,
     gradient: Any,
@@ -131,70 +141,57 @@ def _flow(
     send its half-finished gradient on to a, twice.
 
     With `wanted`, return the gradients of those tensors; without, add each leaf's to its `.grad`.
+    What was found beforehand ends at the wanted tensors: nothing flows on from them.
     """
-    ends = set() if found is None else {x._id for x in wanted or ()}
+    to_leaves, ends_there = wanted is None, found is not None
     found = recorded(output) if found is None else found
-    needed = set(found)
-    kept: dict[int, Any] = {}
-    if wanted is not None:
-        kept = {x._id: None for x in wanted}
-        needed = set(kept)
-        for i in sorted(found):
-            node = found[i]._node
-            if type(node) is tuple and any(
-                isinstance(x, Tensor) and x._id in needed for x in node[1]
-            ):
-                needed.add(i)
-    if not create_graph and (output._node is None or output._id in kept):
+    answers: dict[int, Any] = {x._id: None for x in wanted or ()}
+    needed = set(found) if to_leaves else _needed(found, answers)
+    if not create_graph and (output._node is None or output._id in answers):
         gradient = gradient.copy()  # it is the answer itself, and the caller keeps theirs
     flowing = {output._id: gradient}
     owned: set[int] = set()  # gradients that are sums made here: safe to add to in place
-    for i in sorted(needed & found.keys(), reverse=True):
-        y = found.pop(i)
-        g = flowing.pop(i, None)
+    for i in sorted(needed, reverse=True):
+        y, g = found.pop(i), flowing.pop(i, None)
         if g is None:
             continue
-        if i in kept:
-            kept[i] = g if create_graph else _array(g)
-            if i in ends:
+        if i in answers:
+            answers[i] = g if create_graph else _array(g)
+            if ends_there:
                 continue
         node = y._node
         if node is None:
-            if wanted is None:
+            if to_leaves:
                 y.grad = _array(g if y.grad is None else y.grad + g)
             continue
-        op_, inputs = node[0], node[1]
+        op, inputs = node[0], node[1]
         needs = [isinstance(x, Tensor) and x._id in needed for x in inputs]
         if True not in needs:
             continue
         if y._marks is not None:
             _check_unchanged(y)
-        gradients = op_.gradients(g, y, needs, create_graph)
+        gradients = op.gradients(g, y, needs, create_graph)
         if not create_graph:
             y._node = RELEASED
-        for x, gx in zip(inputs, gradients):  # noqa: B905, strict= takes longer than the rest
+        for x, gx in zip(inputs, gradients, strict=True):
             if gx is None:
                 continue
-            data = x.data
+            data, j = x.data, x._id
             if gx.shape != data.shape:
                 gx = unbroadcast(gx, data.shape)
-            if gx.dtype is not data.dtype and gx.dtype != data.dtype:
+            if gx.dtype != data.dtype:
                 gx = gx.astype(data.dtype)
-            j = x._id
             if j in owned:
                 flowing[j] += gx
             elif j in flowing:
                 flowing[j] = gx = flowing[j] + gx
                 if not create_graph and gx.ndim:
                     owned.add(j)
+            elif not create_graph and (x._node is None or j in answers):
+                flowing[j] = _own(gx, g)  # what a caller keeps shares no memory with another
             else:
-                # What a caller keeps must not share memory with another gradient.
-                if not create_graph and (x._node is None or j in kept):
-                    gx = _own(gx, g)
                 flowing[j] = gx
-    if wanted is None:
-        return []
-    return [_or_zero(kept[x._id], x, create_graph) for x in wanted]
+    return [_or_zero(answers[x._id], x, create_graph) for x in wanted or ()]
 
 
 def _own(gx: Array, g: Array) -> Array:
@@ -225,6 +222,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
 
 
 def fingerprints(inputs: Sequence[Any], y: Tensor) -> list[int | None]:
+    """A checksum of each input's array and of the output's; None for what is no Tensor."""
     return [
         zlib.crc32(to_numpy(x.data).tobytes()) if isinstance(x, Tensor) else None
         for x in (*inputs, y)

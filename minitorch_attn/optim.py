@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from .arrays import namespace, to_numpy
+from .arrays import DeviceError, device_of, namespace, to_numpy
 from .errors import MinitorchError
+from .fast import optim as fast
+from .forms import sooner
 from .nn.module import Parameter
-
-SMALL = 1 << 14  # a parameter of more numbers is moved by itself: to copy it would take longer
 
 
 class DivergedError(MinitorchError, FloatingPointError):
@@ -28,14 +27,23 @@ class Optimizer:
     Parameters
     ----------
     parameters : Module.named_parameters() or Module.parameters()
-        Names serve the error messages.
+        Names serve the error messages. A model goes to its device first, its optimiser after it.
     lr : float
         The learning rate; may be changed between steps.
-    keeps : tuple of str
-        Names of what is kept between steps: of each, a number for every number to be learnt.
+    slots : tuple of str
+        Names of what is kept between steps.
+
+    Attributes
+    ----------
+    state : dict of lists of arrays
+        Of each slot an array for each parameter, of its shape and dtype.
+    max_norm : float or None
+        To what joint length `step` first shortens the gradients (`clip_gradients`).
     """
 
-    def __init__(self, parameters: Iterable[Any], lr: float, keeps: tuple[str, ...] = ()) -> None:
+    max_norm: float | None = None
+
+    def __init__(self, parameters: Iterable[Any], lr: float, slots: tuple[str, ...] = ()) -> None:
         pairs = [
             p if isinstance(p, tuple) else (f"parameter {i}", p) for i, p in enumerate(parameters)
         ]
@@ -45,27 +53,9 @@ class Optimizer:
         self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
         self.lr = lr
         self.steps = 0
-        # Many parameters are small. Laid end to end, all of those are moved by a few calls.
-        dtype = self.parameters[0].dtype
-        small = [p.size <= SMALL and p.dtype == dtype for p in self.parameters]
-        self._small = list(itertools.compress(self.parameters, small))
-        self._large = [i for i, is_small in enumerate(small) if not is_small]
-        ends = list(itertools.accumulate((p.size for p in self._small), initial=0))
-        self._places = [slice(*pair) for pair in itertools.pairwise(ends)]
-        xp = namespace(self.parameters[0].data)
-        self._flat = [xp.zeros(ends[-1], dtype) for _ in keeps]
-        self.kept: dict[str, list[Any]] = {}
-        for name, flat in zip(keeps, self._flat, strict=True):
-            parts = iter(self._parts(flat))
-            self.kept[name] = [
-                next(parts) if is_small else xp.zeros_like(p.data)
-                for p, is_small in zip(self.parameters, small, strict=True)
-            ]
-
-    def _parts(self, flat: Any) -> list[Any]:
-        """The part of each small parameter in an array that holds a number for each of theirs."""
-        pairs = zip(self._small, self._places, strict=True)
-        return [flat[place].reshape(p.shape) for p, place in pairs]
+        self.state: dict[str, list[Any]] = {
+            slot: [namespace(p.data).zeros_like(p.data) for p in self.parameters] for slot in slots
+        }
 
     def step(self) -> None:
         """Move every parameter that has a gradient.
@@ -74,29 +64,31 @@ class Optimizer:
         ------
         DivergedError
             If a gradient is NaN or infinite; nothing is changed then.
+        DeviceError
+            If the model has moved since the optimiser was made.
         """
-        self.check_finite()
+        first = self.parameters[0]
+        if any(device_of(arrays[0]) != first.device for arrays in self.state.values()):
+            raise DeviceError(
+                f"the parameters are on {first.device}, and what the optimiser keeps is not: move "
+                "the model first, then make its optimiser"
+            )
+        norm = gradient_norm(self.parameters)
+        self.check_finite(norm)
+        if self.max_norm:
+            clip_gradients(self.parameters, self.max_norm, norm)
         self.steps += 1
-        rest: Iterable[int] = range(len(self.parameters))
-        gradients = [p.grad for p in self._small]
-        if gradients and all(g is not None for g in gradients):
-            self._step_end_to_end(gradients)
-            rest = self._large
-        for i in rest:
-            p = self.parameters[i]
+        self.update_all()
+
+    @sooner(fast.update_end_to_end)
+    def update_all(self) -> None:
+        """Move one parameter after the other."""
+        for i, p in enumerate(self.parameters):
             if p.grad is not None:
-                self.update(p.data, p.grad, *(kept[i] for kept in self.kept.values()))
+                self.update(p.data, p.grad, *(arrays[i] for arrays in self.state.values()))
 
-    def _step_end_to_end(self, gradients: list[Any]) -> None:
-        """What `step` does to one small parameter after the other, done to all: the same bits."""
-        xp = namespace(gradients[0])
-        data = xp.concatenate([p.data.reshape(-1) for p in self._small])
-        self.update(data, xp.concatenate([g.reshape(-1) for g in gradients]), *self._flat)
-        for p, moved in zip(self._small, self._parts(data), strict=True):
-            p.data[...] = moved
-
-    def update(self, data: Any, gradient: Any, *kept: Any) -> None:
-        """Change these parameters, and what is kept of them, in place. All have one shape."""
+    def update(self, data: Any, gradient: Any, *state: Any) -> None:
+        """Change parameters, and what is kept of them, in place: arrays of one shape."""
         raise NotImplementedError
 
     def zero_grad(self) -> None:
@@ -104,15 +96,16 @@ class Optimizer:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def check_finite(self) -> None:
-        """Raise DivergedError, naming parameter and step, if a gradient is NaN or infinite."""
-        if math.isfinite(gradient_norm(self.parameters)):
+    def check_finite(self, norm: float) -> None:
+        """Raise DivergedError, naming parameter and step, if a gradient is NaN or infinite.
+
+        `norm` is the gradients' joint length: as long as it is finite, none is looked at.
+        """
+        if math.isfinite(norm):
             return
         for name, parameter in zip(self.names, self.parameters, strict=True):
-            if (
-                parameter.grad is not None
-                and not namespace(parameter.grad).isfinite(parameter.grad).all()
-            ):
+            g = parameter.grad
+            if g is not None and not namespace(g).isfinite(g).all():
                 raise DivergedError(
                     f"the gradient of {name} is NaN or infinite at step {self.steps + 1}: lower "
                     "the learning rate, clip the gradients, or look for a log(0) or a division by 0"
@@ -121,7 +114,7 @@ class Optimizer:
     def state_dict(self) -> dict[str, np.ndarray]:
         """What must be saved to go on exactly: the step count and what is kept, as NumPy arrays."""
         state = {"steps": np.asarray(self.steps)}
-        for slot, arrays in self.kept.items():
+        for slot, arrays in self.state.items():
             for name, array in zip(self.names, arrays, strict=True):
                 state[f"{slot}.{name}"] = to_numpy(array).copy()
         return state
@@ -140,7 +133,7 @@ class Optimizer:
                 f"the state does not fit this {type(self).__name__}: "
                 f"missing {sorted(expected - given)}, unexpected {sorted(given - expected)}"
             )
-        for slot, arrays in self.kept.items():
+        for slot, arrays in self.state.items():
             for name, array in zip(self.names, arrays, strict=True):
                 if np.shape(state[f"{slot}.{name}"]) != array.shape:
                     raise ValueError(
@@ -148,13 +141,16 @@ class Optimizer:
                         f"and the parameter {array.shape}"
                     )
         self.steps = int(state["steps"])
-        for slot, arrays in self.kept.items():
+        for slot, arrays in self.state.items():
             for name, array in zip(self.names, arrays, strict=True):
                 array[...] = namespace(array).asarray(state[f"{slot}.{name}"])
 
 
 class SGD(Optimizer):
     """Step against the gradient; with momentum, against a running sum of gradients.
+
+    Source: Polyak, "Some methods of speeding up the convergence of iteration methods", USSR
+    Computational Mathematics and Mathematical Physics 4(5), 1964, for momentum.
 
     Parameters
     ----------
@@ -197,26 +193,15 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, ("mean", "square"))
         self.betas, self.eps = betas, eps
 
+    @sooner(fast.adam)
     def update(self, data: Any, gradient: Any, mean: Any, square: Any) -> None:
         beta1, beta2 = self.betas
-        xp = namespace(data)
-        # One array holds in turn all that is in between: to fill new ones takes longer.
-        free = xp.empty_like(data)
-        xp.multiply(gradient, 1 - beta1, out=free)
-        mean *= beta1
-        mean += free
-        xp.multiply(gradient, gradient, out=free)
-        free *= 1 - beta2
-        square *= beta2
-        square += free
-        # Both means start at 0; the corrections make them unbiased from the first step on. That of
-        # the square is applied to eps and to the rate, which are single numbers.
-        correction = math.sqrt(1 - beta2**self.steps)
-        xp.sqrt(square, out=free)
-        free += self.eps * correction
-        xp.divide(mean, free, out=free)
-        free *= self.lr * correction / (1 - beta1**self.steps)
-        data -= free
+        mean[...] = beta1 * mean + (1 - beta1) * gradient
+        square[...] = beta2 * square + (1 - beta2) * gradient**2
+        # Both start at 0; divided so, they are unbiased from the first step on.
+        unbiased_mean = mean / (1 - beta1**self.steps)
+        unbiased_square = square / (1 - beta2**self.steps)
+        data -= self.lr * unbiased_mean / (namespace(data).sqrt(unbiased_square) + self.eps)
 
 
 class AdamW(Adam):
@@ -247,16 +232,21 @@ def gradient_norm(parameters: Iterable[Parameter]) -> float:
     return math.sqrt(float(sum(squares))) if squares else 0.0
 
 
-def clip_gradients(parameters: Iterable[Parameter], max_norm: float) -> float:
+def clip_gradients(
+    parameters: Iterable[Parameter], max_norm: float, norm: float | None = None
+) -> float:
     """Shorten the gradients, all by one factor, to a joint length of at most max_norm.
 
     Returns
     -------
     float
-        The length before.
+        The length before; `norm`, where the caller knows it already.
+
+    Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
+    ICML 2013.
     """
     parameters = list(parameters)
-    norm = gradient_norm(parameters)
+    norm = gradient_norm(parameters) if norm is None else norm
     if norm > max_norm:
         for parameter in parameters:
             if parameter.grad is not None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import math
-import operator
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +12,18 @@ from typing import Any
 import numpy as np
 
 from .arrays import move, to_numpy
-from .backward import grad
 from .data import Loader
+from .fast.steps import shared_gradients
 from .files import FileError, load_arrays, save_arrays, write_atomic
-from .nn import Dropout, Module
+from .forms import sooner
+from .nn import Module
 from .ops import cross_entropy
-from .optim import DivergedError, Optimizer, clip_gradients, constant
+from .optim import DivergedError, Optimizer, constant
 from .processes import keep_freed_memory
 from .tensor import no_grad
-from .threads import sharing, side_by_side, threads
-
-# A step with fewer rows or products than this is done before a second thread has taken up its part.
-MANY_ROWS, WORTH_SHARING = 1 << 11, 1 << 28
 
 
+@sooner(shared_gradients)
 def compute_gradients(
     model: Module, inputs: Any, targets: Any, loss: Callable[..., Any] = cross_entropy
 ) -> tuple[float, Any]:
@@ -35,48 +31,14 @@ def compute_gradients(
 
     `loss` maps logits (B, C) and targets (B,) to one number, a mean over the batch.
 
-    Of a large step each thread takes a part of the batch. With dropout it stays whole: what is
-    dropped would depend on which thread came first.
-
     Returns
     -------
     The loss, and the logits (B, C) as an array.
     """
-    n, count = len(targets), min(len(targets), _sharers(model, inputs))
-    if count == 1:
-        logits = model(inputs)
-        value = loss(logits, targets)
-        value.backward()
-        return value.item(), logits.data
-    parameters = [p for p in model.parameters() if p.requires_grad]
-
-    def part(rows: slice) -> tuple[float, Any, tuple[Any, ...]]:
-        logits = model(inputs[rows])
-        value = loss(logits, targets[rows])
-        share = len(logits) / n
-        weight = np.asarray(share, value.dtype)
-        return share * value.item(), logits.data, grad(value, parameters, weight)
-
-    cuts = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
-    with sharing():
-        found = side_by_side(part, cuts)
-    losses, logits, gradients = zip(*found, strict=True)
-    for parameter, parts in zip(parameters, zip(*gradients, strict=True), strict=True):
-        total = functools.reduce(operator.iadd, parts)
-        parameter.grad = total if parameter.grad is None else parameter.grad + total
-    return sum(losses), np.concatenate(logits)
-
-
-def _sharers(model: Module, inputs: Any) -> int:
-    """How many threads are worth while for one step."""
-    if threads() == 1 or not isinstance(inputs, np.ndarray):
-        return 1
-    # A row of the input (a token, say) meets about every parameter once: a rough count of products.
-    rows = math.prod(inputs.shape[:-1])
-    if rows < MANY_ROWS or rows * model.num_parameters() < WORTH_SHARING:
-        return 1
-    drops = any(isinstance(m, Dropout) and m.p for _, m in model.named_modules())
-    return 1 if drops else threads()
+    logits = model(inputs)
+    value = loss(logits, targets)
+    value.backward()
+    return value.item(), logits.data
 
 
 class Trainer:
@@ -105,6 +67,8 @@ class Trainer:
         Where the checkpoint and the history are kept, after each epoch.
     progress : bool
         Show a progress bar.
+    title : str
+        What stands before it.
     loss : callable
         Maps logits (B, C) and targets (B,) to one number, a mean over the batch.
     """
@@ -144,6 +108,8 @@ class Trainer:
 
     def fit(self, epochs: int) -> list[dict[str, float]]:
         """Train until so many epochs are done, counting those before a resume.
+
+        Asks the C library to keep freed memory, for the whole process (`keep_freed_memory`).
 
         Returns
         -------
@@ -187,14 +153,12 @@ class Trainer:
         loss_sum = right = seen = 0.0
         for inputs, targets in self.loader.epoch(self.epoch):
             self.optimizer.lr = self.base_lr * self.schedule(self.optimizer.steps)
+            self.optimizer.max_norm = self.clip
             inputs, targets = move(inputs, self.device), move(targets, self.device)
             self.optimizer.zero_grad()
             value, logits = compute_gradients(self.model, inputs, targets, self.loss)
             if not math.isfinite(value):
                 self._explain_loss(value)
-            if self.clip:
-                self.optimizer.check_finite()
-                clip_gradients(self.optimizer.parameters, self.clip)
             self.optimizer.step()
             loss_sum += value * len(targets)
             right += int((logits.argmax(axis=-1) == targets).sum())
@@ -250,7 +214,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all, and the history as JSON lines."""
-        assert self.folder is not None
+        folder = self._folder()
         arrays = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         arrays |= {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         arrays |= {f"best.{k}": v for k, v in (self.best or {}).items()}
@@ -259,13 +223,17 @@ class Trainer:
             "history": self.history,
             "generators": [rng.bit_generator.state for rng in self.model.generators()],
         }
-        save_arrays(self.folder / "checkpoint.safetensors", arrays, notes)
+        save_arrays(folder / "checkpoint.safetensors", arrays, notes)
         self._write_history()
 
+    def _folder(self) -> Path:
+        if self.folder is None:
+            raise ValueError("this Trainer has no folder to write to: give it one, folder=")
+        return self.folder
+
     def _write_history(self) -> None:
-        assert self.folder is not None
         lines = "".join(json.dumps(row) + "\n" for row in self.history)
-        write_atomic(self.folder / "history.jsonl", lines.encode())
+        write_atomic(self._folder() / "history.jsonl", lines.encode())
 
     def resume(self) -> bool:
         """Go back to the checkpoint in the folder; False if there is none.

@@ -6,21 +6,4 @@ from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .module import Module, Parameter
 from .transformer import LearnedPositions, SinusoidalPositions, TransformerBlock, sinusoids
 
-__all__ = [
-    "Attention",
-    "Dense",
-    "Dropout",
-    "Embedding",
-    "LayerNorm",
-    "LearnedPositions",
-    "Module",
-    "MultiHeadAttention",
-    "Parameter",
-    "Sequential",
-    "SinusoidalPositions",
-    "Softmax",
-    "TransformerBlock",
-    "merge_heads",
-    "sinusoids",
-    "split_heads",
-]
+__all__ = [name for name, value in vars().items() if callable(value)]

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..ops import attention, concatenate, linear, matmul, merge_heads, packed_attention, split_heads
+from ..fast.heads import packed_heads
+from ..forms import sooner
+from ..ops import attention, matmul, merge_heads, split_heads
 from ..tensor import Tensor, TensorLike, raw
 from .layers import Dense, Dropout
 from .module import Module
@@ -80,36 +82,35 @@ class MultiHeadAttention(Module):
         -------
         Tensor (B, N, D), or a pair of it and the weights (B, H, N, S).
         """
-        for name, tokens in (("x", x), ("context", context)):
-            if tokens is None:
-                continue
-            shape, width = raw(tokens).shape, self.query.weight.shape[0]
-            if len(shape) != 3 or shape[-1] != width:
-                raise ValueError(
-                    f"MultiHeadAttention: {name} has three axes, (batch, tokens, {width}), not "
-                    f"shape {shape}"
-                )
-        drops = self.training and self.dropout.p > 0
-        if context is None and not (drops or return_weights):
-            packed = self.project(x)
-            return self.output(packed_attention(packed, self.num_heads, mask, causal))
         context = x if context is None else context
+        self._check("x", x)
+        self._check("context", context)
+        drops = self.training and self.dropout.p > 0
+        if not (drops or return_weights):
+            return self.output(self.heads(x, context, mask, causal))
+        query, key, value = self.project(x, context)
+        # A value of no width: the weights alone are wanted.
+        _, weights = attention(query, key, value[..., :0], mask, causal, return_weights=True)
+        y = self.output(merge_heads(matmul(self.dropout(weights), value)))
+        return (y, weights) if return_weights else y
+
+    @sooner(packed_heads)
+    def heads(self, x: TensorLike, context: TensorLike, mask: Any, causal: bool) -> Tensor:
+        """What all heads found, side by side: (B, N, H d)."""
+        query, key, value = self.project(x, context)
+        return merge_heads(attention(query, key, value, mask, causal))
+
+    def project(self, x: TensorLike, context: TensorLike) -> tuple[Tensor, Tensor, Tensor]:
+        """The queries (B, H, N, d) of x, the keys and the values (B, H, S, d) of context."""
         query = split_heads(self.query(x), self.num_heads)
         key = split_heads(self.key(context), self.num_heads)
         value = split_heads(self.value(context), self.num_heads)
-        if not (drops or return_weights):
-            return self.output(merge_heads(attention(query, key, value, mask, causal)))
-        mixed, weights = attention(query, key, value, mask, causal, return_weights=True)
-        if drops:
-            mixed = matmul(self.dropout(weights), value)
-        y = self.output(merge_heads(mixed))
-        return (y, weights) if return_weights else y
+        return query, key, value
 
-    def project(self, x: TensorLike) -> Tensor:
-        """Query, key and value of every token side by side, (B, N, 3 H d): one product, not three.
-
-        It is larger, and so closer to the processor's peak.
-        """
-        layers = (self.query, self.key, self.value)
-        weight = concatenate([layer.weight for layer in layers], axis=1)
-        return linear(x, weight, concatenate([layer.bias for layer in layers]))
+    def _check(self, name: str, tokens: TensorLike) -> None:
+        shape, width = raw(tokens).shape, self.query.weight.shape[0]
+        if len(shape) != 3 or shape[-1] != width:
+            raise ValueError(
+                f"MultiHeadAttention: {name} has three axes, (batch, tokens, {width}), not "
+                f"shape {shape}"
+            )

@@ -62,6 +62,7 @@ class Dropout(Module):
         if not 0 <= p < 1:
             raise ValueError(f"Dropout: p is the probability to drop, in [0, 1), not {p}")
         self.p = p
+        self.is_random = p > 0
         self.rng = rng or np.random.default_rng()
 
     def __call__(self, x: Tensor) -> Tensor:

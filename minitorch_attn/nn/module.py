@@ -30,6 +30,7 @@ class Module:
     """
 
     training = True
+    is_random = False  # whether it draws random numbers while training
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes")

@@ -69,20 +69,27 @@ class TransformerBlock(Module):
 
         With `return_weights` also the weights (B, H, N, S).
         """
-        pre = self.norm == "pre"
-        query = self.norm1(x) if pre else x
-        if context is not None and pre:
-            context = self.norm1(context)
-        mixed = self.attention(query, context, mask, causal, return_weights)
-        mixed, weights = mixed if return_weights else (mixed, None)
-        x = x + self.dropout(mixed)
-        if not pre:
-            x = self.norm1(x)
-        y = self.output(gelu(self.hidden(self.norm2(x) if pre else x)))
-        x = x + self.dropout(y)
-        if not pre:
-            x = self.norm2(x)
+        how = (mask, causal, return_weights)
+        if self.norm == "pre":
+            context = None if context is None else self.norm1(context)
+            mixed, weights = self._mix(self.norm1(x), context, *how)
+            x = x + mixed
+            x = x + self._think(self.norm2(x))
+        else:
+            mixed, weights = self._mix(x, context, *how)
+            x = self.norm1(x + mixed)
+            x = self.norm2(x + self._think(x))
         return (x, weights) if return_weights else x
+
+    def _mix(self, x: TensorLike, context: Any, mask: Any, causal: bool, look: bool) -> Any:
+        """What attention adds, and its weights if they are looked at."""
+        y = self.attention(x, context, mask, causal, look)
+        y, weights = y if look else (y, None)
+        return self.dropout(y), weights
+
+    def _think(self, x: TensorLike) -> Tensor:
+        """What the dense net adds to each token on its own."""
+        return self.dropout(self.output(gelu(self.hidden(x))))
 
 
 def sinusoids(num: int, dim: int) -> np.ndarray:

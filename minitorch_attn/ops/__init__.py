@@ -23,9 +23,9 @@ from .elementwise import (
     where,
 )
 from .gather import embedding, take
-from .heads import merge_heads, packed_attention, split_heads
+from .heads import merge_heads, split_heads
 from .linalg import einsum, linear, matmul
-from .methods import install
+from .methods import install as _install
 from .norm import dropout, layer_norm
 from .reduce import max, mean, min, sum, var
 from .shape import (
@@ -41,56 +41,4 @@ from .shape import (
 )
 from .softmax import cross_entropy, log_softmax, logsumexp, softmax
 
-install()
-
-__all__ = [
-    "absolute",
-    "add",
-    "astype",
-    "attention",
-    "attention_reference",
-    "broadcast_to",
-    "checkpoint",
-    "concatenate",
-    "cross_entropy",
-    "divide",
-    "dropout",
-    "einsum",
-    "embedding",
-    "exp",
-    "gelu",
-    "getitem",
-    "layer_norm",
-    "linear",
-    "log",
-    "log_softmax",
-    "logsumexp",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "merge_heads",
-    "min",
-    "minimum",
-    "multiply",
-    "negative",
-    "packed_attention",
-    "power",
-    "relu",
-    "reshape",
-    "sigmoid",
-    "softmax",
-    "split",
-    "split_heads",
-    "sqrt",
-    "squeeze",
-    "stack",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "take",
-    "tanh",
-    "transpose",
-    "var",
-    "where",
-]
+_install()

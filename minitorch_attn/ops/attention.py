@@ -1,4 +1,4 @@
-"""Scaled dot-product attention: plain, and fused."""
+"""Scaled dot-product attention."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, check_same_library, namespace, row_products, row_sums
+from ..arrays import check_same_library, namespace
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from . import blockwise
 from .elementwise import where
 from .linalg import matmul
-from .op import fused
 from .shape import swapaxes
 from .softmax import softmax
 
@@ -44,83 +43,18 @@ def masked_softmax(scores: TensorLike, allowed: Any) -> Tensor:
     return weights * any_allowed
 
 
-def _weighted_sum(
-    query: TensorLike, key: TensorLike, value: TensorLike, mask: Any, causal: bool, scale: float
-) -> Tensor:
-    allowed = allowed_pairs(raw(query), raw(key), mask, causal)
-    return attention_reference(query, key, value, allowed, scale)[0]
-
-
-def attention_gradients(
-    g: Any,
-    y: Any,
-    saved: Any,
-    needed: list[bool],
-    query: Any,
-    key: Any,
-    value: Any,
+def weighted_sum(
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    /,
     mask: Any,
     causal: bool,
     scale: float,
-    out: Any = (None, None, None),
-) -> tuple[Any, ...]:
-    """`out`: where whole (not long) attention writes the gradients, if not into new arrays."""
-    if blockwise.is_long(query, key):
-        return blockwise.backward(g, y, saved, needed, query, key, value, mask, causal, scale)
-
-    matmul = namespace(query).matmul
-    weights = saved
-    g_query = g_key = g_value = None
-    if needed[2]:
-        g_value = matmul(weights.swapaxes(-1, -2), g, out=out[2])
-    if needed[0] or needed[1]:
-        g_scores = g @ value.swapaxes(-1, -2)
-        # Softmax's rule; the sum over keys of weight times gradient is a row of g times y.
-        g_scores -= row_products(g, y)
-        g_scores *= weights
-        g_scores *= scale
-        if needed[0]:
-            g_query = matmul(g_scores, key, out=out[0])
-        if needed[1]:
-            g_key = matmul(g_scores.swapaxes(-1, -2), query, out=out[1])
-    return g_query, g_key, g_value
-
-
-@fused(attention_gradients, _weighted_sum)
-def _attention(
-    query: Array, key: Array, value: Array, /, mask: Any, causal: bool, scale: float
-) -> Any:
-    if blockwise.is_long(query, key):
-        return blockwise.forward(query, key, value, mask, causal, scale)
-    weights = compute_weights(query, key, mask, causal, scale)
-    return weights @ value, weights
-
-
-def compute_weights(query: Array, key: Array, mask: Any, causal: bool, scale: float) -> Array:
-    """The weights (..., N, S), in memory of their own."""
-    allowed = allowed_pairs(query, key, mask, causal)
-    xp = namespace(query)
-    weights = query @ key.swapaxes(-1, -2)
-    weights *= scale
-    if allowed is not None:
-        weights = xp.where(allowed, weights, -math.inf)
-        top = weights.max(axis=-1, keepdims=True)
-        weights -= xp.where(top == -math.inf, 0, top)
-    elif not (isinstance(weights, np.ndarray) and _is_small(weights)):
-        weights -= weights.max(axis=-1, keepdims=True)
-    weights = xp.exp(weights, out=weights)
-    total = row_sums(weights)
-    weights /= xp.where(total == 0, 1, total) if allowed is not None else total
-    return weights
-
-
-def _is_small(scores: np.ndarray) -> bool:
-    """Whether the exponential of no score needs a larger one subtracted first.
-
-    To look at all of them at once takes a fraction of the time of finding each row's largest.
-    """
-    limit = blockwise.SMALL
-    return scores.size > 0 and scores.min() > -limit and scores.max() < limit
+) -> Tensor:
+    """What `attention` gives where nobody asks for the weights: a fast form may take its place."""
+    allowed = allowed_pairs(raw(query), raw(key), mask, causal)
+    return attention_reference(query, key, value, allowed, scale)[0]
 
 
 def attention(
@@ -147,7 +81,8 @@ def attention(
     scale : float, optional
         What the scores are multiplied by; 1/√d by default.
     return_weights : bool
-        Also return the weights (..., N, S).
+        Also return the weights (..., N, S), all of them: for long sequences they take much memory,
+        and attention that is looked at is slower.
 
     Returns
     -------
@@ -171,7 +106,7 @@ def attention(
         scale = 1 / math.sqrt(q.shape[-1])
     if return_weights:
         return attention_reference(query, key, value, allowed_pairs(q, k, mask, causal), scale)
-    return _attention(query, key, value, mask=mask, causal=causal, scale=scale)
+    return fastest(weighted_sum)(query, key, value, mask=mask, causal=causal, scale=scale)
 
 
 def _check_shapes(query: tuple, key: tuple, value: tuple) -> None:
@@ -190,6 +125,14 @@ def _check_shapes(query: tuple, key: tuple, value: tuple) -> None:
 
 
 def check_mask(mask: Any, query: Any, key: Any, value: Any) -> None:
+    """Refuse a mask that is not boolean, or does not broadcast to the scores (..., N, S).
+
+    `query` (..., N, d), `key` (..., S, d) and `value` (..., S, d_v) are arrays.
+
+    Raises
+    ------
+    TypeError, ValueError, DeviceError
+    """
     dtype = getattr(mask, "dtype", None)
     if dtype is None or dtype.kind != "b":
         raise TypeError(

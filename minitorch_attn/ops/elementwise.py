@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..arrays import namespace
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from .op import fused, op
+from .op import op
 
 BROADCAST = (
     "shapes broadcast when, aligned at the right, each pair of sizes is equal or has a 1: "
@@ -18,31 +17,31 @@ BROADCAST = (
 
 
 @op(lambda g, y, a, b: g, lambda g, y, a, b: g, hint=BROADCAST)
-def add(a: TensorLike, b: TensorLike) -> Any:
+def add(a: TensorLike, b: TensorLike, /) -> Any:
     """a + b."""
     return a + b
 
 
 @op(lambda g, y, a, b: g, lambda g, y, a, b: -g, hint=BROADCAST)
-def subtract(a: TensorLike, b: TensorLike) -> Any:
+def subtract(a: TensorLike, b: TensorLike, /) -> Any:
     """a - b."""
     return a - b
 
 
 @op(lambda g, y, a, b: g * b, lambda g, y, a, b: g * a, hint=BROADCAST)
-def multiply(a: TensorLike, b: TensorLike) -> Any:
+def multiply(a: TensorLike, b: TensorLike, /) -> Any:
     """a b, element by element."""
     return a * b
 
 
 @op(lambda g, y, a, b: g / b, lambda g, y, a, b: -g * y / b, hint=BROADCAST)
-def divide(a: TensorLike, b: TensorLike) -> Any:
+def divide(a: TensorLike, b: TensorLike, /) -> Any:
     """a / b."""
     return a / b
 
 
 @op(lambda g, y, x: -g)
-def negative(x: TensorLike) -> Any:
+def negative(x: TensorLike, /) -> Any:
     """-x."""
     return -x
 
@@ -52,7 +51,7 @@ def negative(x: TensorLike) -> Any:
     lambda g, y, a, b: g * y * _log_positive(a),
     hint=BROADCAST,
 )
-def power(a: TensorLike, b: TensorLike) -> Any:
+def power(a: TensorLike, b: TensorLike, /) -> Any:
     """a to the power b. The gradient with respect to b is for a > 0 (and 0 at a = 0)."""
     return a**b
 
@@ -72,43 +71,43 @@ def _log_positive(a: Any) -> Any:
 
 
 @op(lambda g, y, x: g * y)
-def exp(x: TensorLike) -> Any:
+def exp(x: TensorLike, /) -> Any:
     """e to the power x."""
     return namespace(x).exp(x)
 
 
 @op(lambda g, y, x: g / x)
-def log(x: TensorLike) -> Any:
+def log(x: TensorLike, /) -> Any:
     """The natural logarithm."""
     return namespace(x).log(x)
 
 
 @op(lambda g, y, x: g * 0.5 / y)
-def sqrt(x: TensorLike) -> Any:
+def sqrt(x: TensorLike, /) -> Any:
     """The square root."""
     return namespace(x).sqrt(x)
 
 
 @op(lambda g, y, x: g * (1 - y * y))
-def tanh(x: TensorLike) -> Any:
+def tanh(x: TensorLike, /) -> Any:
     """The hyperbolic tangent."""
     return namespace(x).tanh(x)
 
 
 @op(lambda g, y, x: g * y * (1 - y))
-def sigmoid(x: TensorLike) -> Any:
+def sigmoid(x: TensorLike, /) -> Any:
     """1 / (1 + e^-x), written with tanh so that no x overflows."""
     return 0.5 * (1 + namespace(x).tanh(0.5 * x))
 
 
 @op(lambda g, y, x: g * (raw(x) > 0))
-def relu(x: TensorLike) -> Any:
+def relu(x: TensorLike, /) -> Any:
     """max(x, 0), with gradient 0 at x = 0."""
     return namespace(x).maximum(x, 0)
 
 
 @op(lambda g, y, x: g * namespace(raw(x)).sign(raw(x)))
-def absolute(x: TensorLike) -> Any:
+def absolute(x: TensorLike, /) -> Any:
     """|x|, with gradient 0 at x = 0."""
     return abs(x)
 
@@ -118,7 +117,7 @@ def absolute(x: TensorLike) -> Any:
     lambda g, y, a, b: g * _winner(b, a, y),
     hint=BROADCAST,
 )
-def maximum(a: TensorLike, b: TensorLike) -> Any:
+def maximum(a: TensorLike, b: TensorLike, /) -> Any:
     """The larger of a and b; where they are equal, each gets half of the gradient."""
     return namespace(a, b).maximum(a, b)
 
@@ -129,7 +128,7 @@ def _winner(a: Any, b: Any, y: Any) -> Any:
     return ((a > b) + 0.5 * (a == b)).astype(y.dtype)
 
 
-def minimum(a: TensorLike, b: TensorLike) -> Tensor:
+def minimum(a: TensorLike, b: TensorLike, /) -> Tensor:
     """The smaller of a and b; where they are equal, each gets half of the gradient."""
     return negative(maximum(negative(a), negative(b)))
 
@@ -140,55 +139,29 @@ def minimum(a: TensorLike, b: TensorLike) -> Tensor:
     lambda g, y, condition, a, b: where(condition, 0.0, g),
     hint=BROADCAST,
 )
-def where(condition: TensorLike, a: TensorLike, b: TensorLike) -> Any:
+def where(condition: TensorLike, a: TensorLike, b: TensorLike, /) -> Any:
     """a where the condition is true, b elsewhere."""
     return namespace(condition, a, b).where(condition, a, b)
 
 
 @op(lambda g, y, x, dtype: astype(g, raw(x).dtype))
-def astype(x: TensorLike, dtype: Any) -> Any:
+def astype(x: TensorLike, /, dtype: Any) -> Any:
     """x converted to another floating dtype."""
     return x.astype(dtype)
 
 
 # The tanh form of GELU: a cubic stretches x, and tanh stands in for the normal distribution.
-_SCALE, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+GELU_SCALE, GELU_CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
 def gelu_reference(x: TensorLike) -> Tensor:
     """The plain composition that `gelu` equals."""
-    return 0.5 * x * (1 + tanh(_SCALE * (x + _CUBIC * x * x * x)))
+    return 0.5 * x * (1 + tanh(GELU_SCALE * (x + GELU_CUBIC * x * x * x)))
 
 
-def _gelu_rule(g: Any, y: Any, sigmoid: Any, needed: list[bool], x: Any) -> tuple[Any]:
-    # The slope of y = x σ(v) is σ + y (1 - σ) v', with v' = 2 scale (1 + 3 cubic x²).
-    square = x * x
-    square *= 6 * _SCALE * _CUBIC
-    square += 2 * _SCALE
-    slope = 1 - sigmoid
-    slope *= y
-    slope *= square
-    slope += sigmoid
-    slope *= g
-    return (slope,)
-
-
-@fused(_gelu_rule, gelu_reference)
-def gelu(x: TensorLike, /) -> Any:
+def gelu(x: TensorLike, /) -> Tensor:
     """x times the probability that a standard normal number is below x (the tanh form).
-
-    Computed as x σ(v) with v = 2 scale (x + cubic x³): the same, since tanh(v/2) = 2 σ(v) - 1, and
-    exp takes half of tanh's time.
 
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
     """
-    xp = namespace(x)
-    e = xp.asarray(x * x)  # also where x has no axes: it is written into from here on
-    e *= -2 * _SCALE * _CUBIC
-    e -= 2 * _SCALE
-    e *= x
-    with np.errstate(over="ignore"):  # e^89 is too large for 32 bits, and x / infinity is 0
-        xp.exp(e, out=e)
-    e += 1
-    sigmoid = xp.divide(1, e, out=e)
-    return x * sigmoid, sigmoid
+    return fastest(gelu_reference)(x)

@@ -12,18 +12,18 @@ from .shape import reshape, transpose
 
 
 @op(lambda g, y, x, rows: _add_rows(g, rows, x.shape))
-def _take_rows(x: TensorLike, rows: Any) -> Any:
+def _take_rows(x: TensorLike, /, rows: Any) -> Any:
     return x[rows]
 
 
 @op(lambda g, y, x, rows, shape: _take_rows(g, rows))
-def _add_rows(x: TensorLike, rows: Any, shape: tuple[int, ...]) -> Any:
+def _add_rows(x: TensorLike, /, rows: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape`, with each slice of x added at its row."""
     values = x.reshape(rows.size, math.prod(shape[1:]))
     return add_rows(rows.ravel(), values, shape[0]).reshape(shape)
 
 
-def take(x: TensorLike, indices: Any, axis: int | None = None) -> Tensor:
+def take(x: TensorLike, /, indices: Any, axis: int | None = None) -> Tensor:
     """The slices of x at integer `indices` along an axis; of x laid flat, when none is given.
 
     Raises

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arrays import column_sums, namespace
+from ..arrays import namespace
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from .op import fused, op
+from .op import op
 from .shape import reshape
 
 
-def _product(a: Any, b: Any) -> Any:
+def product(a: Any, b: Any) -> Any:
     """a @ b; against a single matrix all rows of a batch in one product, not a product each."""
     if b.ndim == 2 and a.ndim > 2:
         rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b
@@ -19,29 +20,29 @@ def _product(a: Any, b: Any) -> Any:
     return a @ b
 
 
-def _left_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    return _product(g, b.swapaxes(-1, -2))
+def left_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    return product(g, b.swapaxes(-1, -2))
 
 
-def _right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if b.ndim == 2 and a.ndim > 2:  # as in _product: not a product for each of the batch and a sum
+def right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if b.ndim == 2 and a.ndim > 2:  # as in product: not a product for each of the batch and a sum
         rows = math.prod(a.shape[:-1])
         a, g = a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1])
     return a.swapaxes(-1, -2) @ g
 
 
 @op(
-    _left_rule,
-    _right_rule,
+    left_rule,
+    right_rule,
     hint="matmul contracts the last axis of the first with the last but one of the second: "
     "they must be equal; x.mT exchanges the last two axes",
 )
-def _matmul(a: TensorLike, b: TensorLike) -> Any:
+def _matmul(a: TensorLike, b: TensorLike, /) -> Any:
     """The product of matrices: (..., N, K) and (..., K, M) to (..., N, M)."""
-    return _product(a, b)
+    return product(a, b)
 
 
-def matmul(a: TensorLike, b: TensorLike) -> Tensor:
+def matmul(a: TensorLike, b: TensorLike, /) -> Tensor:
     """The matrix product, a @ b: (..., N, K) and (..., K, M) to (..., N, M).
 
     As in NumPy, leading axes broadcast, and a one-dimensional argument counts as a row (first) or
@@ -63,30 +64,7 @@ def linear_reference(x: TensorLike, weight: TensorLike, bias: TensorLike) -> Ten
     return matmul(x, weight) + bias
 
 
-def _linear_rule(
-    g: Any, y: Any, saved: None, needed: list[bool], x: Any, weight: Any, bias: Any
-) -> tuple[Any, ...]:
-    return (
-        _left_rule(g, y, x, weight) if needed[0] else None,
-        _right_rule(g, y, x, weight) if needed[1] else None,
-        column_sums(g) if needed[2] else None,
-    )
-
-
-@fused(
-    _linear_rule,
-    linear_reference,
-    hint="linear contracts the last axis of x with the first of weight: they must be equal",
-)
-def _linear(x: TensorLike, weight: TensorLike, bias: TensorLike, /) -> Any:
-    y = _product(x, weight)
-    if bias.dtype != y.dtype:
-        return y + bias, None
-    y += bias  # where it stands: no second array is made
-    return y, None
-
-
-def linear(x: TensorLike, weight: TensorLike, bias: TensorLike) -> Tensor:
+def linear(x: TensorLike, /, weight: TensorLike, bias: TensorLike) -> Tensor:
     """x weight + bias, in one op.
 
     Parameters
@@ -104,7 +82,8 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike) -> Tensor:
             f"linear: weight (D, M) needs a bias (M,); given weight {raw(weight).shape} and bias "
             f"{raw(bias).shape}"
         )
-    return (_linear if raw(x).ndim > 1 else linear_reference)(x, weight, bias)
+    form = fastest(linear_reference) if raw(x).ndim > 1 else linear_reference
+    return form(x, weight, bias)
 
 
 def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
@@ -158,7 +137,7 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
     return terms, output
 
 
-@op(each=_einsum_rule)
+@op(variadic_rule=_einsum_rule)
 def _einsum(*arrays: TensorLike, subscripts: str) -> Any:
     terms, output = parse_einsum(subscripts, arrays)
     return namespace(*arrays).einsum(f"{','.join(terms)}->{output}", *arrays, optimize=True)

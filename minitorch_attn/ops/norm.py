@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..arrays import column_sums, namespace, random_keep, row_sums
+from ..arrays import random_keep
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
 from .checkpoint import draws
 from .elementwise import sqrt
-from .op import fused
 from .reduce import mean, var
 
 
@@ -22,43 +20,6 @@ def layer_norm_reference(
     if weight is not None:
         y = y * weight
     return y if bias is None else y + bias
-
-
-def _layer_norm_rule(
-    g: Any, y: Any, saved: Any, needed: list[bool], x: Any, weight: Any, bias: Any, eps: float
-) -> tuple[Any, ...]:
-    normal, inverse = saved
-    width = x.shape[-1]
-    product = g * normal
-    g_weight = column_sums(product) if needed[1] else None
-    g_bias = column_sums(g) if needed[2] else None
-    if not needed[0]:
-        return None, g_weight, g_bias
-    # Of the gradient, only what changes neither the mean nor the variance gets through.
-    gx = normal * (row_sums(product, weight) / -width)
-    gx += g if weight is None else g * weight
-    gx -= row_sums(g, weight) / width
-    gx *= inverse
-    return gx, g_weight, g_bias
-
-
-@fused(
-    _layer_norm_rule,
-    layer_norm_reference,
-    hint="layer_norm works over the last axis: weight and bias have that axis's size",
-)
-def _layer_norm(x: TensorLike, weight: Any, bias: Any, /, eps: float) -> Any:
-    width = x.shape[-1]
-    normal = x - row_sums(x) / width
-    inverse = 1 / namespace(x).sqrt(row_sums(normal * normal) / width + eps)
-    normal *= inverse
-    if weight is None:
-        y = normal if bias is None else normal + bias
-    else:
-        y = normal * weight
-        if bias is not None:
-            y += bias
-    return y, (normal, inverse)
 
 
 def layer_norm(
@@ -84,7 +45,7 @@ def layer_norm(
                 f"layer_norm: {name} has shape {raw(given).shape}, but rows of {width} numbers "
                 f"need ({width},)"
             )
-    return _layer_norm(x, weight, bias, eps=eps)
+    return fastest(layer_norm_reference)(x, weight, bias, eps=eps)
 
 
 def dropout(x: TensorLike, p: float, rng: np.random.Generator) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import check_same_library, device_of, move
 from ..backward import fingerprints, partial_gradients
+from ..forms import faster
 from ..tensor import Tensor, TensorLike, mode, new_tensor, next_id, raw
 
 P = ParamSpec("P")
@@ -21,6 +22,23 @@ class Op(Generic[P]):
 
     Called with Tensors it computes, records, and returns a Tensor; called with plain arrays
     alone it computes, and returns a plain array. Make one with the decorator `op` or `fused`.
+
+    Parameters
+    ----------
+    forward : function of arrays
+        Its inputs are positional-only (`x, /`) or variadic (`*arrays`), the rest are parameters.
+        It returns the output; with a joint rule a pair of the output and what that rule needs.
+    rules : one per input
+        `rule(g, y, *inputs, **params)`, the gradient with respect to that input.
+    variadic_rule : optional
+        `rule(i, g, y, *inputs, **params)`, in place of `rules` where there may be any number.
+    joint_rule : optional
+        `rule(g, y, saved, needed, *inputs, **params)` on arrays: a gradient or None per input, all
+        at once. `saved` is what the forward kept.
+    reference : optional
+        The plain composition that an op with a joint rule equals. Second order goes through it.
+    hint : str
+        Added to the error when the forward fails.
     """
 
     registry: ClassVar[dict[str, Op]] = {}  # every op by name; the tests cover each
@@ -29,23 +47,24 @@ class Op(Generic[P]):
         self,
         forward: Callable[P, Any],
         rules: tuple[Callable, ...] = (),
-        each: Callable | None = None,
-        joint: Callable | None = None,
+        variadic_rule: Callable | None = None,
+        joint_rule: Callable | None = None,
         reference: Callable | None = None,
         hint: str = "",
     ) -> None:
         update_wrapper(self, forward)
         self.name = forward.__name__.lstrip("_")
-        self.forward = forward
-        self.rules, self.each, self.joint, self.reference = rules, each, joint, reference
-        self.hint = hint
+        self.forward, self.rules, self.variadic_rule = forward, rules, variadic_rule
+        self.joint_rule, self.reference, self.hint = joint_rule, reference, hint
         parameters = inspect.signature(forward).parameters.values()
-        # The inputs come first and have a rule each; what follows are parameters.
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-        self.arity = None if variadic else len(rules)
-        if joint:
-            self.arity = sum(p.kind is p.POSITIONAL_ONLY for p in parameters) or None
-        rest = [p for p in parameters if p.kind is not p.VAR_POSITIONAL][self.arity or 0 :]
+        inputs = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
+        rest = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        if rules and len(rules) != len(inputs):
+            raise TypeError(
+                f"{self.name} has {len(rules)} rules and {len(inputs)} inputs: what stands before "
+                "a / is an input, as in def f(a, b, /, axis), and has a rule"
+            )
+        self.arity = None if len(inputs) + len(rest) < len(parameters) else len(inputs)
         self.param_names = [p.name for p in rest]
         self.defaults = {p.name: p.default for p in rest if p.default is not p.empty}
 
@@ -78,9 +97,9 @@ class Op(Generic[P]):
         except Exception as error:
             self._explain(error, arrays)
             raise
-        residuals = None
-        if self.joint is not None:
-            data, residuals = data
+        saved = None
+        if self.joint_rule is not None:
+            data, saved = data
         if not any_tensor:
             return data
         y = new_tensor(Tensor)
@@ -90,7 +109,7 @@ class Op(Generic[P]):
         y.requires_grad = False
         if tracked and mode.recording:
             y.requires_grad = True
-            y._node = (self, inputs, arrays, params, residuals)
+            y._node = (self, inputs, arrays, params, saved)
             if mode.debugging:
                 y._marks = fingerprints(inputs, y)
         return y
@@ -105,18 +124,18 @@ class Op(Generic[P]):
 
     def gradients(self, g: Any, y: Tensor, needed: list[bool], create_graph: bool) -> list[Any]:
         """Return the gradient for each input that needs one, and None for the others."""
-        _, inputs, arrays, params, residuals = y._node
+        _, inputs, arrays, params, saved = y._node
         if create_graph:
-            if self.joint is not None:
+            if self.joint_rule is not None:
                 return self._through_reference(g, inputs, params, needed)
             result: Any = y
         else:
             result, inputs = y.data, arrays
-            if self.joint is not None:
-                return self.joint(g, result, residuals, needed, *inputs, **params)
-        if self.each is not None:
+            if self.joint_rule is not None:
+                return self.joint_rule(g, result, saved, needed, *inputs, **params)
+        if self.variadic_rule is not None:
             return [
-                self.each(i, g, result, *inputs, **params) if need else None
+                self.variadic_rule(i, g, result, *inputs, **params) if need else None
                 for i, need in enumerate(needed)
             ]
         found: list[Any] = []
@@ -127,7 +146,7 @@ class Op(Generic[P]):
     def _through_reference(
         self, g: Tensor, inputs: tuple, params: dict, needed: list[bool]
     ) -> list[Tensor | None]:
-        """Differentiate the plain composition that this op equals, recording what is done."""
+        """Differentiate the reference, the plain composition that this op equals, on record."""
         assert self.reference is not None
         # An alias for each input keeps apart a tensor that is, say, query and key at once.
         aliases = [alias(x) if need else x for x, need in zip(inputs, needed, strict=True)]
@@ -138,16 +157,16 @@ class Op(Generic[P]):
 
 
 def op(
-    *rules: Callable, each: Callable | None = None, hint: str = ""
+    *rules: Callable, variadic_rule: Callable | None = None, hint: str = ""
 ) -> Callable[[Callable[P, Any]], Op[P]]:
     """Make the decorated forward an Op with these rules, one per input.
 
-    `each(i, g, y, *inputs, **params)` serves ops with any number of inputs (`*arrays`).
+    `variadic_rule(i, g, y, *inputs, **params)` serves ops with any number of inputs (`*arrays`).
     `hint` is added to the error when the forward fails.
     """
 
     def decorate(forward: Callable[P, Any]) -> Op[P]:
-        return Op(forward, rules, each, hint=hint)._register()
+        return Op(forward, rules, variadic_rule, hint=hint)._register()
 
     return decorate
 
@@ -155,27 +174,27 @@ def op(
 def fused(
     rule: Callable, reference: Callable, hint: str = ""
 ) -> Callable[[Callable[P, Any]], Op[P]]:
-    """Make the decorated forward an Op with one joint rule and a reference.
+    """Make the decorated forward an Op with one joint rule: a faster form of its `reference`.
 
-    The forward returns `(y, residuals)`; its inputs are its positional-only arguments. The rule
-    is `rule(g, y, residuals, needed, *inputs, **params)` on raw arrays and returns a gradient or
-    None per input. `reference` is the plain composition of other ops that the op must equal: the
+    The forward returns `(y, saved)`, and the rule is `rule(g, y, saved, needed, *inputs, **params)`
+    on raw arrays. `reference` is the plain composition of other ops that the op must equal: the
     tests compare the two, and gradients of gradients are taken through it.
     """
 
     def decorate(forward: Callable[P, Any]) -> Op[P]:
-        return Op(forward, joint=rule, reference=reference, hint=hint)._register()
+        made = Op(forward, joint_rule=rule, reference=reference, hint=hint)._register()
+        return faster(reference)(made)
 
     return decorate
 
 
 @op(lambda g, y, x: g)
-def alias(x: TensorLike) -> Any:
+def alias(x: TensorLike, /) -> Any:
     """The same array, as another tensor."""
     return x
 
 
 @op(lambda g, y, x, device: to(g, device_of(raw(x))))
-def to(x: TensorLike, device: str) -> Any:
+def to(x: TensorLike, /, device: str) -> Any:
     """x on "cpu" or "cuda"."""
     return move(x, device)

@@ -26,13 +26,13 @@ def _keep(y: Any, x: Any, axis: Axis) -> Any:
 
 
 @op(lambda g, y, x, axis, keepdims: broadcast_to(_keep(g, x, axis), x.shape))
-def sum(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def sum(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """The sum over `axis`: each summand gets the whole gradient of the sum."""
     return x.sum(axis=axis, keepdims=keepdims)
 
 
 @op(lambda g, y, x, axis, keepdims: _keep(g, x, axis) * _winners(x, y, axis))
-def max(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def max(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """The largest value over `axis`; equal largest values share the gradient equally."""
     return x.max(axis=axis, keepdims=keepdims)
 
@@ -43,19 +43,19 @@ def _winners(x: Any, y: Any, axis: Axis) -> Any:
     return winners.astype(x.dtype) / winners.sum(axis=axis, keepdims=True).astype(x.dtype)
 
 
-def min(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def min(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The smallest value over `axis`; equal smallest values share the gradient equally."""
     return -max(-x, axis=axis, keepdims=keepdims)
 
 
-def mean(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def mean(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over `axis`."""
     shape = raw(x).shape
     count = math.prod(shape) // (math.prod(kept_shape(shape, axis)) or 1)
     return sum(x, axis=axis, keepdims=keepdims) / count
 
 
-def var(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Tensor:
+def var(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The population variance over `axis`: the mean squared distance from the mean."""
     distance = x - mean(x, axis=axis, keepdims=True)
     return mean(distance * distance, axis=axis, keepdims=keepdims)

@@ -15,13 +15,13 @@ from .op import op
     lambda g, y, x, shape: g.reshape(x.shape),
     hint="a reshape keeps the number of elements; one size may be -1",
 )
-def reshape(x: TensorLike, shape: int | tuple[int, ...]) -> Any:
+def reshape(x: TensorLike, /, shape: int | tuple[int, ...]) -> Any:
     """The same elements, in the same order, in another shape."""
     return x.reshape(shape)
 
 
 @op(lambda g, y, x, axes: g.transpose(_inverse(axes, g.ndim)))
-def transpose(x: TensorLike, axes: tuple[int, ...] | None = None) -> Any:
+def transpose(x: TensorLike, /, axes: tuple[int, ...] | None = None) -> Any:
     """The axes in another order; reversed, when none is given."""
     return x.transpose(axes)
 
@@ -35,14 +35,14 @@ def _inverse(axes: tuple[int, ...] | None, ndim: int) -> tuple[int, ...] | None:
     return tuple(inverse)
 
 
-def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Tensor:
+def swapaxes(x: TensorLike, /, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
     axes = list(range(raw(x).ndim))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return transpose(x, tuple(axes))
 
 
-def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
+def squeeze(x: TensorLike, /, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Without its axes of size 1, or without those named."""
     return reshape(x, raw(x).squeeze(axis).shape)
 
@@ -51,7 +51,7 @@ def squeeze(x: TensorLike, axis: int | tuple[int, ...] | None = None) -> Tensor:
     lambda g, y, x, shape: g,
     hint="a shape stretches only where its size is 1, aligned at the right",
 )
-def broadcast_to(x: TensorLike, shape: tuple[int, ...]) -> Any:
+def broadcast_to(x: TensorLike, /, shape: tuple[int, ...]) -> Any:
     """x stretched to `shape`, as broadcasting does; the engine sums its gradient back."""
     return namespace(x).broadcast_to(x, shape)
 
@@ -65,7 +65,7 @@ def _slice_of(g: Any, arrays: Sequence[Any], i: int, axis: int) -> Any:
 
 
 @op(
-    each=lambda i, g, y, *arrays, axis: _slice_of(g, arrays, i, axis),
+    variadic_rule=lambda i, g, y, *arrays, axis: _slice_of(g, arrays, i, axis),
     hint="all shapes must agree except along the axis of concatenation",
 )
 def _concatenate(*arrays: TensorLike, axis: int) -> Any:
@@ -88,7 +88,7 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     return concatenate([widen(x) for x in tensors], axis=axis)
 
 
-def split(x: TensorLike, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
+def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     """Cut x along an axis: into equal sections, or at the given indices.
 
     Raises
@@ -113,13 +113,13 @@ def split(x: TensorLike, sections: int | Sequence[int], axis: int = 0) -> list[T
     lambda g, y, x, index: _scatter(g, index, x.shape),
     hint="an index has at most one entry for each axis, each within the axis's size",
 )
-def getitem(x: TensorLike, index: Any) -> Any:
+def getitem(x: TensorLike, /, index: Any) -> Any:
     """x[index], for basic, integer-array and boolean indices."""
     return x[_raw_index(index)]
 
 
 @op(lambda g, y, x, index, shape: getitem(g, index))
-def _scatter(x: TensorLike, index: Any, shape: tuple[int, ...]) -> Any:
+def _scatter(x: TensorLike, /, index: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape` with x added at `index`: what indexing's gradient is made of."""
     result = namespace(x).zeros(shape, dtype=x.dtype)
     index_add(result, _raw_index(index), x)

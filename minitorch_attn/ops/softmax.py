@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from ..arrays import check_same_library, namespace
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
 from .elementwise import exp, log
-from .op import fused, op
+from .op import op
 from .reduce import Axis, _keep, sum
 from .shape import getitem, reshape
 
@@ -33,7 +34,7 @@ def softmax_reference(x: TensorLike, axis: int = -1) -> Tensor:
 
 
 @op(lambda g, y, x, axis: y * (g - sum(g * y, axis=axis, keepdims=True)))
-def softmax(x: TensorLike, axis: int = -1) -> Any:
+def softmax(x: TensorLike, /, axis: int = -1) -> Any:
     """exp(x_i) / sum_j exp(x_j) along an axis: positive numbers that sum to 1.
 
     A slice that is minus infinity throughout gives NaN: there is nothing to choose from.
@@ -54,7 +55,7 @@ def logsumexp_reference(x: TensorLike, axis: Axis = None, keepdims: bool = False
 
 
 @op(lambda g, y, x, axis, keepdims: _keep(g, x, axis) * exp(x - _keep(y, x, axis)))
-def logsumexp(x: TensorLike, axis: Axis = None, keepdims: bool = False) -> Any:
+def logsumexp(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """log(sum_j exp(x_j)) over `axis`, without overflow; minus infinity where every x_j is."""
     xp = namespace(x)
     top = largest(x, axis)
@@ -69,7 +70,7 @@ def log_softmax_reference(x: TensorLike, axis: int = -1) -> Tensor:
 
 
 @op(lambda g, y, x, axis: g - exp(y) * sum(g, axis=axis, keepdims=True))
-def log_softmax(x: TensorLike, axis: int = -1) -> Any:
+def log_softmax(x: TensorLike, /, axis: int = -1) -> Any:
     """The logarithm of softmax, exact also where softmax itself underflows to 0."""
     xp = namespace(x)
     y = x - x.max(axis=axis, keepdims=True)
@@ -83,29 +84,6 @@ def cross_entropy_reference(logits: TensorLike, targets: Any) -> Tensor:
     log_p = reshape(log_softmax_reference(logits), (-1, classes))
     rows = namespace(raw(targets)).arange(raw(targets).size)
     return -sum(getitem(log_p, (rows, raw(targets).ravel()))) / raw(targets).size
-
-
-def _cross_entropy_rule(
-    g: Any, y: Any, p: Any, needed: list[bool], logits: Any, targets: Any
-) -> tuple[Any]:
-    """(p - one_hot(target)) g / n, written into p, which nobody else holds."""
-    rows = namespace(p).arange(len(p))
-    p[rows, targets.ravel()] -= 1
-    p *= g / len(p)
-    return (p.reshape(logits.shape),)
-
-
-@fused(_cross_entropy_rule, cross_entropy_reference)
-def _cross_entropy(logits: TensorLike, /, targets: Any) -> Any:
-    xp = namespace(logits)
-    x = logits.reshape(-1, logits.shape[-1])
-    x = x - x.max(axis=-1, keepdims=True)
-    picked = x[xp.arange(len(x)), targets.ravel()]
-    p = xp.exp(x, out=x)
-    total = p.sum(axis=-1, keepdims=True)
-    loss = (xp.log(total[:, 0]) - picked).sum() / len(p)
-    p /= total
-    return loss, p
 
 
 def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
@@ -139,4 +117,4 @@ def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
             f"cross_entropy: targets lie in [{int(t.min())}, {int(t.max())}], but logits of shape "
             f"{x.shape} have classes 0 to {x.shape[-1] - 1}"
         )
-    return _cross_entropy(logits, targets=t)
+    return fastest(cross_entropy_reference)(logits, targets=t)

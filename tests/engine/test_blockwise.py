@@ -12,7 +12,8 @@ from optable import ROWS
 from optable.opchecks import CHECKS
 
 from minitorch_attn import Tensor, attention, grad, gradcheck
-from minitorch_attn.ops import blockwise
+from minitorch_attn.fast import attention as choice
+from minitorch_attn.fast import blockwise
 from minitorch_attn.ops.attention import attention_reference
 
 ATTENTION = [id_ for id_, row in ROWS.items() if row.name == "attention"]
@@ -21,10 +22,10 @@ ATTENTION = [id_ for id_, row in ROWS.items() if row.name == "attention"]
 @pytest.fixture
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Use blocks from one score on, of as few queries as it goes."""
-    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", 1)
+    monkeypatch.setattr(choice, "BLOCKWISE_FROM", 1)
     monkeypatch.setattr(blockwise, "QUERIES", 3)
     monkeypatch.setattr(blockwise, "KEYS", 4)
-    monkeypatch.setattr(blockwise, "FEWEST", 3)
+    monkeypatch.setattr(blockwise, "FEWEST_QUERIES", 3)
 
 
 @pytest.mark.usefixtures("always")
@@ -42,13 +43,13 @@ MASKS: dict[str, Any] = {
 }
 
 
-KEPT = {"computed again": 0, "kept of some heads": 3 * 40 * 35, "kept": blockwise.KEPT}
+KEPT = {"computed again": 0, "kept of some heads": 3 * 40 * 35, "kept": blockwise.KEPT_SCORES}
 
 
 @pytest.fixture(params=KEPT)
 def weights_are(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """In the backward pass."""
-    monkeypatch.setattr(blockwise, "KEPT", KEPT[request.param])
+    monkeypatch.setattr(blockwise, "KEPT_SCORES", KEPT[request.param])
 
 
 @pytest.mark.usefixtures("always")
@@ -116,7 +117,7 @@ def test_long_attention_holds_the_weights_of_no_more_heads_than_fit(
     kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     n, heads = 2048, 6
-    monkeypatch.setattr(blockwise, "KEPT", kept * n * n + 1)
+    monkeypatch.setattr(blockwise, "KEPT_SCORES", kept * n * n + 1)
     x = np.random.default_rng(0).normal(size=(heads, n, 8)).astype(np.float32)
     tracemalloc.start()
     q = Tensor(x, requires_grad=True)

@@ -134,10 +134,10 @@ def test_an_input_that_needs_no_gradient_costs_none(monkeypatch: pytest.MonkeyPa
 
 def test_a_fused_rule_is_told_which_gradients_are_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    joint = Op.registry["attention"].joint
+    joint = Op.registry["attention"].joint_rule
     monkeypatch.setattr(
         Op.registry["attention"],
-        "joint",
+        "joint_rule",
         lambda g, y, saved, needed, *rest, **params: (
             seen.append(list(needed)),
             joint(g, y, saved, needed, *rest, **params),

@@ -52,7 +52,7 @@ def joint(name: str, old: str, new: str) -> Callable[[pytest.MonkeyPatch], None]
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
         op = Op.registry[name]
-        monkeypatch.setattr(op, "joint", rewritten(op.joint, old, new))
+        monkeypatch.setattr(op, "joint_rule", rewritten(op.joint_rule, old, new))
 
     return patch
 
@@ -167,7 +167,7 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("layer_norm",),
     ),
     "gelu: the slope of the cubic": (
-        joint("gelu", "6 * _SCALE * _CUBIC", "2 * _SCALE * _CUBIC"),
+        joint("gelu", "6 * GELU_SCALE * GELU_CUBIC", "2 * GELU_SCALE * GELU_CUBIC"),
         ("gelu",),
     ),
     "cross_entropy: not the mean": (
@@ -179,16 +179,17 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("cross_entropy",),
     ),
     "attention: not scaled": (
-        joint("attention", "g_scores *= scale", "pass"),
+        within("fast.whole", "backward", "g_scores *= scale", "pass"),
         ("attention",),
     ),
     "attention: softmax's sum dropped": (
-        joint("attention", "g_scores -= row_products(g, y)", "pass"),
+        within("fast.whole", "backward", "g_scores -= row_products(g, y)", "pass"),
         ("attention",),
     ),
     "attention: query and key exchanged": (
-        joint(
-            "attention",
+        within(
+            "fast.whole",
+            "backward",
             "g_key = matmul(g_scores.swapaxes(-1, -2), query, out=out[1])",
             "g_key = matmul(g_scores, key, out=out[1])",
         ),
@@ -196,8 +197,8 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
     ),
     "attention: an empty row divided by zero": (
         within(
-            "ops.attention",
-            "compute_weights",
+            "fast.whole",
+            "_weights",
             "xp.where(total == 0, 1, total) if allowed is not None else total",
             "total",
         ),
@@ -217,7 +218,7 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("packed_attention",),
     ),
     "packed_attention: heads beside tokens": (
-        within("ops.heads", "_in_place", "x.reshape(shape)", "x.swapaxes(1, 2).reshape(shape)"),
+        within("fast.heads", "_in_place", "x.reshape(shape)", "x.swapaxes(1, 2).reshape(shape)"),
         ("packed_attention",),
     ),
     "unbroadcast: stretched axes forgotten": (

@@ -11,6 +11,7 @@ import pytest
 from helpers.libraries import OTHERS
 
 from minitorch_attn import Tensor, grad, gradcheck
+from minitorch_attn.fast import attention as choice
 from minitorch_attn.files import load_arrays, save_arrays
 from minitorch_attn.models import Classifier, DenseNet, entropy, patchify, query_weights
 from minitorch_attn.nn import (
@@ -31,7 +32,6 @@ from minitorch_attn.nn import (
     sinusoids,
     split_heads,
 )
-from minitorch_attn.ops import blockwise
 
 F64 = {"dtype": np.float64}
 
@@ -345,12 +345,12 @@ def test_attention_dropout_drops_weights_in_training_only() -> None:
     np.testing.assert_allclose(mha(x).data, mha(x, return_weights=True)[0].data, rtol=1e-12)
 
 
-@pytest.mark.parametrize("first_long", [1, blockwise.BLOCKWISE_FROM])
+@pytest.mark.parametrize("first_long", [1, choice.BLOCKWISE_FROM])
 @pytest.mark.parametrize("causal", [False, True])
 def test_packed_projections_and_separate_ones_are_the_same(
     mha: MultiHeadAttention, causal: bool, first_long: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blockwise, "BLOCKWISE_FROM", first_long)
+    monkeypatch.setattr(choice, "BLOCKWISE_FROM", first_long)
     for name, parameter in mha.named_parameters():
         parameter.data[...] = rng(len(name)).normal(size=parameter.shape)
     x, mask = Tensor(tokens(2, 5, 6), requires_grad=True), rng(3).random((2, 1, 5, 5)) < 0.7

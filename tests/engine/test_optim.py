@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from helpers.libraries import DEVICES
 
-from minitorch_attn import Tensor, optim
+from minitorch_attn import Tensor
+from minitorch_attn.fast import optim as fast
 from minitorch_attn.files import load_arrays, save_arrays
 from minitorch_attn.nn import Dense, Parameter
 from minitorch_attn.optim import (
@@ -108,12 +109,12 @@ def test_a_parameter_without_a_gradient_stays() -> None:
     assert (layer.bias.data != before["bias"]).all()
 
 
-@pytest.mark.parametrize("small", [optim.SMALL, 10, 0])
+@pytest.mark.parametrize("small", [fast.SMALL_PARAMETER, 10, 0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_at_once_and_one_by_one_are_the_same_bits(
     kind: str, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(optim, "SMALL", small)
+    monkeypatch.setattr(fast, "SMALL_PARAMETER", small)
     rng = np.random.default_rng(0)
     shapes = [(3, 4), (4,), (), (5, 2)]
     begin = [rng.normal(size=shape).astype(np.float32) for shape in shapes]

@@ -12,6 +12,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from minitorch_attn import Tensor, attention, grad, training
+from minitorch_attn.fast import steps
 from minitorch_attn.models import Classifier
 from minitorch_attn.threads import set_threads, sharing, side_by_side, threads
 
@@ -123,8 +124,8 @@ def test_a_shared_step_is_the_whole_batchs_step(monkeypatch: pytest.MonkeyPatch)
     from minitorch_attn import threads as module
 
     monkeypatch.setattr(module, "_default", 0)
-    monkeypatch.setattr(training, "MANY_ROWS", 0)
-    monkeypatch.setattr(training, "WORTH_SHARING", 0)
+    monkeypatch.setattr(steps, "MANY_ROWS", 0)
+    monkeypatch.setattr(steps, "WORTH_SHARING", 0)
     model = Classifier(4, 3, model_dim=8, num_heads=2, num_blocks=2)
     loss, whole = step(model, 1)
     for count in (2, 3):  # 10 examples: 3 do not divide them
@@ -141,8 +142,8 @@ def test_with_dropout_the_batch_stays_whole(monkeypatch: pytest.MonkeyPatch) -> 
     from minitorch_attn import threads as module
 
     monkeypatch.setattr(module, "_default", 0)
-    monkeypatch.setattr(training, "MANY_ROWS", 0)
-    monkeypatch.setattr(training, "WORTH_SHARING", 0)
+    monkeypatch.setattr(steps, "MANY_ROWS", 0)
+    monkeypatch.setattr(steps, "WORTH_SHARING", 0)
     losses = [
         step(Classifier(4, 3, model_dim=8, num_heads=2, dropout=0.5), count)[0]
         for count in (1, 2, 2)

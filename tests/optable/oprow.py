@@ -15,7 +15,7 @@ class Row:
 
     Attributes
     ----------
-    name : the op's in `Op.registry`, or the public function's in `ops.__all__`
+    name : the op's in `Op.registry`, or the public function's in `ops`
     call : takes Tensors or plain arrays, then the constants
     value : the same on float64 NumPy arrays
     shapes : for each try, the shapes of the inputs

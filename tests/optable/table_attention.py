@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from minitorch_attn import ops
+from minitorch_attn.fast.heads import packed_attention, packed_attention_reference
 from minitorch_attn.ops.attention import attention_reference
-from minitorch_attn.ops.heads import packed_attention_reference
 from minitorch_attn.ops.op import Op
 from optable.oprow import ONE, TWO, Shapes, row
 from optable.table_softmax import shares
@@ -149,14 +149,14 @@ PACKED: tuple[Shapes, ...] = (((2, 3, 12),), ((1, 2, 6),), ((0, 3, 12),), ((2, 1
 HEADS = np.stack([[SOME[:, :3]], [np.tri(3, dtype=bool)]])
 row(
     "packed_attention",
-    lambda x: ops.packed_attention(x, 2),
+    lambda x: packed_attention(x, 2),
     lambda x: heads_apart(x, 2),
     PACKED,
     reference=lambda x: packed_attention_reference(x, 2),
 )
 row(
     "packed_attention",
-    lambda x, m: ops.packed_attention(x, 2, m),
+    lambda x, m: packed_attention(x, 2, m),
     lambda x, m: heads_apart(x, 2, m),
     PACKED[:1],
     "mask with an empty row",
@@ -165,7 +165,7 @@ row(
 )
 row(
     "packed_attention",
-    lambda x: ops.packed_attention(x, 1, causal=True),
+    lambda x: packed_attention(x, 1, causal=True),
     lambda x: heads_apart(x, 1, np.tri(3, dtype=bool)),
     PACKED[:1],
     "causal",

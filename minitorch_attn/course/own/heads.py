@@ -89,11 +89,11 @@ def _regroup(num_heads: int, regroup: Part | None) -> tuple[Callable, Callable]:
     if regroup is None:
         return (lambda x: split_heads(x, num_heads)), merge_heads
 
-    def split(x: Any) -> Any:
+    def split(x: Any, /) -> Any:
         batch, n, width = x.shape
         return regroup((batch, num_heads, n, width // num_heads), x, num_heads)
 
-    def merge(x: Any) -> Any:
+    def merge(x: Any, /) -> Any:
         batch, heads, n, width = x.shape
         return regroup((batch, n, heads * width), x, num_heads)
 
@@ -122,7 +122,7 @@ def _attend(attend: Part | None, attend_backward: Part | None) -> Callable[..., 
         found = [g_scores @ key, g_scores.swapaxes(-1, -2) @ query, weights.swapaxes(-1, -2) @ g]
         return needed_of(needed, found)
 
-    return Op(forward, joint=rule)
+    return Op(forward, joint_rule=rule)
 
 
 def _scene_by_scene(part: Part, g: Any, query: Any, key: Any, value: Any) -> list[np.ndarray]:
@@ -192,4 +192,4 @@ def _masked(masked_weights: Part | None, safe_softmax: Part | None) -> Callable[
         found = [g_scores @ key, g_scores.swapaxes(-1, -2) @ query, weights.swapaxes(-1, -2) @ g]
         return needed_of(needed, found)
 
-    return Op(forward, joint=rule)
+    return Op(forward, joint_rule=rule)

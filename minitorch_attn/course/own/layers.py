@@ -42,7 +42,7 @@ class OwnDense(Dense):
             _, g_x, g_weight, g_bias = run(g, x, weight, bias, 4)
             return needed_of(needed, [g_x.reshape(x.shape), g_weight, g_bias])
 
-        self.op: Op = Op(forward, joint=rule)
+        self.op: Op = Op(forward, joint_rule=rule)
 
     def __call__(self, x: Any) -> Tensor:
         return self.op(x, self.weight, self.bias)
@@ -64,7 +64,7 @@ class OwnLayerNorm(LayerNorm):
         def rule(g: Any, y: Any, _: Any, needed: Any, x: Any, weight: Any, bias: Any) -> Any:
             return needed_of(needed, run(g, x, weight, bias, 4)[1:])
 
-        self.op: Op = Op(forward, joint=rule)
+        self.op: Op = Op(forward, joint_rule=rule)
 
     def __call__(self, x: Any) -> Tensor:
         return self.op(x, self.weight, self.bias)
@@ -114,7 +114,7 @@ def own_loss(shares: Part | None, jacobian: Part | None) -> Callable[..., Tensor
             slope[rows, targets] -= 1
         return (slope * (g / len(targets)),)
 
-    op: Op = Op(forward, joint=rule)
+    op: Op = Op(forward, joint_rule=rule)
     return lambda logits, targets: op(logits, targets=targets)
 
 

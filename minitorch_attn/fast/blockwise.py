@@ -18,32 +18,24 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..arrays import row_products
 from ..tensor import mode
 from ..threads import sharing, side_by_side, threads
+from .rows import row_products
+from .whole import SAFE_SCORE
 
-# From so many scores a head on, blocks are faster than the whole; below, so is the whole.
-BLOCKWISE_FROM = 1 << 16
 # A block's scores: at most so many queries times so many keys, of as many heads as keep it small.
 QUERIES, KEYS = 512, 1024
 BLOCK_SCORES = QUERIES * KEYS
 # Of causal scores half of each block on the diagonal is wasted: there blocks have fewer queries,
 # but not so few that calls cost more than what they compute.
-FEWEST = 64
-# Scores up to this size have exponentials none of which is too large, nor all of them 0.
-SMALL = 60
+FEWEST_QUERIES = 64
 # Of so many scores in all, head by head, exponentials are kept for the backward pass: 128 MiB of
 # float32. With 0 all memory grows with the number of tokens, and a step takes a sixth longer.
-KEPT = 1 << 25
+KEPT_SCORES = 1 << 25
 
 # What the backward pass needs: the log of each query's sum of exponentials (heads, N, 1), the heads
 # in groups, and for each group None or all exponentials (heads, N, S): weights not yet divided.
 Saved: TypeAlias = tuple[np.ndarray, list[slice], list[np.ndarray | None]]
-
-
-def is_long(query: Any, key: Any) -> bool:
-    """Tell whether NumPy arrays of these shapes are better served block by block."""
-    return isinstance(query, np.ndarray) and query.shape[-2] * key.shape[-2] >= BLOCKWISE_FROM
 
 
 def blocks(n: int, s: int, causal: bool) -> Iterator[tuple[slice, list[slice]]]:
@@ -54,17 +46,17 @@ def blocks(n: int, s: int, causal: bool) -> Iterator[tuple[slice, list[slice]]]:
 
 def _rows(n: int, causal: bool) -> int:
     """How many queries a block has."""
-    return min(n, max(FEWEST, min(n // 8, QUERIES // 2)) if causal else QUERIES)
+    return min(n, max(FEWEST_QUERIES, min(n // 8, QUERIES // 2)) if causal else QUERIES)
 
 
 def _heads(count: int, n: int, s: int, causal: bool) -> list[slice]:
     """The heads in groups, one a part of the work: of short ones many are served by one call.
 
-    Of the first heads, as many as fit KEPT, the weights may be kept; no group has both kinds.
+    Of the first heads, as many as KEPT_SCORES holds, weights may be kept; no group has both kinds.
     """
     size = BLOCK_SCORES // (_rows(n, causal) * min(s, KEYS))
     size = max(1, min(size, count // threads()))
-    first = min(count, KEPT // (n * s))
+    first = min(count, KEPT_SCORES // (n * s))
     return [*_cuts(first, size), *_cuts(count, size, start=first)]
 
 
@@ -73,9 +65,15 @@ def _cuts(stop: int, size: int, start: int = 0) -> list[slice]:
 
 
 def forward(
-    query: np.ndarray, key: np.ndarray, value: np.ndarray, mask: Any, causal: bool, scale: float
+    query: np.ndarray,
+    key: np.ndarray,
+    value: np.ndarray,
+    mask: Any,
+    causal: bool,
+    scale: float,
+    out: Any = None,
 ) -> tuple[np.ndarray, Saved]:
-    """The output (..., N, d_v), and what the backward pass needs."""
+    """The output (..., N, d_v), in `out` where given, and what the backward pass needs."""
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
     allowed = _Allowed(mask, causal, lead, n, s)
@@ -83,24 +81,24 @@ def forward(
     log_sums = np.empty((len(q), n, 1), query.dtype)
     parts = _heads(len(q), n, s, causal)
     kept: list[np.ndarray | None] = [None] * len(parts)
-    limit = KEPT if mode.recording else 0
+    limit = KEPT_SCORES if mode.recording else 0
 
     def work(i: int) -> None:
         part = parts[i]
         queries, keys_t, values = q[part] * scale, k[part].swapaxes(1, 2), v[part]
         bound = _longest(queries) * _longest(k[part])
-        small, own = bound < SMALL, None
+        small, exponentials = bound < SAFE_SCORE, None
         # The backward pass divides by sums of these: half the bound, lest a gradient vanishes.
-        if bound < SMALL / 2 and part.stop * n * s <= limit:
-            own = kept[i] = np.empty((len(queries), n, s), query.dtype)
+        if bound < SAFE_SCORE / 2 and part.stop * n * s <= limit:
+            exponentials = kept[i] = np.empty((len(queries), n, s), query.dtype)
         for rows, columns in blocks(n, s, causal):
             y = output[part, rows]
             y[...] = 0
             total = np.zeros((*y.shape[:2], 1), y.dtype)
             top = np.full(total.shape, 0 if small else np.finfo(y.dtype).min, y.dtype)
             for keys in columns:
-                out = None if own is None else own[:, rows, keys]
-                e = np.matmul(queries[:, rows], keys_t[:, :, keys], out=out)
+                target = None if exponentials is None else exponentials[:, rows, keys]
+                e = np.matmul(queries[:, rows], keys_t[:, :, keys], out=target)
                 allowed.forbid(e, part, rows, keys)
                 if not small:
                     # What was summed so far is relative to the largest score so far.
@@ -118,7 +116,10 @@ def forward(
 
     with sharing():
         side_by_side(work, range(len(parts)))
-    return output.reshape(*lead, n, v.shape[2]), (log_sums, parts, kept)
+    y = output.reshape(*lead, n, v.shape[2])
+    if out is not None:
+        out[...] = y
+    return y if out is None else out, (log_sums, parts, kept)
 
 
 def backward(
@@ -132,8 +133,9 @@ def backward(
     mask: Any,
     causal: bool,
     scale: float,
+    out: tuple[Any, ...] = (None, None, None),
 ) -> tuple[np.ndarray | None, ...]:
-    """The needed ones of the gradients for query, key and value."""
+    """The needed gradients for query, key and value; in the arrays of `out`, where given."""
     lead, (q, k, v) = _flatten(query, key, value)
     n, s = q.shape[1], k.shape[1]
     allowed = _Allowed(mask, causal, lead, n, s)
@@ -148,28 +150,28 @@ def backward(
     )
 
     def work(i: int) -> None:
-        part, own = parts[i], kept[i]
-        queries, own_g, inner = q[part] * scale, g[part], row_products(g[part], y[part])
-        if own is not None:  # divide rows of what they are multiplied by: that is less
+        part, exponentials = parts[i], kept[i]
+        queries, divided_g, inner = q[part] * scale, g[part], row_products(g[part], y[part])
+        if exponentials is not None:  # divide rows of what they are multiplied by: that is less
             sums = np.exp(log_sums[part])
-            own_g, inner = own_g / sums, inner / sums
+            divided_g, inner = divided_g / sums, inner / sums
         for gx in (g_query, g_key, g_value):
             if gx is not None:
                 gx[part] = 0
         # What is to be taken from each row of a product rides along in it, against a column of 1.
-        if own is None:
+        if exponentials is None:
             q1, k1 = _beside(queries, -log_sums[part]), _beside(k[part], 1).swapaxes(1, 2)
-        g1, v1 = _beside(own_g, -inner), _beside(v[part], 1).swapaxes(1, 2)
+        g1, v1 = _beside(divided_g, -inner), _beside(v[part], 1).swapaxes(1, 2)
         for rows, columns in blocks(n, s, causal):
             for keys in columns:
-                if own is None:
+                if exponentials is None:
                     weights = q1[:, rows] @ k1[:, :, keys]
                     allowed.forbid(weights, part, rows, keys)
                     np.exp(weights, out=weights)
                 else:
-                    weights = own[:, rows, keys]
+                    weights = exponentials[:, rows, keys]
                 if g_value is not None:
-                    g_value[part, keys] += weights.swapaxes(1, 2) @ own_g[:, rows]
+                    g_value[part, keys] += weights.swapaxes(1, 2) @ divided_g[:, rows]
                 if g_query is None and g_key is None:
                     continue
                 g_scores = g1[:, rows] @ v1[:, :, keys]
@@ -183,6 +185,9 @@ def backward(
 
     with sharing():
         side_by_side(work, range(len(parts)))
+    for place, gx in zip(out, found, strict=True):
+        if place is not None and gx is not None:
+            place[...] = gx
     return tuple(found)
 
 

@@ -1,0 +1,48 @@
+"""Attention in one op: whole for short sequences, by blocks for long ones.
+
+The two have one shape, `forward` and `backward`; which it was, the saved arrays remember.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..arrays import Array
+from ..ops.attention import weighted_sum
+from ..ops.op import fused
+from . import blockwise, whole
+
+# From so many scores a head on, blocks are faster than the whole; below, so is the whole.
+BLOCKWISE_FROM = 1 << 16
+
+Saved: TypeAlias = tuple[ModuleType, Any]
+
+
+def is_long(query: Array, key: Array) -> bool:
+    """Tell whether NumPy arrays of these shapes are better served block by block."""
+    return isinstance(query, np.ndarray) and query.shape[-2] * key.shape[-2] >= BLOCKWISE_FROM
+
+
+def forward(
+    query: Array, key: Array, value: Array, mask: Any, causal: bool, scale: float, out: Any = None
+) -> tuple[Array, Saved]:
+    """The output (..., N, d_v), in `out` where given, and what `backward` needs."""
+    form = blockwise if is_long(query, key) else whole
+    y, saved = form.forward(query, key, value, mask, causal, scale, out)
+    return y, (form, saved)
+
+
+def backward(g: Any, y: Any, saved: Saved, needed: list[bool], *inputs: Any, **options: Any) -> Any:
+    """The needed ones of the gradients for query, key and value."""
+    form, kept = saved
+    return form.backward(g, y, kept, needed, *inputs, **options)
+
+
+@fused(backward, weighted_sum)
+def _attention(
+    query: Array, key: Array, value: Array, /, mask: Any, causal: bool, scale: float
+) -> Any:
+    return forward(query, key, value, mask, causal, scale)

@@ -1,0 +1,88 @@
+"""Optimisers that move many parameters by a few calls."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..arrays import namespace
+
+# A parameter of more numbers is moved by itself: to copy it would take longer.
+SMALL_PARAMETER = 1 << 14
+
+
+def update_end_to_end(optimizer: Any) -> None:
+    """`Optimizer.update_all`, with the small parameters laid end to end: the same bits."""
+    if optimizer not in _laid_out:
+        _laid_out[optimizer] = _EndToEnd(optimizer)
+    small = _laid_out[optimizer]
+    rest = list(range(len(optimizer.parameters)))
+    gradients = [p.grad for p in small.parameters]
+    if gradients and all(g is not None for g in gradients):
+        xp = namespace(gradients[0])
+        data = xp.concatenate([p.data.reshape(-1) for p in small.parameters])
+        gradient = xp.concatenate([g.reshape(-1) for g in gradients])
+        optimizer.update(data, gradient, *small.state)
+        for p, moved in zip(small.parameters, small.parts(data), strict=True):
+            p.data[...] = moved
+        rest = small.others
+    for i in rest:
+        p = optimizer.parameters[i]
+        if p.grad is not None:
+            optimizer.update(p.data, p.grad, *(arrays[i] for arrays in optimizer.state.values()))
+
+
+class _EndToEnd:
+    """The small parameters of an optimiser, and what is kept of them, laid end to end."""
+
+    def __init__(self, optimizer: Any) -> None:
+        dtype = optimizer.parameters[0].dtype
+        fits = [p.size <= SMALL_PARAMETER and p.dtype == dtype for p in optimizer.parameters]
+        self.parameters = list(itertools.compress(optimizer.parameters, fits))
+        self.others = [i for i, is_small in enumerate(fits) if not is_small]
+        ends = list(itertools.accumulate((p.size for p in self.parameters), initial=0))
+        self.places = [slice(*pair) for pair in itertools.pairwise(ends)]
+        xp = namespace(optimizer.parameters[0].data)
+        self.state = []
+        for arrays in optimizer.state.values():
+            flat = xp.zeros(ends[-1], dtype)
+            parts = iter(self.parts(flat))
+            for i in itertools.compress(range(len(arrays)), fits):
+                part = next(parts)
+                part[...] = arrays[i]
+                arrays[i] = part  # the optimiser's own array is a view from now on
+            self.state.append(flat)
+
+    def parts(self, flat: Any) -> list[Any]:
+        """The part of each small parameter in an array that holds a number for each of theirs."""
+        pairs = zip(self.parameters, self.places, strict=True)
+        return [flat[place].reshape(p.shape) for p, place in pairs]
+
+
+_laid_out: WeakKeyDictionary[Any, _EndToEnd] = WeakKeyDictionary()
+
+
+def adam(optimizer: Any, data: Any, gradient: Any, mean: Any, square: Any) -> None:
+    """`Adam.update` with one array that holds in turn all that is in between.
+
+    To fill new ones takes longer. The correction of the square is applied to the rate and to eps,
+    which are single numbers.
+    """
+    beta1, beta2 = optimizer.betas
+    xp = namespace(data)
+    scratch = xp.empty_like(data)
+    xp.multiply(gradient, 1 - beta1, out=scratch)
+    mean *= beta1
+    mean += scratch
+    xp.multiply(gradient, gradient, out=scratch)
+    scratch *= 1 - beta2
+    square *= beta2
+    square += scratch
+    correction = math.sqrt(1 - beta2**optimizer.steps)
+    xp.sqrt(square, out=scratch)
+    scratch += optimizer.eps * correction
+    xp.divide(mean, scratch, out=scratch)
+    scratch *= optimizer.lr * correction / (1 - beta1**optimizer.steps)
+    data -= scratch

@@ -1,0 +1,81 @@
+"""Attention that holds all its weights at once: for sequences that fit a processor's cache."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array, namespace
+from ..ops.attention import allowed_pairs
+from .rows import row_products, row_sums
+
+# Scores up to this size have exponentials none of which is too large, nor all of them 0.
+SAFE_SCORE = 60
+
+
+def forward(
+    query: Array, key: Array, value: Array, mask: Any, causal: bool, scale: float, out: Any = None
+) -> tuple[Array, Array]:
+    """The output (..., N, d_v), in `out` where given, and the weights (..., N, S)."""
+    weights = _weights(query, key, mask, causal, scale)
+    return namespace(query).matmul(weights, value, out=out), weights
+
+
+def backward(
+    g: Array,
+    y: Array,
+    saved: Array,
+    needed: list[bool],
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Any,
+    causal: bool,
+    scale: float,
+    out: tuple[Any, ...] = (None, None, None),
+) -> tuple[Array | None, ...]:
+    """The needed gradients for query, key and value; in the arrays of `out`, where given."""
+    matmul = namespace(query).matmul
+    weights = saved
+    g_query = g_key = g_value = None
+    if needed[2]:
+        g_value = matmul(weights.swapaxes(-1, -2), g, out=out[2])
+    if needed[0] or needed[1]:
+        g_scores = g @ value.swapaxes(-1, -2)
+        # Softmax's rule; the sum over keys of weight times gradient is a row of g times y.
+        g_scores -= row_products(g, y)
+        g_scores *= weights
+        g_scores *= scale
+        if needed[0]:
+            g_query = matmul(g_scores, key, out=out[0])
+        if needed[1]:
+            g_key = matmul(g_scores.swapaxes(-1, -2), query, out=out[1])
+    return g_query, g_key, g_value
+
+
+def _weights(query: Array, key: Array, mask: Any, causal: bool, scale: float) -> Array:
+    """The weights (..., N, S), in memory of their own."""
+    allowed = allowed_pairs(query, key, mask, causal)
+    xp = namespace(query)
+    weights = query @ key.swapaxes(-1, -2)
+    weights *= scale
+    if allowed is not None:
+        weights = xp.where(allowed, weights, -math.inf)
+        top = weights.max(axis=-1, keepdims=True)
+        weights -= xp.where(top == -math.inf, 0, top)
+    elif not (isinstance(weights, np.ndarray) and _is_small(weights)):
+        weights -= weights.max(axis=-1, keepdims=True)
+    weights = xp.exp(weights, out=weights)
+    total = row_sums(weights)
+    weights /= xp.where(total == 0, 1, total) if allowed is not None else total
+    return weights
+
+
+def _is_small(scores: np.ndarray) -> bool:
+    """Whether the exponential of no score needs a larger one subtracted first.
+
+    To look at all of them at once takes a fraction of the time of finding each row's largest.
+    """
+    return scores.size > 0 and scores.min() > -SAFE_SCORE and scores.max() < SAFE_SCORE
