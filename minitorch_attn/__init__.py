@@ -5,6 +5,7 @@ from inspect import ismodule as _ismodule
 from .arrays import DeviceError, namespace
 from .backward import GradientError, grad
 from .errors import MinitorchError
+from .fast.checkpoint import checkpoint
 from .fast.heads import packed_attention
 from .forms import plain
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck

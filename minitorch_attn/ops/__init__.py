@@ -1,7 +1,6 @@
 """Every op: its forward and its gradient rules side by side, one small file a family."""
 
 from .attention import attention, attention_reference
-from .checkpoint import checkpoint
 from .elementwise import (
     absolute,
     add,

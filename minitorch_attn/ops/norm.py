@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from ..arrays import random_keep
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from .checkpoint import draws
 from .elementwise import sqrt
 from .reduce import mean, var
 
@@ -46,6 +49,22 @@ def layer_norm(
                 f"need ({width},)"
             )
     return fastest(layer_norm_reference)(x, weight, bias, eps=eps)
+
+
+class _Draws(threading.local):
+    """The random arrays of a checkpointed function: kept when first drawn, then used again."""
+
+    kept: list | None = None
+    replay: list | None = None
+
+    def next(self, draw: Callable[[], Any]) -> Any:
+        drawn = draw() if self.replay is None else self.replay.pop(0)
+        if self.kept is not None:
+            self.kept.append(drawn)
+        return drawn
+
+
+draws = _Draws()
 
 
 def dropout(x: TensorLike, p: float, rng: np.random.Generator) -> Tensor:

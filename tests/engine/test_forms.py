@@ -228,5 +228,5 @@ def test_an_op_whose_inputs_are_not_marked_says_how_to_mark_them() -> None:
     def double(x: Any) -> Any:
         return 2 * x
 
-    with pytest.raises(TypeError, match="1 rules and 0 inputs.*before a / is an input"):
+    with pytest.raises(TypeError, match=r"1 rules and 0 inputs.*before a / is an input"):
         Op(double, (lambda g, y, x: 2 * g,))

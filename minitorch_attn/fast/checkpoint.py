@@ -2,29 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from ..backward import partial_gradients, recorded
+from ..ops.norm import draws
+from ..ops.op import Op, alias
 from ..tensor import Tensor, TensorLike, mode, next_id, recording
-from .op import Op, alias
-
-
-class _Draws(threading.local):
-    """The random arrays of a checkpointed function: kept when first drawn, then used again."""
-
-    kept: list | None = None
-    replay: list | None = None
-
-    def next(self, draw: Callable[[], Any]) -> Any:
-        drawn = draw() if self.replay is None else self.replay.pop(0)
-        if self.kept is not None:
-            self.kept.append(drawn)
-        return drawn
-
-
-draws = _Draws()
 
 
 def checkpoint(function: Callable[..., Tensor], *inputs: TensorLike) -> Tensor:
