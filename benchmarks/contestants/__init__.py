@@ -1,1 +1,1 @@
-"""Who takes part: one module a family, each with `VERSIONS`, `prepare` and what it can do."""
+"""Who takes part: one module a family, each with `start`, `prepare` and what it can do."""
