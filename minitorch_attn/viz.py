@@ -94,45 +94,18 @@ def where_it_looks(
     import matplotlib.pyplot as plt
 
     tiles = scenes.tiles.shape[1]
-    names = [chr(ord("A") + tag) for tag in range(tiles)]
+    letters = [chr(ord("A") + tag) for tag in range(tiles)]
     figure, axes = plt.subplots(
         count, tiles + 1, figsize=(1.05 * (tiles + 1), 1.5 * count + 0.9), squeeze=False
     )
     for row in range(count):
-        cue = scenes.tags[row, scenes.positions[row]]
-        axes[row, 0].axis("off")
-        verdict = "right" if answers[row] == scenes.targets[row] else "wrong"
-        axes[row, 0].text(
-            0.4,
-            0.5,
-            f"asked: {names[cue]}\nsays: {answers[row]}\n({verdict})",
-            ha="center",
-            va="center",
-            fontsize=11,
-            transform=axes[row, 0].transAxes,
+        place, tags = scenes.positions[row], scenes.tags[row]
+        _draw_answer(
+            axes[row, 0], letters[tags[place]], answers[row], answers[row] == scenes.targets[row]
         )
         for tile in range(tiles):
-            ax = axes[row, tile + 1]
-            weight, asked = float(weights[row, tile]), tile == scenes.positions[row]
-            ax.imshow(scenes.images[scenes.tiles[row, tile]], cmap="gray_r", vmin=0, vmax=1)
-            ax.set(xticks=[], yticks=[])
-            ax.grid(False)
-            ax.set_title(
-                names[scenes.tags[row, tile]],
-                loc="center",
-                fontsize=11,
-                fontweight="bold" if asked else "normal",
-            )
-            ax.set_xlabel(f"{weight:.2f}", fontsize=10, labelpad=10)
-            # The bar under the tile is as long as its weight; the frame marks the asked tile.
-            ax.barh(8.15, 8 * weight, left=-0.5, height=0.7, color=COLORS[1], clip_on=False)
-            for spine in ax.spines.values():
-                spine.set(
-                    visible=True,
-                    color=COLORS[0] if asked else "#BBBBBB",
-                    linewidth=3 if asked else 0.8,
-                )
-            ax.set(xlim=(-0.5, 7.5), ylim=(7.5, -0.5))
+            ax, image = axes[row, tile + 1], scenes.images[scenes.tiles[row, tile]]
+            _draw_tile(ax, image, letters[tags[tile]], float(weights[row, tile]), tile == place)
     figure.suptitle(
         "Where the query looks. Letter: tag. Bar and number: attention weight. Frame: asked tile",
         x=0.01,
@@ -141,6 +114,29 @@ def where_it_looks(
         fontweight="bold",
     )
     save(figure, path)
+
+
+def _draw_answer(ax: Any, asked: str, says: int, right: bool) -> None:
+    """In words, at the head of a row: what the query asks for, and what the model says."""
+    ax.axis("off")
+    text = f"asked: {asked}\nsays: {says}\n({'right' if right else 'wrong'})"
+    ax.text(0.4, 0.5, text, ha="center", va="center", fontsize=11, transform=ax.transAxes)
+
+
+def _draw_tile(ax: Any, image: Any, letter: str, weight: float, asked: bool) -> None:
+    """A digit, its tag above, its weight below as a number and a bar; a frame if it is asked."""
+    ax.imshow(image, cmap="gray_r", vmin=0, vmax=1)
+    ax.set(xticks=[], yticks=[])
+    ax.grid(False)
+    ax.set_title(letter, loc="center", fontsize=11, fontweight="bold" if asked else "normal")
+    ax.set_xlabel(f"{weight:.2f}", fontsize=10, labelpad=10)
+    # An image's pixels have their centres at whole numbers: it ends at 7.5. The bar lies below it.
+    ax.barh(8.15, 8 * weight, left=-0.5, height=0.7, color=COLORS[1], clip_on=False)
+    for spine in ax.spines.values():
+        spine.set(
+            visible=True, color=COLORS[0] if asked else "#BBBBBB", linewidth=3 if asked else 0.8
+        )
+    ax.set(xlim=(-0.5, 7.5), ylim=(7.5, -0.5))
 
 
 def save(figure: Any, path: Any) -> None:

@@ -9,14 +9,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .. import __version__
+from .. import __version__, viz
 from ..errors import MinitorchError
 from ..files import write_atomic
-from ..models import query_weights
-from ..recipes import MODELS, RECIPES, make_trainer
-from ..tensor import no_grad
+from ..recipes import MODELS, RECIPES, Recipe, make_trainer
 from ..threads import sharing
 from ..training import Trainer
 
@@ -26,7 +22,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data",
         choices=RECIPES,
         default="cued",
-        help="cued: find the digit with the asked tag; digits: plain digits (default: cued)",
+        help="; ".join(f"{name}: {recipe.about}" for name, recipe in RECIPES.items())
+        + " (default: cued)",
     )
     parser.add_argument(
         "--model",
@@ -92,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         with sharing():
             runs = _train_all(settings, names, out)
-            metrics = {**settings, "version": __version__, "models": _summaries(args.data, runs)}
+            metrics = {**settings, "version": __version__, "models": _summaries(recipe, runs)}
             write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
             print(table(metrics))
             written = [(out / "metrics.json", "every figure above")]
@@ -194,7 +191,7 @@ def _train_all(settings: dict[str, Any], names: Any, out: Path) -> dict[str, lis
     return runs
 
 
-def _summaries(data: str, runs: dict[str, list[Trainer]]) -> dict[str, Any]:
+def _summaries(recipe: Recipe, runs: dict[str, list[Trainer]]) -> dict[str, Any]:
     summaries: dict[str, Any] = {}
     for name, trainers in runs.items():
         accuracies = [t.history[-1]["test_accuracy"] for t in trainers]
@@ -205,31 +202,21 @@ def _summaries(data: str, runs: dict[str, list[Trainer]]) -> dict[str, Any]:
             "parameters": trainers[0].model.num_parameters(),
             "seconds": [sum(row["seconds"] for row in t.history) for t in trainers],
         }
-        if data == "cued" and name == "attention":
-            hits = [
-                float((w.argmax(axis=1) == t.test.positions).mean()) for t, w, _ in _looks(trainers)
-            ]
-            summaries[name]["largest_weight_on_asked_tile"] = hits
+        if name == recipe.models[0]:
+            for figure, look in recipe.looks.items():
+                if look.sentence:
+                    shares = [look.share(t.model, t.test) for t in trainers]
+                    summaries[name][figure] = shares
     return summaries
-
-
-def _looks(trainers: list[Trainer]) -> Any:
-    """For each run on cued digits: the query's weights on the tiles, and the answers."""
-    for trainer in trainers:
-        model = trainer.model.to("cpu").eval()
-        tokens, _ = trainer.test.batch(np.arange(len(trainer.test)))
-        with no_grad():
-            logits, weights = model(tokens, return_weights=True)
-        yield trainer, query_weights(weights[-1]), logits.numpy().argmax(axis=1)
 
 
 def table(metrics: dict[str, Any]) -> str:
     """The ablation table as text: accuracy as mean ± sd over seeds."""
-    what = {"cued": "1,000 test scenes", "digits": "the held-out fifth"}[metrics["data"]]
+    recipe = RECIPES[metrics["data"]]
     seeds = metrics["seeds"]
     how = f"mean ± sd of {seeds} seeds" if seeds > 1 else "one seed: says little"
     lines = [
-        f"\n{metrics['data']}: accuracy on {what}, {how}\n",
+        f"\n{metrics['data']}: accuracy on {recipe.what}, {how}\n",
         f"{'model':10} {'accuracy %':>14} {'parameters':>11} {'s a run':>8}  what it is",
     ]
     for name, row in metrics["models"].items():
@@ -239,12 +226,11 @@ def table(metrics: dict[str, Any]) -> str:
         lines.append(
             f"{name:10} {score:>14} {row['parameters']:>11,} {seconds:>8.1f}  {MODELS[name]}"
         )
-    hits = metrics["models"].get("attention", {}).get("largest_weight_on_asked_tile")
-    if hits:
-        lines.append(
-            f"\nThe query's largest weight lies on the asked tile in {100 * min(hits):.1f} % of "
-            "the test scenes\n(the lowest of the seeds)."
-        )
+    looked = metrics["models"].get(recipe.models[0], {})
+    for figure, look in recipe.looks.items():
+        if figure in looked:
+            share = f"{100 * min(looked[figure]):.1f} %"
+            lines.append("\n" + look.sentence.format(share=share))
     return "\n".join(lines)
 
 
@@ -252,23 +238,20 @@ def _artifacts(
     data: str, runs: dict[str, list[Trainer]], out: Path, pictures: bool
 ) -> list[tuple[Path, str]]:
     """Write the model and the pictures."""
+    recipe = RECIPES[data]
     name, trainers = next(iter(runs.items()))
     trainers[0].model.to("cpu").save(out / "model.safetensors")
     written = [(out / "model.safetensors", f"the parameters of {name}, seed 0")]
     if not pictures:
         return written
     try:
-        from .. import viz
-
         curves = {name: [t.history for t in trainers] for name, trainers in runs.items()}
         viz.loss_curves(curves, out / "loss_curves.png", f"Training on {data}")
         written.append((out / "loss_curves.png", "loss and accuracy, a line a seed"))
-        if data == "cued" and "attention" in runs:
-            trainer, weights, answers = next(_looks(runs["attention"][:1]))
-            viz.where_it_looks(trainer.test, weights, answers, out / "where_it_looks.png")
-            written.append(
-                (out / "where_it_looks.png", "where the query looks in five test scenes")
-            )
+        for trainer in runs.get(recipe.models[0], [])[:1]:
+            for picture in recipe.pictures:
+                picture.draw(trainer, out / picture.file)
+                written.append((out / picture.file, picture.what))
     except ImportError:
         print('No pictures: pip install "minitorch_attn[run]" brings matplotlib.', file=sys.stderr)
     return written

@@ -3,6 +3,7 @@
 from .attention import MultiHeadAttention, merge_heads, split_heads
 from .document import Attention
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
+from .mixing import Mixing
 from .module import Module, Parameter
 from .transformer import LearnedPositions, SinusoidalPositions, TransformerBlock, sinusoids
 

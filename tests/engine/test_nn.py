@@ -13,7 +13,7 @@ from helpers.libraries import OTHERS
 from minitorch_attn import Tensor, grad, gradcheck
 from minitorch_attn.fast import attention as choice
 from minitorch_attn.files import load_arrays, save_arrays
-from minitorch_attn.models import Classifier, DenseNet, entropy, patchify, query_weights
+from minitorch_attn.models import Classifier
 from minitorch_attn.nn import (
     Attention,
     Dense,
@@ -439,53 +439,3 @@ def test_positions() -> None:
     np.testing.assert_allclose(y.data, x + learned.weight.data[:5])
     y.sum().backward()
     np.testing.assert_array_equal(learned.weight.grad[:, 0], [2, 2, 2, 2, 2, 0])
-
-
-# Models.
-
-
-def test_patches_are_read_row_by_row() -> None:
-    image = np.arange(16.0).reshape(1, 4, 4)
-    wanted = [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
-    np.testing.assert_array_equal(patchify(image, 2)[0], wanted)
-
-
-@pytest.mark.parametrize("mixing", ["attention", "uniform", "none"])
-def test_classifiers(mixing: str) -> None:
-    model = Classifier(5, 3, num_heads=2, model_dim=6, pool="last", mixing=mixing, seed=1, **F64)
-    x = tokens(2, 4, 5)
-    logits, (w,) = model(x, return_weights=True)
-    assert logits.shape == (2, 3)
-    np.testing.assert_allclose(logits.data, model(x).data)
-    np.testing.assert_allclose(w.data.sum(-1), 1)
-    assert w.shape[2:] == (1, 4)  # only the last token asks: only it is read
-    # The last token hears from the others through its weights, and in no other way.
-    xt = Tensor(x, requires_grad=True)
-    (g,) = grad((model(xt) * np.array([1.0, 2.0, 4.0])).sum(), xt)
-    assert (np.abs(g[:, :-1]).max() > 0) == (mixing != "none")
-    expected = {"uniform": [[0.25] * 4], "none": [[0, 0, 0, 1]]}.get(mixing)
-    if expected is not None:
-        np.testing.assert_allclose(w.data[0, 0], expected)
-
-
-def test_reading_the_last_token_alone_changes_nothing() -> None:
-    model = Classifier(5, 3, num_heads=2, model_dim=6, num_blocks=2, pool="last", seed=1, **F64)
-    x = model.embed(tokens(2, 4, 5))
-    for block in model.blocks:
-        x = block(x)
-    whole = model.head(model.norm(x)[:, -1])
-    np.testing.assert_allclose(model(tokens(2, 4, 5)).data, whole.data, rtol=1e-10)
-
-
-def test_a_dense_net_with_as_many_parameters() -> None:
-    model = Classifier(5, 3, seed=1)
-    net = DenseNet.matching(model, 20, 3, seed=1)
-    assert abs(net.num_parameters() / model.num_parameters() - 1) < 0.01
-    assert net(tokens(2, 4, 5).astype(np.float32)).shape == (2, 3)
-
-
-def test_reading_weights() -> None:
-    w = np.zeros((1, 2, 3, 3))
-    w[0, :, -1] = [[0.5, 0.25, 0.25], [0.1, 0.9, 0.0]]
-    np.testing.assert_allclose(query_weights(Tensor(w)), [[0.3, 0.575]])
-    np.testing.assert_allclose(entropy(np.array([[0.5, 0.5, 0], [1, 0, 0]])), [1, 0], atol=1e-15)

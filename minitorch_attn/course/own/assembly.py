@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...models import query_weights
 from ...nn import Dense, Module
-from ...recipes import make_trainer
-from ...tensor import no_grad
+from ...recipes import RECIPES, make_trainer
 from ...training import Trainer
 from .layers import OwnAdamW, own_loss, swap
 from .parts import Part, PartError, Parts
@@ -100,28 +98,10 @@ def _first_weights(model: Module, first_weights: Part) -> None:
             weight[...] = first_weights(weight.shape, noise, False)
 
 
-def look_back(trainer: Trainer, scenes: int | None = None) -> dict[str, np.ndarray]:
-    """What a classifier of cued digits does with test scenes, with and without a mask.
-
-    Returns
-    -------
-    By the id of the exercise that does it: the query's weights on the tiles; the logits with the
-    asked tile masked; the logits with everything masked.
-    """
-    test: Any = trainer.test
-    model = trainer.model.eval()
-    tokens, _ = test.batch(np.arange(scenes or len(test)))
-    allowed = np.ones((len(tokens), 1, 1, tokens.shape[1]), bool)
-    allowed[np.arange(len(tokens)), 0, 0, test.positions[: len(tokens)]] = False
-    with no_grad():
-        _, weights = model(tokens, return_weights=True)
-        asked = model(tokens, mask=allowed)
-        nothing = model(tokens, mask=np.zeros_like(allowed))
-    return {
-        "08.5": query_weights(weights[-1]),
-        "07.2": asked.numpy(),
-        "07.3": nothing.numpy(),
-    }
+def look_back(data: str, trainer: Trainer, count: int) -> dict[str, np.ndarray]:
+    """What the recipe's looks see in the first test examples, by what is looked at."""
+    looks = RECIPES[data].looks.values()
+    return {look.what: look.scores(trainer.model, trainer.test, count)[0] for look in looks}
 
 
 def rehearse(data: str, seed: int, parts: Parts, epochs: int, say: Say) -> float:
@@ -167,11 +147,10 @@ def rehearse(data: str, seed: int, parts: Parts, epochs: int, say: Say) -> float
 def _first_step(data: str, seed: int, parts: Parts, epochs: int) -> dict[str, np.ndarray]:
     run = assemble(data, seed, parts, epochs=epochs)
     found = run.step()
-    if data == "cued":
-        named = {"08.5": "where it looks", "07.2": "a masked answer", "07.3": "an empty row"}
+    if RECIPES[data].looks:
         # Of the model before its step: the parts that are asked here do not learn.
         fresh = assemble(data, seed, {k: v for k, v in parts.items() if k != "04.3"})
-        found |= {named[id]: x for id, x in look_back(fresh.trainer, 32).items()}
+        found |= look_back(data, fresh.trainer, 32)
     return found
 
 

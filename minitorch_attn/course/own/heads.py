@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...nn import MultiHeadAttention
+from ...nn import Dense, Mixing, MultiHeadAttention
 from ...nn.attention import merge_heads, split_heads
 from ...ops import attention, softmax
 from ...ops.attention import allowed_pairs, masked_softmax
@@ -19,35 +19,35 @@ from .parts import Part, Parts, needed_of
 HEADS = {"06.2", "06.4", "07.1", "07.2", "07.3", "08.1", "08.5"}  # what this layer is made of
 
 
-class OwnAttention(MultiHeadAttention):
+class OwnAttention(Mixing):
     """06.2, 06.4, 07.1 and 08.1 in training; 07.2, 07.3 and 08.5 where somebody looks back.
 
     The classifier is trained without a mask, so a mask is met afterwards only, and so is
     the whole layer of 08.5, which gives no gradients.
     """
 
+    query: Dense
+    key: Dense
+    output: Dense
+    num_heads: int
+    head_dim: int
+
     def __init__(self, layer: MultiHeadAttention, parts: Parts) -> None:
         vars(self).update(vars(layer))
+        self.library = layer.__call__  # where weights are asked for; it has the same parameters
         self.parts = parts
         self.scale = _scale(self.head_dim, parts.get("07.1"))
         self.split, self.merge = _regroup(self.num_heads, parts.get("08.1"))
         self.attend = _attend(parts.get("06.2"), parts.get("06.4"))
         self.masked = _masked(parts.get("07.2"), parts.get("07.3"))
 
-    def __call__(
-        self,
-        x: Any,
-        context: Any = None,
-        mask: Any = None,
-        causal: bool = False,
-        return_weights: bool = False,
-    ) -> Any:
+    def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
         context = x if context is None else context
         if return_weights:
             if "08.5" in self.parts and not mode.recording:
                 allowed = allowed_pairs(raw(x), raw(context), raw(mask), causal)
                 return self._whole(raw(x), raw(context), allowed)
-            return super().__call__(x, context, mask, causal, return_weights)
+            return self.library(x, context, mask, causal, return_weights)
         query = self.split(self.query(x)) * self.scale
         key, value = self.split(self.key(context)), self.split(self.value(context))
         allowed = allowed_pairs(raw(query), raw(key), raw(mask), causal)

@@ -16,7 +16,7 @@ from ..checking.report import FAILED, PASSED, Report, where_to_read
 from ..checking.running import run
 from ..checks import find
 from ..sources.contents import chapters
-from .parts import JOBS, Job, Part
+from .parts import Job, Part, jobs
 
 SEED = 0  # of the checks: the same answer gets the same verdict each time
 
@@ -57,7 +57,7 @@ def judge(folder: str | Path, data: str) -> list[Verdict]:
     Raises OwnError where the folder or one of its files cannot be read.
     """
     texts = read_folder(Path(folder))
-    return [_verdict(job, texts) for job in JOBS if data in job.data]
+    return [_verdict(job, texts) for job in jobs(data)]
 
 
 def read_folder(folder: Path) -> dict[Path, str]:

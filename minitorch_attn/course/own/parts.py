@@ -12,22 +12,25 @@ import numpy as np
 
 from ...errors import MinitorchError
 from ...optim import DivergedError
+from ...recipes import RECIPES
 from ..checking.running import learner_error
-
-BOTH = ("cued", "digits")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the answer to an exercise does in the training, and on which data."""
+    """What the answer to an exercise does in the training.
+
+    `needs` names an option of the recipe (pictures come in patches) or a look that it takes
+    afterwards, without which there is nothing to do.
+    """
 
     id: str
     what: str
-    data: tuple[str, ...] = BOTH
+    needs: str = ""
 
 
 JOBS = (
-    Job("01.3", "cuts the pictures into patches", ("digits",)),
+    Job("01.3", "cuts the pictures into patches", "patch"),
     Job("04.1", "every dense layer, and its gradients"),
     Job("04.2", "the first weights"),
     Job("04.3", "every step of Adam"),
@@ -36,12 +39,18 @@ JOBS = (
     Job("06.2", "attention, in each head"),
     Job("06.4", "the gradient of attention"),
     Job("07.1", "the scale of the scores"),
-    Job("07.2", "afterwards: the asked tile is masked", ("cued",)),
-    Job("07.3", "afterwards: everything is masked", ("cued",)),
+    Job("07.2", "afterwards: the asked tile is masked", "right_without_the_asked_tile"),
+    Job("07.3", "afterwards: everything is masked", "right_without_anything"),
     Job("08.1", "splits and merges heads, both ways"),
-    Job("08.5", "afterwards: where the query looks", ("cued",)),
+    Job("08.5", "afterwards: where the query looks", "largest_weight_on_asked_tile"),
     Job("09.1", "every layer norm, and its gradients"),
 )
+
+
+def jobs(data: str) -> list[Job]:
+    """The parts that there are in training on these data."""
+    recipe = RECIPES[data]
+    return [job for job in JOBS if job.needs in {"", *recipe.options, *recipe.looks}]
 
 
 class PartError(MinitorchError, FloatingPointError):

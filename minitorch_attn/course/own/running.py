@@ -17,9 +17,9 @@ import numpy as np
 from ...optim import DivergedError
 from ...recipes import RECIPES
 from ...threads import sharing
-from .assembly import Run, Say, assemble, look_back, rehearse
+from .assembly import Run, Say, assemble, rehearse
 from .judge import OwnError, Verdict, judge, parts_of
-from .parts import PartError
+from .parts import JOBS, PartError
 
 LONG = 600.0  # seconds of training from which on a warning is due
 
@@ -72,7 +72,7 @@ def train(
     Parameters
     ----------
     folder : the folder of your exercises
-    data : "cued" or "digits"
+    data : a name of `recipes.RECIPES`: "cued" or "digits"
     epochs : passes over the data; as tuned, if left out
     seed : of the data, the first weights and the order
 
@@ -173,19 +173,15 @@ def _train(outcome: Outcome, data: str, epochs: int, seed: int, say: Say) -> Non
 
 
 def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -> None:
-    test: Any = own.trainer.test
-    if data == "cued":
-        mine, theirs = look_back(own.trainer), look_back(library.trainer)
-        say(f"\n{'afterwards, on the test scenes':47} {'yours':>7} {'the library':>11}")
-        rows = {
-            "08.5": ("the largest weight lies on the asked tile", test.positions),
-            "07.2": ("right, with the asked tile masked", test.targets),
-            "07.3": ("right, with everything masked", test.targets),
-        }
-        for id, (what, truth) in rows.items():
-            pair = [_percent((x[id].argmax(axis=-1) == truth).mean()) for x in (mine, theirs)]
-            say(f"{id}  {what:41} {pair[0]:>7} {pair[1]:>11}")
-        say("(Of ten digits, a guess gets about 10 % right.)")
+    recipe, test = RECIPES[data], own.trainer.test
+    ids = {job.needs: job.id for job in JOBS}
+    if recipe.looks:
+        say(f"\n{f'afterwards, on the {recipe.examples}':47} {'yours':>7} {'the library':>11}")
+        for name, look in recipe.looks.items():
+            mine, theirs = (_percent(look.share(r.trainer.model, test)) for r in (own, library))
+            say(f"{ids.get(name, ''):5} {look.claim:41} {mine:>7} {theirs:>11}")
+        if recipe.guess:
+            say(f"({recipe.guess})")
     say(
         f"\nWith your functions: {_percent(outcome.accuracy)} of {len(test):,} test examples "
         f"right, in {_time(outcome.seconds)}."

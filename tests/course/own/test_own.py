@@ -22,7 +22,7 @@ from minitorch_attn.course.checks import find
 from minitorch_attn.course.own import assembly, running
 from minitorch_attn.course.own.heads import OwnAttention
 from minitorch_attn.course.own.judge import judge, parts_of
-from minitorch_attn.course.own.parts import JOBS, Part, PartError, Parts
+from minitorch_attn.course.own.parts import JOBS, Part, PartError, Parts, jobs
 from minitorch_attn.course.sources.text import ROOT, read, sources
 from minitorch_attn.nn import MultiHeadAttention
 
@@ -64,7 +64,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_every_part_is_an_exercise_and_is_found(solved: Path) -> None:
     for data in ("cued", "digits"):
         verdicts = judge(solved, data)
-        assert [v.job.id for v in verdicts] == [job.id for job in JOBS if data in job.data]
+        assert [v.job.id for v in verdicts] == [job.id for job in jobs(data)]
         assert {v.whose for v in verdicts} == {"yours"}
 
 
@@ -102,14 +102,13 @@ def test_no_part_is_idle(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr(part, "function", counted)
         run = assembly.assemble(data, 0, parts, epochs=1)
         run.step()
-        if data == "cued":
-            assembly.look_back(run.trainer, 8)
+        assembly.look_back(data, run.trainer, 8)
         monkeypatch.undo()
-        assert called == {job.id for job in JOBS if data in job.data}
+        assert called == {job.id for job in jobs(data)}
 
 
 def test_each_part_alone_agrees_in_the_first_step(parts: Parts) -> None:
-    cued = {job.id: parts[job.id] for job in JOBS if "cued" in job.data}
+    cued = {job.id: parts[job.id] for job in jobs("cued")}
     assert 0 < assembly.rehearse("cued", 1, cued, 1, print) < 5
 
 

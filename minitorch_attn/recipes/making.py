@@ -1,18 +1,18 @@
-"""What `train` trains: for each data set its models, its optimiser and its length."""
+"""From the name of a data set and of a model to a run, ready to fit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .data import cued_digits, digits
-from .models import Classifier, DenseNet
-from .nn import Module
-from .optim import AdamW, warmup_cosine
-from .training import Trainer
+from ..models import Classifier, DenseNet
+from ..nn import Module
+from ..optim import AdamW, warmup_cosine
+from ..training import Trainer
+from .cued import CUED
+from .digits import DIGITS
 
 MODELS = {
     "attention": "the classifier of chapter 10",
@@ -22,48 +22,7 @@ MODELS = {
 }
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """How one data set is trained on. `options` are the Classifier's."""
-
-    options: dict[str, Any]
-    epochs: int
-    seeds: int
-    models: tuple[str, ...]
-    lr: float
-    weight_decay: float
-    batch_size: int = 64
-
-
-RECIPES = {
-    "cued": Recipe(
-        options={"model_dim": 64, "num_heads": 4, "num_blocks": 1, "pool": "last"},
-        epochs=10,
-        seeds=3,
-        models=("attention", "uniform", "none", "dense"),
-        lr=4e-3,
-        weight_decay=0.1,
-    ),
-    "digits": Recipe(
-        options={
-            "model_dim": 32,
-            "num_heads": 4,
-            "num_blocks": 2,
-            "patch": 2,
-            "num_positions": 16,
-        },
-        epochs=30,
-        seeds=5,
-        models=("attention", "uniform", "none", "dense"),
-        lr=3e-3,
-        weight_decay=0.05,
-    ),
-}
-
-
-def load_data(name: str, seed: int) -> tuple[Any, Any]:
-    """The training set and the test set; the seed decides what is held out."""
-    return cued_digits(num_train=12_800, seed=seed) if name == "cued" else digits(seed)
+RECIPES = {"cued": CUED, "digits": DIGITS}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
@@ -90,7 +49,7 @@ def make_trainer(
 ) -> Trainer:
     """Everything for one run, ready to fit."""
     recipe = RECIPES[data]
-    train, test = load_data(data, seed)
+    train, test = recipe.load(seed)
     net = make_model(data, model, train, seed).to(device)
     steps = (epochs or recipe.epochs) * -(-len(train) // recipe.batch_size)
     return Trainer(

@@ -1,0 +1,16 @@
+"""Models: what the chapters train, and what they compare it with."""
+
+from .attention_weights import entropy, query_weights
+from .baselines import DenseNet, NoAttention, UniformAttention
+from .classifier import Classifier
+from .patches import patchify
+
+__all__ = [
+    "Classifier",
+    "DenseNet",
+    "NoAttention",
+    "UniformAttention",
+    "entropy",
+    "patchify",
+    "query_weights",
+]

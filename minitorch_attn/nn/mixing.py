@@ -1,0 +1,72 @@
+"""What lets tokens tell each other something: one way to call it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensor import TensorLike, raw
+from .layers import Dense
+from .module import Module
+
+
+class Mixing(Module):
+    """Tokens in, as many tokens out, each made of what it takes from others.
+
+    A subclass has a layer `value`, whose input width D is the width of the tokens, and writes
+    `mix`. What has this way to be called can stand in a transformer block.
+    """
+
+    value: Dense
+
+    def __call__(
+        self,
+        x: TensorLike,
+        context: TensorLike | None = None,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
+    ) -> Any:
+        """Let the tokens of x take from the tokens of context, or of x itself.
+
+        Parameters
+        ----------
+        x : (B, N, D)
+        context : (B, S, D), optional
+        mask : boolean, broadcast to (B, H, N, S), True where a query may attend to a key
+        causal : bool
+            No token attends to a later one.
+        return_weights : bool
+
+        Returns
+        -------
+        Tensor (B, N, D), or a pair of it and the weights (B, H, N, S). A query that may attend to
+        no key has weights 0, and takes nothing.
+
+        Raises
+        ------
+        ValueError, TypeError
+            If the shapes do not fit, or the mask is not boolean or does not broadcast.
+        """
+        self._check_tokens("x", x)
+        if context is not None:
+            self._check_tokens("context", context)
+        return self.mix(x, context, mask, causal, return_weights)
+
+    def mix(
+        self,
+        x: TensorLike,
+        context: TensorLike | None,
+        mask: Any,
+        causal: bool,
+        return_weights: bool,
+    ) -> Any:
+        """What the call returns. x and context have the right axes; mask is as it was given."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it mixes tokens")
+
+    def _check_tokens(self, name: str, tokens: TensorLike) -> None:
+        shape, width = raw(tokens).shape, self.value.weight.shape[0]
+        if len(shape) != 3 or shape[-1] != width:
+            raise ValueError(
+                f"{type(self).__name__}: {name} has three axes, (batch, tokens, {width}), not "
+                f"shape {shape}"
+            )

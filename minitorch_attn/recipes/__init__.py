@@ -1,0 +1,6 @@
+"""What `train` trains: for each data set its loader, models, optimiser, length and pictures."""
+
+from .making import MODELS, RECIPES, make_model, make_trainer
+from .recipe import Look, Picture, Recipe
+
+__all__ = ["MODELS", "RECIPES", "Look", "Picture", "Recipe", "make_model", "make_trainer"]
