@@ -17,7 +17,11 @@ class FileError(MinitorchError, ValueError):
 
 
 def write_atomic(path: str | os.PathLike, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, finds the old one or the new one, whole."""
+    """Write a file so that a reader, or a crash, finds the old one or the new one, whole.
+
+    Its folder is made where it is missing. Raises OSError where it cannot be written; then the old
+    file stays, and nothing else.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -32,7 +36,10 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
 
 
 def write_if_changed(path: str | os.PathLike, content: bytes | str) -> bool:
-    """Write a file as `write_atomic` does, but only if its content changes; says whether it did."""
+    """Write a file as `write_atomic` does, but only if its content changes; says whether it did.
+
+    A string is written as UTF-8, its line ends as they are.
+    """
     content = content.encode() if isinstance(content, str) else content
     path = Path(path)
     try:

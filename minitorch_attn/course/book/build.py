@@ -13,7 +13,7 @@ from ...files import write_if_changed
 from ...processes import end_with_parent
 from ..sources.contents import chapters, page
 from ..sources.text import ROOT, Source, SourceError, read, sources
-from . import compare, execute, exercises
+from . import compare, execute, exercises, introduced
 from .notebook import markdown, new_cell, new_notebook, to_text
 
 WORKERS = 2
@@ -33,14 +33,26 @@ def build(
     """Build every notebook and exercise, and return them by path relative to `out`.
 
     Nothing is written. A notebook that agrees with the one already at `out` keeps its outputs, so
-    that another processor's rounding changes no file. Raises SourceError or
-    `execute.ChapterFailed`, which say which cell of which chapter failed and how.
+    that another processor's rounding changes no file.
+
+    Parameters
+    ----------
+    out : where the notebooks are, or will be
+    root : where `chapters/`, `solutions/` and the library's source are
+    only : builds the chapters whose name contains it
+    say : is given a line for each chapter that was executed
+
+    Raises
+    ------
+    SourceError, execute.ChapterFailed
+        They say which cell of which file cannot be built, and why.
     """
     texts = [read(path) for path in sources("chapters", root) if only in path.name]
     worked = [read(path) for path in sources("solutions", root) if only in path.name]
     if not texts and not worked:
         raise SourceError(f"no chapter's name contains {only!r}")
     _check_names([*texts, *worked], root)
+    _check_order([*texts, *worked], root)
     built: dict[str, Any] = {}
     for source in worked:  # quick, so their errors come first
         built[f"exercises/{source.name}.ipynb"] = exercises.build(source, root=root)
@@ -86,11 +98,7 @@ def _fixed_files(out: Path) -> dict[str, str]:
 def leftovers(built: dict[str, Any], out: Path = ROOT) -> list[str]:
     """Notebooks at `out` that no source builds."""
     there = [p for folder in ("notebooks", "exercises") for p in (out / folder).glob("*.ipynb")]
-    return sorted(p.relative_to(out).as_posix() for p in there if _path(p, out) not in built)
-
-
-def _path(path: Path, out: Path) -> str:
-    return path.relative_to(out).as_posix()
+    return sorted({p.relative_to(out).as_posix() for p in there} - built.keys())
 
 
 def _check_names(found: list[Source], root: Path) -> None:
@@ -101,6 +109,13 @@ def _check_names(found: list[Source], root: Path) -> None:
                 f"{source.path.parent.name}/{source.path.name}: chapters/book.toml has no chapter "
                 f"{source.name}"
             )
+
+
+def _check_order(found: list[Source], root: Path) -> None:
+    """A chapter, or a worked answer, that uses what only a later chapter introduces is refused."""
+    if early := [line for source in found for line in introduced.too_early(source, root)]:
+        more = f" (and {len(early) - 1} more of the kind)" if len(early) > 1 else ""
+        raise SourceError(early[0] + more)
 
 
 def _notebook(source: Source, root: Path) -> Any:
@@ -188,30 +203,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, or compare; returns the exit status."""
-    try:
-        built = build(only=args.only)
-        if args.check:
-            found = check(built) + ([] if args.only else _stale(built))
-            for line in found:
-                print(line, file=sys.stderr)
-            if found:
-                print("The notebooks differ from their sources: run `make book`.", file=sys.stderr)
-            else:
-                print(f"{len(built)} notebooks are what their sources build.")
-            return 1 if found else 0
-        changed = write(built)
-        for path in changed:
-            print(f"wrote {path}")
-        if not changed:
-            print(f"{len(built)} notebooks: nothing has changed.")
-        for line in [] if args.only else _stale(built):
+    """Build and write, or with `--check` compare: returns 0, or 1 where something differs.
+
+    Raises
+    ------
+    SourceError, execute.ChapterFailed
+        If the book cannot be built; the message says which cell of which file, and why.
+    """
+    built = build(only=args.only)
+    stale = [] if args.only else [f"{path} has no source: delete it" for path in leftovers(built)]
+    if args.check:
+        found = check(built) + stale
+        for line in found:
             print(line, file=sys.stderr)
-    except (SourceError, execute.ChapterFailed) as error:
-        print(f"The book was not built. {error}", file=sys.stderr)
-        return 1
+        if found:
+            print("The notebooks differ from their sources: run `make book`.", file=sys.stderr)
+        else:
+            print(f"{len(built)} notebooks are what their sources build.")
+        return 1 if found else 0
+    changed = write(built)
+    for path in changed:
+        print(f"wrote {path}")
+    if not changed:
+        print(f"{len(built)} notebooks: nothing has changed.")
+    for line in stale:
+        print(line, file=sys.stderr)
     return 0
-
-
-def _stale(built: dict[str, Any]) -> list[str]:
-    return [f"{path} has no source: delete it" for path in leftovers(built)]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import MinitorchError
+from ...files import write_atomic
 from ..sources.text import ROOT, Source
 
 CELL_SECONDS = 180
@@ -89,10 +90,7 @@ def outputs_of(job: Job, cache: Path) -> Outputs:
     if path.is_file():
         return json.loads(path.read_text(encoding="utf-8"))
     outputs = run(job)
-    cache.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}.new")
-    fresh.write_text(json.dumps(outputs), encoding="utf-8")
-    os.replace(fresh, path)
+    write_atomic(path, json.dumps(outputs).encode())
     kept = sorted(cache.glob(f"{job.name}-*.json"), key=lambda p: p.stat().st_mtime)
     for old in kept[:-4]:
         old.unlink(missing_ok=True)
@@ -188,8 +186,6 @@ def _clean(output: dict[str, Any]) -> dict[str, Any]:
         message = f"{output['ename']}: {output['evalue']}".rstrip(": ")
         notes = "\n".join(output["traceback"]).partition(message)[2]  # what add_note added
         output["traceback"] = [_without_paths(message + re.sub(r"\x1b\[[\d;]*m", "", notes))]
-    if isinstance(output.get("metadata"), dict) and not output["metadata"]:
-        output["metadata"] = {}
     return json.loads(json.dumps(output))
 
 

@@ -35,28 +35,42 @@ def _line(source: Source, where: str, path: str, name: str, chapter: Chapter) ->
 
 
 def used(source: Source) -> list[tuple[str, str]]:
-    """Where, and which name of the library, as a dotted path: in code and in quoted symbols."""
+    """Where, and which name of the library, as a dotted path: in code and in quoted symbols.
+
+    Raises
+    ------
+    SourceError
+        If a cell is no Python; the message names it.
+    """
     found: list[tuple[str, str]] = []
     aliases: dict[str, str] = {}  # a name in the chapter: the path that it stands for
     for cell in source.cells:
         if cell.kind == "markdown":
-            symbols = [symbol for symbol, _ in QUOTE.findall(cell.text)]
-            found += [(cell.where, symbol.replace(":", ".")) for symbol in symbols]
-            continue
-        tree = _parse(source, cell.where, cell.text)
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    if alias.name.split(".")[0] == LIBRARY:
-                        aliases[alias.asname or LIBRARY] = alias.name if alias.asname else LIBRARY
-                        found.append((cell.where, alias.name))
-            elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(LIBRARY):
-                for alias in node.names:
-                    path = f"{node.module}.{alias.name}"
-                    aliases[alias.asname or alias.name] = path
-                    found.append((cell.where, path))
-        found += [(cell.where, path) for path in _attributes(tree, aliases)]
+            paths = [symbol.replace(":", ".") for symbol, _ in QUOTE.findall(cell.text)]
+        else:
+            tree = _parse(source, cell.where, cell.text)
+            imports = [one for node in ast.walk(tree) for one in _imported(node)]
+            aliases |= {name: stands_for for name, stands_for, _ in imports}
+            paths = [path for *_, path in imports] + _attributes(tree, aliases)
+        found += [(cell.where, path) for path in paths]
     return found
+
+
+def _imported(node: ast.AST) -> list[tuple[str, str, str]]:
+    """Of the library, by one statement: the name here, what it stands for, what was imported.
+
+    `import minitorch_attn.nn` names the package here, and imports `minitorch_attn.nn`.
+    """
+    if isinstance(node, ast.Import):
+        ours = [alias for alias in node.names if alias.name.split(".")[0] == LIBRARY]
+        return [
+            (alias.asname or LIBRARY, alias.name if alias.asname else LIBRARY, alias.name)
+            for alias in ours
+        ]
+    if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(LIBRARY):
+        paths = [(alias, f"{node.module}.{alias.name}") for alias in node.names]
+        return [(alias.asname or alias.name, path, path) for alias, path in paths]
+    return []
 
 
 def _attributes(tree: ast.AST, aliases: dict[str, str]) -> list[str]:

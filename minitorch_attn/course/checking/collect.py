@@ -70,6 +70,7 @@ class Statement:
 
     @property
     def stub(self) -> bool:
+        """Whether it defines a function and does no more than the stub, see `is_stub`."""
         return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef) and is_stub(self.node)
 
     def rebinds(self, name: str) -> bool:
@@ -271,7 +272,22 @@ def _changes_part(node: ast.stmt) -> set[str]:
 def _slice(
     statements: list[Statement], name: str, given: frozenset[str] = frozenset()
 ) -> list[Statement]:
-    """The statements that `name` needs, in the order in which they stand."""
+    """The statements that `name` needs, in the order in which they stand.
+
+    Asked for `f`, of these it takes all but B::
+
+        A = 1
+        def f(x, k=A):
+            return k * g(x)
+        A = 2
+        def g(x):
+            return x + A
+        B = 3
+
+    `f` reads A while it is defined: A is 1. `g` reads it when it is called, after all has run: A
+    is 2. So of the statements that make a name anew two count, the last before its earliest reader
+    and the last of all, and with them what changes the name after either (`A += 1`, `A[0] = 1`).
+    """
     taken: set[int] = set()
     # By name, the earliest statement that needs it: annotations, defaults and decorators read what
     # is there by then, bodies what is there at the end.

@@ -1,4 +1,4 @@
-"""Exercises: their checks, their named wrong answers, and `check("06.2", attend)`.
+"""Exercises: their checks and their named wrong answers.
 
 The facts about an exercise are written once, in `checks/chNN.py`::
 
@@ -32,7 +32,11 @@ Body = Callable[[Callable[..., Any], np.random.Generator], None]
 
 @dataclass(frozen=True)
 class Check:
-    """One claim about the learner's function, and its points."""
+    """One claim about the learner's function, and its points.
+
+    `body` takes the function and a generator of its own, and raises CheckFailed where the claim
+    does not hold.
+    """
 
     points: float
     claim: str
@@ -40,6 +44,7 @@ class Check:
 
     @property
     def name(self) -> str:
+        """The name of its body, by which a report names the check."""
         return self.body.__name__
 
 
@@ -65,6 +70,11 @@ class Exercise:
     minutes : what it takes
     read : where the book explains it, `NN_name.md#anchor` with the anchor of a code host
     library : whether an answer may import the engine, `minitorch_attn`; else only NumPy is there
+
+    Raises
+    ------
+    ValueError
+        If the id, a rating or `read` is not in its form.
     """
 
     id: str
@@ -89,18 +99,24 @@ class Exercise:
 
     @property
     def chapter(self) -> int:
+        """6 for "06.2"."""
         return int(self.id[:2])
 
     @property
     def number(self) -> int:
+        """2 for "06.2"."""
         return int(self.id[3:])
 
     @property
     def points(self) -> float:
+        """Those of all its checks."""
         return sum(check.points for check in self.checks)
 
     def check(self, points: float, claim: str) -> Callable[[Body], Body]:
-        """Add a check: the decorated function takes the learner's function and a generator."""
+        """Add a check: the decorated function takes the learner's function and a generator.
+
+        Raises ValueError if the points are not positive.
+        """
         if points <= 0:
             raise ValueError(f"{self.id}, {claim!r}: points must be positive")
 

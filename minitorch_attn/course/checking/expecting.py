@@ -11,7 +11,7 @@ from ...errors import MinitorchError
 
 
 class CheckFailed(MinitorchError):
-    """A claim does not hold: what was claimed, what was expected, what came."""
+    """A claim does not hold: what was claimed, what was expected, what came, in words."""
 
     def __init__(self, claim: str, expected: str = "", got: str = "") -> None:
         super().__init__(claim)
@@ -23,7 +23,11 @@ class NotDone(MinitorchError, NotImplementedError):
 
 
 class LearnerError(MinitorchError):
-    """The learner's function raised: `kinds` names the exception's class and its parents."""
+    """The learner's function raised.
+
+    `kinds` names the exception's class and its parents, in order; `line` and `code` say where in
+    the learner's own code, where that is known.
+    """
 
     def __init__(
         self, kinds: Sequence[str], message: str, line: int | None = None, code: str = ""
@@ -41,7 +45,12 @@ def expect(condition: Any, claim: str, *, expected: Any = "", got: Any = "") -> 
 def expect_close(
     got: Any, want: Any, claim: str, *, rtol: float = 1e-6, atol: float = 1e-9
 ) -> None:
-    """Got and want have the same shape and the same numbers (NaN equals NaN), also in a tree."""
+    """Got and want have the same shape and the same numbers (NaN equals NaN), also in a tree.
+
+    A tree is arrays, numbers, strings, booleans and None in lists, tuples and dicts. A list stands
+    for a tuple and for an array, and dtypes may differ. The numbers may differ by
+    `atol + rtol * |want|`.
+    """
     difference = _difference(got, want, rtol, atol, "")
     if difference is not None:
         raise CheckFailed(claim, *difference)

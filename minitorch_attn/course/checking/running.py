@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """One call that a check made: what went in, and what came back or was raised."""
+    """One call that a check made: what went in, and what came back or was raised, see `call`."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -42,6 +42,7 @@ class Recorder:
         self.calls: list[Call] = []
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function and note it; raises LearnerError, NotDone or CheckFailed."""
         args, kwargs = copy.deepcopy((args, kwargs))
         outcome = call(self.function, args, kwargs)
         self.calls.append(Call(args, kwargs, outcome))
@@ -83,7 +84,13 @@ def quiet() -> Iterator[None]:
 
 
 def plain(value: Any) -> Any:
-    """A tree of plain arrays, numbers, strings and None, or CheckFailed."""
+    """A tree of plain arrays, numbers, strings and None.
+
+    Raises
+    ------
+    CheckFailed
+        If there is anything else in it: a Tensor, an array of objects.
+    """
     if value is None or isinstance(value, str | bool | int | float | complex):
         return value
     if isinstance(value, np.ndarray | np.generic):
@@ -119,7 +126,8 @@ def learner_error(error: BaseException, file: str) -> LearnerError:
 def run(exercise: Exercise, function: Callable[..., Any], seed: int | None = None) -> Report:
     """Run every check; each draws from a generator of its own, so that none disturbs another.
 
-    With the same seed the checks draw the same inputs.
+    With the same seed the checks draw the same inputs; without one, it is drawn. What the function
+    raises is part of the report. Raises what a check itself raises before it called the function.
     """
     seed = secrets.randbits(32) if seed is None else seed
     runs = [run_check(exercise, number, function, seed) for number in range(len(exercise.checks))]

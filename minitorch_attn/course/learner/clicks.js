@@ -132,8 +132,8 @@ function mount(el, { pictures, wanted }, first, changed) {
 function asCell(clicks) {
   const pairs = (list) => `[${list.map(([x, y]) => `(${x}, ${y})`).join(", ")}]`;
   const lines = Object.entries(clicks).map(([name, list]) => `    "${name}": ${pairs(list)},\n`);
-  return "from minitorch_attn.course.clicks import keep\n\n"
-    + `CLICKS = {\n${lines.join("")}}\nkeep(CLICKS)\n`;
+  return "from minitorch_attn.course import clicks\n\n"
+    + `CLICKS = {\n${lines.join("")}}\nclicks.keep(CLICKS)\n`;
 }
 
 function alone(facts) {

@@ -1,6 +1,6 @@
 """Click where you look: the collector of chapter 00, and the file that keeps the clicks.
 
-The clicks stay in `clicks.json` beside the learner's other file (`learner.home()`); nothing leaves
+The clicks stay in `clicks.json` beside the learner's other file (`store.home()`); nothing leaves
 the machine. `load()` returns only what a person clicked, so it may return nothing.
 """
 
@@ -24,7 +24,6 @@ from .store import home
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")  # shipped inside scikit-image
 WANTED = 10  # clicks on each picture
 MOST = 1000
-VERSION = 1
 
 Array = np.ndarray
 
@@ -112,7 +111,7 @@ def keep(clicks: Mapping[str, Any], person: str = "me") -> Path:
     found = {n: checked(c, *sizes[n]).tolist() for n, c in clicks.items() if len(c)}
     everybody = _read()
     everybody[person] = found
-    text = json.dumps({"version": VERSION, "people": everybody}, sort_keys=True)
+    text = json.dumps({"people": everybody}, sort_keys=True)
     write_atomic(_path(), text.encode())
     return _path()
 

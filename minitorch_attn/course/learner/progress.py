@@ -66,10 +66,12 @@ class Progress:
 
     @property
     def points(self) -> float:
+        """Points got, in all chapters."""
         return sum(row.points for row in self.rows)
 
     @property
     def total(self) -> float:
+        """Points there are."""
         return sum(row.total for row in self.rows)
 
     def __repr__(self) -> str:

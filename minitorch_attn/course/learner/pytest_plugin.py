@@ -1,7 +1,7 @@
 """Check a folder of submissions with plain pytest, one test for each check::
 
-    pytest -p minitorch_attn.course.pytest_door my_exercises
-    pytest -p minitorch_attn.course.pytest_door my_exercises -m exercise_06_2
+    pytest -p minitorch_attn.course.learner.pytest_plugin my_exercises
+    pytest -p minitorch_attn.course.learner.pytest_plugin my_exercises -m exercise_06_2
 
 A submission is `NN_name.ipynb` or `NN_name.py`; functions are found in it by name. The code runs
 in this process, as your own tests would: this is for your own work, not for marking that of others.
@@ -31,12 +31,14 @@ _SEED = pytest.StashKey[int]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--check-seed N`."""
     parser.addoption(
         "--check-seed", type=int, metavar="N", help="draw the same inputs as a run that said seed N"
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """A marker for each chapter and each exercise; one seed for the whole run."""
     for chapter in chapters():
         config.addinivalue_line(
             "markers", f"chapter_{chapter.number:02d}: checks of chapter “{chapter.title}”"
@@ -49,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """A submission, if the file is named like a chapter that has exercises."""
     if file_path.suffix not in (".ipynb", ".py") or not re.match(r"\d\d_", file_path.name):
         return None
     if not exercises_of(int(file_path.name[:2])):
@@ -60,6 +63,7 @@ class Submission(pytest.File):
     """One file of a learner's work."""
 
     def collect(self) -> Iterator[pytest.Collector]:
+        """An answer for each exercise of the chapter, whether it is there or not."""
         for exercise in exercises_of(int(self.path.name[:2])):
             name = f"{exercise.id} {exercise.title}"
             yield Answer.from_parent(self, name=name, exercise=exercise)
@@ -95,6 +99,7 @@ class Answer(pytest.Collector):
         return broken
 
     def collect(self) -> Iterator[pytest.Item]:
+        """A test for each check."""
         for number, check in enumerate(self.exercise.checks):
             yield CheckItem.from_parent(self, name=check.name, number=number, claim=check.claim)
 
@@ -117,12 +122,14 @@ class CheckItem(pytest.Item):
         self.number, self.claim = number, claim
 
     def runtest(self) -> None:
+        """Passes if the check did; its points go into the report of the test."""
         result = self.parent.report.results[self.number]
         self.user_properties += [("points", result.points), ("total", result.total)]
         if result.status != PASSED:
             raise CheckFailedItem(result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """What `check` says in a notebook, and how to draw the same inputs again."""
         if not isinstance(excinfo.value, CheckFailedItem):
             return super().repr_failure(excinfo)
         result, exercise = excinfo.value.result, self.parent.exercise
@@ -133,10 +140,12 @@ class CheckItem(pytest.Item):
         return "\n".join([*lines, f"read again: {exercise.read}", f"again: --check-seed {seed}"])
 
     def reportinfo(self) -> tuple[Path, int, str]:
+        """The line above a failure: the exercise and the claim."""
         return self.path, 0, f"{self.parent.exercise.id} {self.claim}"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The points of all checks that ran."""
     reports = [r for key in ("passed", "failed") for r in terminalreporter.getreports(key)]
     pairs = [dict(r.user_properties) for r in reports if r.when == "call"]
     total = sum(pair.get("total", 0) for pair in pairs)

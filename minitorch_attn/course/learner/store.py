@@ -9,27 +9,38 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-VERSION = 1
+from ...files import write_atomic
+
+PATIENCE = 5.0  # seconds to wait for another notebook that is writing
+# What `change` raises where nothing can be kept: a full disk, a lock that another process holds, a
+# missing package.
+UNKEPT = (OSError, ImportError)
 
 
 def home() -> Path:
-    """The folder that keeps the learner's file."""
+    """The folder that keeps the learner's files; it need not be there yet.
+
+    Raises
+    ------
+    ImportError
+        Without platformdirs, where `MINITORCH_ATTN_HOME` names no folder.
+    """
     if named := os.environ.get("MINITORCH_ATTN_HOME"):
         return Path(named).expanduser()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return base / "minitorch_attn"
+    from platformdirs import user_data_path  # here: an answer is checked without it, too
+
+    if sys.platform == "darwin":
+        # Newer platformdirs follow XDG_DATA_HOME on a Mac as well; work that is here stays found.
+        usual = Path.home() / "Library" / "Application Support" / "minitorch_attn"
+        if usual.is_dir():
+            return usual
+    return user_data_path("minitorch_attn", appauthor=False)
 
 
 def read() -> dict[str, Any]:
@@ -50,53 +61,47 @@ def read() -> dict[str, Any]:
         aside = path.with_name(f"learner.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
         path.replace(aside)
         print(f"Your progress file could not be read ({error}); it was moved to {aside}.")
-    return {"version": VERSION, "exercises": {}, "predictions": {}}
+    return {"exercises": {}, "predictions": {}}
 
 
 @contextmanager
 def change() -> Iterator[dict[str, Any]]:
-    """Read the state, let it be changed, write it back in one step; one writer at a time."""
+    """Read the state, let it be changed, write it back in one step; one writer at a time.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, or another process has been writing for `PATIENCE` seconds.
+    ImportError
+        Without filelock, or as `home` does.
+    """
+    from filelock import FileLock
+
     folder = home()
     folder.mkdir(parents=True, exist_ok=True)
-    with _lock(folder / "learner.lock"):
+    # The lock is the system's, on the file: it ends with its process, the file may lie there.
+    with FileLock(folder / "learner.lock", timeout=PATIENCE):
         state = read()
         yield state
-        fresh = folder / f"learner.{os.getpid()}.new"
-        try:
-            with open(fresh, "w", encoding="utf-8") as file:
-                json.dump(state, file, indent=1, sort_keys=True, ensure_ascii=False)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(fresh, folder / "learner.json")
-        finally:
-            fresh.unlink(missing_ok=True)
+        text = json.dumps(state, indent=1, sort_keys=True, ensure_ascii=False)
+        write_atomic(folder / "learner.json", text.encode())
 
 
-@contextmanager
-def _lock(path: Path, patience: float = 5.0) -> Iterator[None]:
-    """Two notebooks may write at once. A lock older than our patience was left by a crash."""
-    end = time.monotonic() + patience
-    while True:
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
-            break
-        except (FileExistsError, PermissionError):  # the latter on Windows, while it is deleted
-            if time.monotonic() > end:
-                path.unlink(missing_ok=True)
-                end = time.monotonic() + patience
-            time.sleep(0.02)
-    try:
-        yield
-    finally:
-        path.unlink(missing_ok=True)
+def say_unkept(what: str, error: OSError | ImportError) -> None:
+    """Say in one line that something was not kept, and why: that stops no lesson."""
+    if isinstance(error, ImportError):
+        why = f"{error}: pip install 'minitorch_attn[study]'"
+    else:
+        why = f"in {home()}: {error}"
+    print(f"{what} could not be kept, {why}.")
 
 
 def record_points(id: str, points: float, total: float) -> None:
-    """Keep the best result of an exercise. Progress is a convenience: a full disk stops nothing."""
+    """Keep the best result of an exercise; where that cannot be done, say so and go on."""
     try:
         with change() as state:
             old = state["exercises"].get(id, {})
             best = max(points, min(old.get("points", 0), total))
             state["exercises"][id] = {"points": best, "total": total, "last": points}
-    except OSError as error:
-        print(f"Your points could not be kept in {home()}: {error}.")
+    except UNKEPT as error:
+        say_unkept("Your points", error)

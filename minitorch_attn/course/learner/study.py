@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import itertools
 import json
 import os
 import re
@@ -18,8 +17,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from ...files import write_atomic
 from ..book.notebook import markdown, new_cell, new_notebook, to_text
-from ..sources.contents import Page, chapters, pages
+from ..sources.contents import Chapter, Page, pages, sections
 from ..sources.text import ROOT, Source, SourceError
 from . import lab
 
@@ -54,20 +54,15 @@ def lay_out(root: Path = ROOT, folder: Path | None = None) -> Changes:
     folder = folder or root / "study"
     manifest, changes = _Manifest(folder), Changes()
     for name, content in _book(root, folder).items():
-        path = folder / name
-        fresh = fingerprint(name, content)
-        if not path.exists():
-            changes.new.append(name)
-            _write(path, content)
-        else:
-            now, laid = fingerprint(name, path.read_bytes()), manifest.files.get(name)
-            if now != fresh:
-                if now != laid:  # the learner's work
-                    if fresh != laid:
-                        changes.kept.append(name)
-                    continue
-                changes.updated.append(name)
-                _write(path, content)
+        path, fresh, laid = folder / name, fingerprint(name, content), manifest.files.get(name)
+        now = fingerprint(name, path.read_bytes()) if path.exists() else None
+        if now not in (None, fresh, laid):  # the learner's work
+            if fresh != laid:
+                changes.kept.append(name)
+            continue
+        if now != fresh:
+            (changes.new if now is None else changes.updated).append(name)
+            write_atomic(path, content)
         manifest.add(name, fresh)
     return changes
 
@@ -83,9 +78,9 @@ def freshen(
         laid = manifest.files.get(name)
         if path.exists() and fingerprint(name, path.read_bytes()) != laid:
             copy = _dated(path)
-            _write(copy, path.read_bytes())
+            write_atomic(copy, path.read_bytes())
             kept = copy.relative_to(folder).as_posix()
-        _write(path, book[name])
+        write_atomic(path, book[name])
         manifest.add(name, fingerprint(name, book[name]))
         done.append((name, kept))
     return done
@@ -123,7 +118,7 @@ class _Manifest:
         if self.files.get(name) != mark:
             self.files[name] = mark
             content = json.dumps({"files": self.files}, indent=1, sort_keys=True)
-            _write(self.path, content.encode())
+            write_atomic(self.path, content.encode())
 
 
 def _book(root: Path, folder: Path) -> dict[str, bytes]:
@@ -173,23 +168,16 @@ def _for_study(content: bytes, root: Path, place: Path) -> bytes:
 
 def contents(root: Path = ROOT) -> str:
     """The table of contents as a notebook: what there is, and the learner's progress."""
+
+    def links(chapter: Chapter) -> dict[str, str]:
+        places = {"text": f"notebooks/{chapter.file}", "exercises": f"exercises/{chapter.file}"}
+        there = {word: f"{place}.ipynb" for word, place in places.items()}
+        return {word: f"../{path}" for word, path in there.items() if (root / path).is_file()}
+
+    tables = sections(links, lambda page: f"../notebooks/{page.file}.ipynb", root)
     cells = [new_cell("markdown", WELCOME.rstrip(), "contents-welcome", {})]
-    for number, (part, group) in enumerate(
-        itertools.groupby(chapters(root), key=lambda chapter: chapter.part), start=1
-    ):
-        lines = [f"## {part}", "", "| | chapter | question | |", "|---|:---|:---|:---|"]
-        for chapter in group:
-            file, title, exercises = f"{chapter.file}.ipynb", chapter.title, ""
-            if (root / "notebooks" / file).is_file():
-                title = f"[**{title}**](../notebooks/{file})"
-            if (root / "exercises" / file).is_file():
-                exercises = f"[exercises](../exercises/{file})"
-            lines.append(f"| {chapter.number:02} | {title} | {chapter.question} | {exercises} |")
-        cells.append(new_cell("markdown", "\n".join(lines), f"contents-part-{number}", {}))
-    if beside := pages(root):
-        lines = ["## To look things up", ""]
-        lines += [f"- [{p.title}](../notebooks/{p.file}.ipynb): {p.about}" for p in beside]
-        cells.append(new_cell("markdown", "\n".join(lines), "contents-pages", {}))
+    for number, table in enumerate(tables, start=1):
+        cells.append(new_cell("markdown", table, f"contents-part-{number}", {}))
     cells.append(new_cell("markdown", "## What you have done", "contents-done", {}))
     code = "from minitorch_attn.course import progress\n\nprogress()"
     cells.append(new_cell("code", code, "contents-progress", {}))
@@ -209,20 +197,12 @@ def _find(name: str, book: dict[str, bytes]) -> str:
 
 def _dated(path: Path) -> Path:
     """A name that is still free, as in `06_one_query.2026-11-22.ipynb`."""
-    stem = f"{path.stem}.{date.today()}"
-    for ending in itertools.chain([""], (f"-{n}" for n in itertools.count(2))):
-        copy = path.with_name(f"{stem}{ending}{path.suffix}")
-        if not copy.exists():
-            return copy
-    raise AssertionError("counting does not end")
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file in one step: whoever looks sees the old one or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.new")
-    part.write_bytes(content)
-    os.replace(part, path)
+    stem, number = f"{path.stem}.{date.today()}", 1
+    copy = path.with_name(f"{stem}{path.suffix}")
+    while copy.exists():
+        number += 1
+        copy = path.with_name(f"{stem}-{number}{path.suffix}")
+    return copy
 
 
 def _say(changes: Changes, folder: Path) -> None:
@@ -262,18 +242,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, root: Path = ROOT) -> int:
-    """Lay out the working copy and open it; 1, with one line, where that cannot be done."""
+    """Lay out the working copy and open it; returns JupyterLab's exit status.
+
+    Raises
+    ------
+    SourceError
+        If the book is not built, JupyterLab is missing, or `--fresh` names no file of the book.
+    """
     folder = root / "study"
-    try:
-        if args.fresh:
-            for name, kept in freshen(args.fresh, root, folder):
-                print(f"{name} is the book's version" + (f"; yours is now {kept}" if kept else ""))
-            return 0
-        _say(lay_out(root, folder), folder)
-        options = ["--no-browser"] if args.no_browser else []
-        if args.layout_only:
-            return 0
-        return lab.start(folder, CONTENTS, root, options + args.options)
-    except SourceError as error:
-        print(f"study: {error}", file=sys.stderr)
-        return 1
+    if args.fresh:
+        for name, kept in freshen(args.fresh, root, folder):
+            print(f"{name} is the book's version" + (f"; yours is now {kept}" if kept else ""))
+        return 0
+    _say(lay_out(root, folder), folder)
+    if args.layout_only:
+        return 0
+    options = ["--no-browser"] if args.no_browser else []
+    return lab.start(folder, CONTENTS, root, options + args.options)

@@ -1,13 +1,12 @@
-"""Lectures: `slides/NN_name.md` becomes a deck that opens from the disk, with no network.
+"""Build the lectures: `slides/NN_name.md` into decks that open from the disk, with no network.
 
-`render.py` makes slides of a lecture's text; here they become files, and a command.
+`render` makes HTML of a lecture's Markdown; here it becomes files, and a command.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from ...files import write_if_changed
@@ -18,7 +17,13 @@ from .render import page, read, typeset
 
 
 def build(root: Path = ROOT, out: Path | None = None, only: tuple[str, ...] = ()) -> list[Path]:
-    """Build the decks and what they need; returns the HTML files."""
+    """Build the decks and what they need; returns the HTML files.
+
+    Raises
+    ------
+    SourceError
+        If a lecture cannot be built, or Node is missing; the message says where, and what helps.
+    """
     out = out or root / "slides" / "built"
     paths = [path for path in text.sources("slides", root) if not only or path.stem[:2] in only]
     if not paths:
@@ -49,16 +54,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build the decks; 0, or 1 with one line that says what is wrong."""
-    try:
-        decks = build(only=tuple(args.chapter))
-        if args.pdf:
-            from . import pdf
+    """Build the decks, and with `--pdf` print them; returns 0.
 
-            for deck in decks:
-                printed, pages = pdf.export(deck)
-                print(f"{_short(printed)}: {pages} pages")
-    except SourceError as error:
-        print(f"slides: {error}", file=sys.stderr)
-        return 1
+    Raises
+    ------
+    SourceError
+        If a lecture cannot be built or printed; the message says where, and what helps.
+    """
+    decks = build(only=tuple(args.chapter))
+    if args.pdf:
+        from . import pdf
+
+        for deck in decks:
+            printed, pages = pdf.export(deck)
+            print(f"{_short(printed)}: {pages} pages")
     return 0

@@ -16,7 +16,10 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Includes:
-    """Looks labels up in `chapters/` and in the executed `notebooks/` under `root`."""
+    """Looks labels up in `chapters/` and in the executed `notebooks/` under `root`.
+
+    Whatever is asked for and not there is a SourceError that names it, and what there is.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -24,6 +27,7 @@ class Includes:
         self._notebooks: dict[int, Any] = {}
 
     def chapter(self, number: int) -> text.Source:
+        """The source of a chapter, read once."""
         if number not in self._chapters:
             found = [p for p in text.sources("chapters", self.root) if int(p.stem[:2]) == number]
             if not found:

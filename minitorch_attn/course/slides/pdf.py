@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...files import write_atomic
 from ..sources.text import SourceError
 
 NAMES = (
@@ -67,7 +68,7 @@ def export(deck: Path) -> tuple[Path, int]:
     with browser() as driven:
         printed = print_deck(driven, deck)
     target = deck.with_suffix(".pdf")
-    target.write_bytes(printed)
+    write_atomic(target, printed)
     return target, count_pages(printed)
 
 

@@ -1,4 +1,4 @@
-"""A lecture's Markdown becomes slides, and these one page.
+"""From a lecture's Markdown to its slides, and from these to one HTML page.
 
 A slide ends at a line `---`; what follows a line `Note:` is for the speaker. Nothing is written
 twice: a formula, a figure, a cell or its output comes from the chapter by label, library code by

@@ -1,8 +1,9 @@
-"""The table of contents: what `chapters/book.toml` says about the eighteen chapters."""
+"""The table of contents: what `chapters/book.toml` says about the chapters, and where all is."""
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +13,15 @@ from .text import ROOT, SourceError
 
 @dataclass(frozen=True)
 class Chapter:
-    """One chapter; `file` is the name that its source, notebook and exercises share."""
+    """One chapter.
+
+    Parameters
+    ----------
+    number, title, part, question : as a reader sees them; numbers count from 0
+    file : the name that its source, notebook, exercises and lecture share, as in "06_one_query"
+    minutes, points : what it takes with its exercises, and what these give
+    introduces : names of the library that it may use and no earlier chapter may
+    """
 
     number: int
     file: str
@@ -29,7 +38,13 @@ class Chapter:
 
 
 def chapters(root: Path = ROOT) -> list[Chapter]:
-    """All chapters, in order."""
+    """All chapters, in order.
+
+    Raises
+    ------
+    SourceError
+        If book.toml is missing or damaged, misses a number, or introduces a name twice.
+    """
     path = root / "chapters" / "book.toml"
     if not path.is_file():
         raise SourceError(f"{path} is missing: the course runs in a checkout of the repository")
@@ -81,34 +96,77 @@ def pages(root: Path = ROOT) -> list[Page]:
     return [page for page in PAGES if (root / "chapters" / f"{page.file}.md").is_file()]
 
 
-PAGE = """# The book
+# What belongs to a chapter: the word for it, where it is, and the source without which it is not.
+BELONGS = (
+    ("text", "chapters/{file}.md", "chapters/{file}.md"),
+    ("notebook", "notebooks/{file}.ipynb", "chapters/{file}.md"),
+    ("exercises", "exercises/{file}.ipynb", "solutions/{file}.md"),
+    ("solution", "solutions/{file}.md", "solutions/{file}.md"),
+    ("checks", "{checks}", "{checks}"),
+    ("lecture", "slides/{file}.md", "slides/{file}.md"),
+)
 
-Each chapter is a text, an executed notebook, a lecture and a set of exercises. A chapter without
-links is not written yet. This page is built from `book.toml`.
+
+def belongs(chapter: Chapter, root: Path = ROOT) -> dict[str, str]:
+    """Where the text, notebook, exercises, … of a chapter are, relative to the root.
+
+    What is built counts as there where its source is.
+    """
+    names = {
+        "file": chapter.file,
+        "checks": f"minitorch_attn/course/checks/ch{chapter.number:02}.py",
+    }
+    return {
+        word: path.format(**names)
+        for word, path, source in BELONGS
+        if (root / source.format(**names)).is_file()
+    }
+
+
+def sections(
+    links: Callable[[Chapter], dict[str, str]], beside: Callable[[Page], str], root: Path = ROOT
+) -> list[str]:
+    """The table of contents as Markdown: a section for each part, and one of the pages beside.
+
+    Parameters
+    ----------
+    links : for a chapter, where each thing leads, by its word; "text" is where the title leads
+    beside : where a page leads
+    """
+    found = []
+    for part, group in groupby(chapters(root), key=lambda chapter: chapter.part):
+        rows = [_row(chapter, links(chapter)) for chapter in group]
+        head = ["| | chapter | question | minutes | points | |", "|---|---|---|---|---|---|"]
+        found.append("\n".join([f"## {part}", "", *head, *rows]))
+    if there := pages(root):
+        lines = [f"- [{page.title}]({beside(page)}): {page.about}" for page in there]
+        found.append("\n".join(["## To look things up", "", *lines]))
+    return found
+
+
+def _row(chapter: Chapter, links: dict[str, str]) -> str:
+    title = f"[**{chapter.title}**]({links['text']})" if "text" in links else chapter.title
+    others = " · ".join(f"[{word}]({to})" for word, to in links.items() if word != "text")
+    cells = (f"{chapter.number:02}", title, chapter.question, chapter.minutes, chapter.points)
+    return f"| {' | '.join(map(str, cells))} | {others} |"
+
+
+PAGE = """\
+# The book
+
+A chapter's title leads to its text. Its line leads to the executed notebook, the exercises, their
+worked solution, the checks that mark them, and the lecture. A chapter without links is not written
+yet. {points} points in all. This page is built from `book.toml`.
 """
 
 
 def page(root: Path = ROOT) -> str:
-    """The table of contents as Markdown: `chapters/README.md`."""
-    lines = [PAGE]
-    found = chapters(root)
-    for part, group in groupby(found, key=lambda chapter: chapter.part):
-        lines += [f"## {part}\n", "| | chapter | question | minutes | points | |"]
-        lines.append("|---|---|---|---|---|---|")
-        for c in group:
-            title, links = c.title, ""
-            if c.written(root):
-                title = f"[{title}]({c.file}.md)"
-                links = f"[notebook](../notebooks/{c.file}.ipynb)"
-                links += f" · [exercises](../exercises/{c.file}.ipynb)"
-                links += f" · [lecture](../slides/{c.file}.md)"
-            row = (
-                f"| {c.number:02d} | {title} | {c.question} | {c.minutes} | {c.points} | {links} |"
-            )
-            lines.append(row)
-        lines.append("")
-    lines.append(f"{sum(c.points for c in found)} points in all.")
-    if beside := pages(root):
-        lines.append("\n## To look things up\n")
-        lines += [f"- [{p.title}]({p.file}.md): {p.about}" for p in beside]
-    return "\n".join(lines) + "\n"
+    """The table of contents as a page: `chapters/README.md`."""
+
+    def links(chapter: Chapter) -> dict[str, str]:
+        found = belongs(chapter, root) if chapter.written(root) else {}
+        return {word: f"../{path}".removeprefix("../chapters/") for word, path in found.items()}
+
+    points = sum(chapter.points for chapter in chapters(root))
+    tables = sections(links, lambda page: f"{page.file}.md", root)
+    return "\n\n".join([PAGE.format(points=points).rstrip(), *tables]) + "\n"

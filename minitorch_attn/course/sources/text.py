@@ -33,7 +33,11 @@ class SourceError(MinitorchError):
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a source: `kind` is "markdown" or "code", `id` stays the same between builds."""
+    """One cell of a source.
+
+    `kind` is "markdown" or "code"; `name` and `tags` are what its head says; `id` stays the same
+    between builds.
+    """
 
     kind: str
     text: str
@@ -44,6 +48,7 @@ class Cell:
 
     @property
     def where(self) -> str:
+        """The cell as an error names it: its number, and its name or how it begins."""
         first = self.text.strip().split("\n")[0][:60]
         return f"cell {self.number}" + (f" ({self.name})" if self.name else f" ({first})")
 
@@ -62,11 +67,12 @@ class Source:
 
     @property
     def chapter(self) -> int:
+        """6 for "06_one_query"."""
         return int(self.path.stem[:2])
 
     @property
     def title(self) -> str:
-        """The first heading of level one."""
+        """The first heading of level one; SourceError where there is none."""
         for level, heading in self.headings():
             if level == 1:
                 return heading
@@ -78,7 +84,7 @@ class Source:
         return [(len(mark), text) for mark, text in _HEADING.findall(_FENCE.sub("", markdown))]
 
     def cell(self, name: str) -> Cell:
-        """The cell with this name."""
+        """The cell with this name; SourceError where there is none."""
         for cell in self.cells:
             if cell.name == name:
                 return cell
@@ -86,7 +92,10 @@ class Source:
         raise SourceError(f"{self.path.name} has no cell named {name!r}. Named cells: {known}.")
 
     def formulas(self) -> dict[str, str]:
-        """LaTeX of each labelled formula, without the dollar signs, in order."""
+        """LaTeX of each labelled formula, without the dollar signs, in order.
+
+        Raises SourceError if a label stands before no formula, or twice.
+        """
         found: dict[str, str] = {}
         for cell in self.cells:
             if cell.kind != "markdown":
@@ -106,7 +115,7 @@ class Source:
         return found
 
     def formula(self, label: str) -> str:
-        """LaTeX of the formula with this label."""
+        """LaTeX of the formula with this label; SourceError where there is none."""
         found = self.formulas()
         if label not in found:
             known = ", ".join(found) or "none has a label"
@@ -117,7 +126,13 @@ class Source:
 
 
 def read(path: Path | str) -> Source:
-    """Read `chapters/NN_name.md` or `solutions/NN_name.md`."""
+    """Read `chapters/NN_name.md` or `solutions/NN_name.md`.
+
+    Raises
+    ------
+    SourceError
+        If the name is another, the file is no MyST notebook, or two cells have one name.
+    """
     import jupytext
 
     path = Path(path)
@@ -159,7 +174,7 @@ def _cell_id(chapter: str, name: str | None, content: str, used: set[str]) -> st
 
 
 def sources(folder: str, root: Path = ROOT) -> list[Path]:
-    """The source files in `chapters`, `solutions` or `slides`, in order."""
+    """The source files in a folder, `chapters`, `solutions` or `slides`, in order."""
     return sorted((root / folder).glob("[0-9][0-9]_*.md"))
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
+from minitorch_attn.__main__ import main
 from minitorch_attn.course.book import build as book
 from minitorch_attn.course.book import compare, execute, introduced
 from minitorch_attn.course.book.notebook import to_text
@@ -162,8 +163,14 @@ def test_the_command_says_which_cell_of_which_chapter_failed(
     root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     change(root, "p.sum()", "p.summ()")
-    with pytest.raises(execute.ChapterFailed, match=r"05_softmax, cell 7 \(p\.summ\(\)\): Attr"):
-        build(root)
+    monkeypatch.setattr(book.build, "__defaults__", (root,))
+    monkeypatch.setitem(book.build.__kwdefaults__, "root", root)
+    assert main(["book"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "05_softmax, cell 7 (p.summ()): Attr" in said
+    assert main(["book", "--only", "06"]) == 1
+    assert "no chapter's name contains '06'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -317,6 +324,17 @@ def test_a_name_of_a_later_chapter_is_named(root: Path, code: str, names: list[s
     for line, name in zip(found, names, strict=True):
         assert line.startswith("chapters/05_softmax.md, cell 6 (clock): uses minitorch_attn")
         assert line.endswith(f" is the first to introduce {name}")
+
+
+def test_a_name_of_a_later_chapter_stops_the_build_before_anything_runs(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "outputs_of", None)
+    code = "import minitorch_attn as mt\nmt.attention\nmt.nn.MultiHeadAttention"
+    change(root, "import time\n", f"{code}\n")
+    early = r"cell 6 \(clock\): uses minitorch_attn.attention.* to introduce attention \(and 1 more"
+    with pytest.raises(SourceError, match=early):
+        build(root)
 
 
 @pytest.mark.parametrize(

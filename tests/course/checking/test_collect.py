@@ -131,6 +131,21 @@ def test_constants_that_are_built_in_steps() -> None:
     )
 
 
+def test_what_is_read_early_and_what_is_read_in_the_end_are_both_taken() -> None:
+    cells = (
+        "A = 0",
+        "A = 1",
+        "def attend(x, k=A):\n    return k * helper(x)",
+        "A = 9",
+        "A = 2",
+        "def helper(x):\n    return x + A",
+        "B = 3",
+    )
+    lines = found(*cells).source.splitlines()
+    assert [line for line in lines if "=" in line] == ["A = 1", "def attend(x, k=A):", "A = 2"]
+    assert value(*cells) == 5
+
+
 def test_other_ways_to_define() -> None:
     assert value("attend = lambda x: x + 1") == 4
     assert value("def f(x):\n    return x\nattend = f") == 3

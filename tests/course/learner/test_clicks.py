@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +148,16 @@ def people() -> dict[str, Any]:
 def test_the_exercise_is_fair_to_what_people_do(who: str) -> None:
     report = run(find("00.2"), people()[who], 1)
     assert report.points == 6, report
+
+
+def test_what_the_page_says_to_paste_is_there() -> None:
+    """The page is JavaScript: no import shows which names of Python it prints."""
+    script = Path(clicks.__file__).with_name("clicks.js").read_text(encoding="utf-8")
+    script = script.replace("\\n", "\n")
+    ((module, name),) = re.findall(r"from (minitorch_attn[\w.]*) import (\w+)", script)
+    ((called, function),) = re.findall(r"(\w+)\.(\w+)\(CLICKS\)", script)
+    assert called == name
+    assert getattr(getattr(importlib.import_module(module), name), function) is clicks.keep
 
 
 # Real clicks

@@ -6,9 +6,15 @@ import json
 import os
 import subprocess
 import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import platformdirs
 import pytest
+from platformdirs import macos, unix, windows
 
 from minitorch_attn.course import predict, progress, reveal
 from minitorch_attn.course.checks import exercises_of
@@ -100,7 +106,28 @@ def test_a_write_that_fails_half_way_loses_nothing(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "fsync", full)
     learner.record_points("06.2", 5, 5)
     assert learner.read()["exercises"] == {"06.1": {"points": 3, "total": 5, "last": 3}}
-    assert [path.name for path in learner.home().iterdir()] == ["learner.json"]
+    assert {path.name for path in learner.home().iterdir()} <= {"learner.json", "learner.lock"}
+
+
+def test_a_lesson_goes_on_where_nothing_can_be_kept(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    predict("06.1", "a")
+    capsys.readouterr()
+
+    def full(fd: int) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    why = f"could not be kept, in {learner.home()}: No space left on device."
+    learner.record_points("06.1", 3, 5)
+    assert capsys.readouterr().out == f"Your points {why}\n"
+    predict("06.1", "b")
+    assert capsys.readouterr().out == f"Your prediction {why}\n"
+    reveal("06.1", "b", "because.")
+    said = capsys.readouterr().out.splitlines()
+    assert said == [f"The score of your prediction {why}", "The answer to 06.1 is b: because."]
+    assert learner.read()["predictions"] == {"06.1": {"choice": "a"}}
 
 
 def test_two_notebooks_write_at_once() -> None:
@@ -111,29 +138,139 @@ def test_two_notebooks_write_at_once() -> None:
     runs = [subprocess.Popen([sys.executable, "-c", code, str(n)]) for n in range(3)]
     assert [run.wait() for run in runs] == [0, 0, 0]
     assert len(learner.read()["exercises"]) == 60
-    assert sorted(path.name for path in learner.home().iterdir()) == ["learner.json"]
+    assert {path.name for path in learner.home().iterdir()} <= {"learner.json", "learner.lock"}
 
 
-def test_a_lock_that_a_crash_left_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:
-    learner.home().mkdir(parents=True)
-    lock = learner.home() / "learner.lock"
-    lock.touch()
-    with learner._lock(lock, patience=0.1):
-        assert lock.exists()
-    assert not lock.exists()
+HOLD = """
+import sys
+from minitorch_attn.course.learner.store import change
+with change():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
 
 
-def test_where_the_file_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@contextmanager
+def held() -> Iterator[subprocess.Popen[str]]:
+    """Another process that is about to write, for as long as it is left alone."""
+    command = [sys.executable, "-c", HOLD]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        try:
+            yield other
+        finally:
+            other.kill()
+
+
+def test_a_lock_that_a_killed_process_left_does_not_block(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with held() as other:
+        other.kill()
+        other.wait()
+        assert (learner.home() / "learner.lock").exists()
+        begun = time.monotonic()
+        learner.record_points("06.1", 3, 5)
+    assert time.monotonic() - begun < learner.PATIENCE / 2
+    assert learner.read()["exercises"]["06.1"]["points"] == 3
+    assert capsys.readouterr().out == ""
+
+
+def test_a_lock_that_is_held_is_waited_for_and_then_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(learner, "PATIENCE", 0.2)
+    with held():
+        learner.record_points("06.1", 3, 5)
+    said = capsys.readouterr().out
+    assert said.count("\n") == 1
+    assert "Your points could not be kept" in said
+    assert "learner.lock" in said
+
+
+def home_before(platform: str) -> Path:
+    """Where the file was before platformdirs was asked."""
+    if platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    return base / "minitorch_attn"
+
+
+@pytest.mark.parametrize("xdg", ["", "elsewhere"])
+@pytest.mark.parametrize(
+    ("platform", "kind"),
+    [("linux", unix.Unix), ("darwin", macos.MacOS), ("win32", windows.Windows)],
+)
+def test_the_file_is_where_it_was_before(
+    platform: str, kind: type, xdg: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    if sys.platform == "win32" and platform != "win32":
+        pytest.skip("paths of another system")
     assert learner.home() == tmp_path / "home"
     monkeypatch.delenv("MINITORCH_ATTN_HOME")
-    monkeypatch.setattr(sys, "platform", "linux")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    assert learner.home() == tmp_path / "data" / "minitorch_attn"
-    monkeypatch.setattr(sys, "platform", "darwin")
-    assert learner.home().parts[-3:] == ("Library", "Application Support", "minitorch_attn")
-    monkeypatch.setattr(sys, "platform", "win32")
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
-    assert learner.home() == tmp_path / "local" / "minitorch_attn"
+    monkeypatch.setattr(platformdirs, "PlatformDirs", kind)
+    # Windows is asked for the folder; here its answer is the variable that it sets.
+    monkeypatch.setattr(windows, "get_win_folder", windows.get_win_folder_from_env_vars)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "AppData" / "Local"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / xdg) if xdg else "")
+    home_before(platform).mkdir(parents=True)
+    assert learner.home() == home_before(platform)
+
+
+WITHOUT = """
+import sys
+sys.modules |= dict.fromkeys(["filelock", "platformdirs"])  # as if they were not installed
+from minitorch_attn.course import check, predict, reveal
+from minitorch_attn.course.checks import find
+print(check("06.2", find("06.2").wrong_answers[0].function).total)
+predict("06.1", "a")
+reveal("06.1", "b", "because.")
+"""
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_without_filelock_and_platformdirs_answers_are_checked(named: bool) -> None:
+    home = {} if named else {"MINITORCH_ATTN_HOME": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT], capture_output=True, text=True, env=os.environ | home
+    )
+    assert done.stderr == ""
+    points, total, prediction, score, answer = done.stdout.splitlines()
+    assert points.startswith("Your points could not be kept, ")
+    assert prediction.startswith("Your prediction could not be kept, ")
+    assert score.startswith("The score of your prediction could not be kept, ")
+    for line in (points, prediction, score):
+        assert line.endswith(": pip install 'minitorch_attn[study]'.")
+    assert total == "5"
+    assert answer == "The answer to 06.1 is b: because."
+
+
+def test_progress_is_a_function_every_time() -> None:
+    """Whatever modules of that name are imported in between."""
+    code = """
+        from minitorch_attn.course import progress
+        print(progress().points)
+        import minitorch_attn.course.learner.progress
+        from minitorch_attn.course import progress
+        print(progress().points)
+        from minitorch_attn.course.learner import progress as module
+        from minitorch_attn.course import check, clicks, predict, progress, reveal
+        print(progress().points, module.progress().points)
+        print(callable(check), callable(predict), callable(reveal), callable(clicks.collect))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    assert done.stdout.split() == ["0"] * 4 + ["True"] * 4
 
 
 def test_the_file_is_plain_json() -> None:

@@ -1,4 +1,4 @@
-"""The door for plain pytest, as a learner uses it."""
+"""The plugin for plain pytest, as a learner uses it."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from minitorch_attn.course.sources.text import read, sources
 
 SOURCE = read(next(path for path in sources("solutions") if path.name.startswith("06_")))
 NAME = f"{SOURCE.name}.ipynb"
-DOOR = ("-p", "minitorch_attn.course.learner.pytest_plugin")
+PLUGIN = ("-p", "minitorch_attn.course.learner.pytest_plugin")
 
 
-def door(folder: Path, *args: str) -> str:
+def pytest_in(folder: Path, *args: str) -> str:
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *args, "."],
         cwd=folder,
@@ -39,7 +39,7 @@ def submit(folder: Path, answers: bool = False) -> Path:
 
 def test_a_solved_notebook_gets_all_points(tmp_path: Path) -> None:
     submit(tmp_path, answers=True)
-    out = door(tmp_path, *DOOR)
+    out = pytest_in(tmp_path, *PLUGIN)
     total = sum(exercise.points for exercise in exercises_of(6))
     assert out.startswith("exit 0\n")
     assert f"{total:g} of {total:g} points" in out
@@ -47,7 +47,7 @@ def test_a_solved_notebook_gets_all_points(tmp_path: Path) -> None:
 
 def test_an_untouched_notebook_is_not_done(tmp_path: Path) -> None:
     submit(tmp_path)
-    out = door(tmp_path, *DOOR)
+    out = pytest_in(tmp_path, *PLUGIN)
     assert out.startswith("exit 1\n")
     assert "0 of 20 points" in out
     for exercise in exercises_of(6):
@@ -64,20 +64,22 @@ def test_markers_choose_and_a_mistake_is_named(tmp_path: Path) -> None:
         "    return weights / weights.sum(axis=-1, keepdims=True) @ value\n",
         encoding="utf-8",
     )
-    out = door(tmp_path, *DOOR, "-m", marker, "--strict-markers")
+    out = pytest_in(tmp_path, *PLUGIN, "-m", marker, "--strict-markers")
     count = len(exercise.checks)
     assert f"1 failed, {count - 1} passed" in out
     assert "this looks like: “no maximum subtracted”" in out
     assert "4 of 5 points" in out
     seed = out.partition("--check-seed ")[2].split()[0]
-    again = door(tmp_path, *DOOR, "-m", "chapter_06", "-k", "rows_of_every", "--check-seed", seed)
+    again = pytest_in(
+        tmp_path, *PLUGIN, "-m", "chapter_06", "-k", "rows_of_every", "--check-seed", seed
+    )
     assert "expected" in again
     assert out.partition("expected:")[2].split()[0] == again.partition("expected:")[2].split()[0]
 
 
 def test_what_cannot_be_read_is_said_by_every_check(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("{", encoding="utf-8")
-    out = door(tmp_path, *DOOR, "-m", "exercise_06_1")
+    out = pytest_in(tmp_path, *PLUGIN, "-m", "exercise_06_1")
     assert "not a notebook of format 4" in out
     assert "0 of 5 points" in out
     (tmp_path / NAME).unlink()
@@ -85,7 +87,7 @@ def test_what_cannot_be_read_is_said_by_every_check(tmp_path: Path) -> None:
         "import nowhere_to_be_found\n\ndef mend(q, k, v):\n    return nowhere_to_be_found.f(q)\n",
         encoding="utf-8",
     )
-    out = door(tmp_path, *DOOR, "-m", "exercise_06_1")
+    out = pytest_in(tmp_path, *PLUGIN, "-m", "exercise_06_1")
     assert "ModuleNotFoundError: No module named 'nowhere_to_be_found'" in out
     assert "line 1: import nowhere_to_be_found" in out
 
@@ -93,7 +95,7 @@ def test_what_cannot_be_read_is_said_by_every_check(tmp_path: Path) -> None:
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "notes.ipynb").write_text("{", encoding="utf-8")
     (tmp_path / "99_other.py").write_text("raise SystemExit", encoding="utf-8")
-    assert "no tests ran" in door(tmp_path, *DOOR)
+    assert "no tests ran" in pytest_in(tmp_path, *PLUGIN)
 
 
 @pytest.mark.parametrize("args", [(), ("-n", "2")])
@@ -102,7 +104,7 @@ def test_the_conftest_that_is_built_makes_plain_pytest_work(
 ) -> None:
     submit(tmp_path, answers=True)
     (tmp_path / "conftest.py").write_text(book.CONFTEST, encoding="utf-8")
-    assert "20 of 20 points" in door(tmp_path, *args)
+    assert "20 of 20 points" in pytest_in(tmp_path, *args)
 
 
 def test_it_works_from_the_root_of_the_repository(tmp_path: Path) -> None:
@@ -111,4 +113,4 @@ def test_it_works_from_the_root_of_the_repository(tmp_path: Path) -> None:
     submit(tmp_path / "exercises", answers=True)
     (tmp_path / "exercises/conftest.py").write_text(book.CONFTEST, encoding="utf-8")
     shutil.copy(Path(__file__).parents[3] / "pyproject.toml", tmp_path)
-    assert "20 of 20 points" in door(tmp_path, "exercises")
+    assert "20 of 20 points" in pytest_in(tmp_path, "exercises")

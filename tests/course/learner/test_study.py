@@ -13,6 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from minitorch_attn.__main__ import main
+from minitorch_attn.course.book.build import CONFTEST
 from minitorch_attn.course.learner import lab, study
 
 CHAPTER = "notebooks/00_first.ipynb"
@@ -167,14 +169,30 @@ def test_fresh_keeps_no_copy_of_what_was_not_changed(root):
     assert study.freshen(["clicks.csv"], root) == [("notebooks/data/clicks.csv", "")]
 
 
-def test_fresh_asks_which_file_is_meant(root, capsys):
+def test_fresh_asks_which_file_is_meant(root, monkeypatch, capsys):
     study.lay_out(root)
-    assert study.run(arguments("--fresh", "00_first.ipynb"), root) == 1
-    assert f"may be {EXERCISE} or {CHAPTER}" in capsys.readouterr().err.replace(
+    monkeypatch.setattr(study.run, "__defaults__", (root,))
+    assert main(["study", "--fresh", "00_first.ipynb"]) == 1
+    said = capsys.readouterr().err
+    assert f"may be {EXERCISE} or {CHAPTER}" in said.replace(
         f"{CHAPTER} or {EXERCISE}", f"{EXERCISE} or {CHAPTER}"
     )
-    assert study.run(arguments("--fresh", "99_nothing.ipynb"), root) == 1
+    assert said.count("\n") == 1
+    assert main(["study", "--fresh", "99_nothing.ipynb"]) == 1
     assert "the book has no file 99_nothing.ipynb" in capsys.readouterr().err
+
+
+def test_the_conftest_of_an_older_copy_is_brought_up_to_date(root):
+    """It names a plugin that has moved; one that the learner changed is named instead."""
+    conftest = "exercises/conftest.py"
+    (root / conftest).write_text('pytest_plugins = ["minitorch_attn.course.pytest_door"]\n')
+    study.lay_out(root)
+    (root / conftest).write_text(CONFTEST)
+    assert study.lay_out(root).updated == [conftest]
+    assert (root / "study" / conftest).read_text() == CONFTEST
+    (root / "study" / conftest).write_text("# mine\n")
+    (root / conftest).write_text(CONFTEST + "# newer\n")
+    assert study.lay_out(root).kept == [conftest]
 
 
 def test_a_deleted_file_comes_back(root):
@@ -242,11 +260,14 @@ def test_killed_at_any_write_it_loses_nothing_and_goes_on(root, monkeypatch):
     assert (root / "study" / EXERCISE).read_text() == mine
 
 
-def test_before_make_book_it_says_so(root, capsys):
+def test_before_make_book_it_says_so(root, monkeypatch, capsys):
     for path in (root / CHAPTER, root / EXERCISE, root / "notebooks/data/clicks.csv"):
         path.unlink()
-    assert study.run(arguments("--layout-only"), root) == 1
-    assert "run `make book` first" in capsys.readouterr().err
+    monkeypatch.setattr(study.run, "__defaults__", (root,))
+    assert main(["study", "--layout-only"]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "run `make book` first" in said
 
 
 def test_the_kernel_is_the_python_that_runs_the_book(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import shutil
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import nbformat
 import pytest
 from helpers.browsing import browser, lacking, screenshot
 
+from minitorch_attn.__main__ import main
 from minitorch_attn.course.slides import assets, include, pdf, render
 from minitorch_attn.course.slides import build as slides
 from minitorch_attn.course.sources import text
@@ -211,7 +211,7 @@ def test_without_node_one_line_says_what_is_missing(book, monkeypatch, capsys):
     monkeypatch.setattr(slides, "ROOT", book)
     monkeypatch.setattr(slides.build, "__defaults__", (book, None, ()))
     shutil.copy(ROOT / "slides" / "package-lock.json", book / "slides")
-    assert slides.run(argparse.Namespace(chapter=["06"], pdf=False)) == 1
+    assert main(["slides", "06"]) == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "`npm` is not on the PATH" in said
