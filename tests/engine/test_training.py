@@ -20,7 +20,6 @@ from minitorch_attn.models import Classifier
 from minitorch_attn.nn import Dense, Dropout, Module
 from minitorch_attn.ops import mean
 from minitorch_attn.optim import SGD, DivergedError
-from minitorch_attn.processes import keep_freed_memory
 from minitorch_attn.training import Trainer
 
 HERE = Path(helpers.__file__).parent
@@ -260,12 +259,6 @@ def test_the_schedule_and_the_progress_bar(capsys: pytest.CaptureFixture) -> Non
     history = trainer.fit(2)
     assert history[0]["learning_rate"] == pytest.approx(0.02 * trainer.schedule(3))
     assert "a title" in capsys.readouterr().err
-
-
-def test_keeping_freed_memory_is_asked_for_on_linux_only() -> None:
-    assert isinstance(keep_freed_memory(), bool)
-    if not sys.platform.startswith("linux"):
-        assert not keep_freed_memory()
 
 
 def test_a_seed_decides_everything() -> None:
