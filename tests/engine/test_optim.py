@@ -106,6 +106,16 @@ def test_the_first_steps_by_hand() -> None:
     assert after(lambda p: AdamW(p, 0.1, weight_decay=0.5)) == pytest.approx(decayed)
 
 
+def test_eps_is_added_to_the_root() -> None:
+    """Where it is large enough to tell: a gradient of 2, whose means are exact, and eps of 3."""
+    p = Parameter(np.array([1.0]))
+    optimizer = Adam([p], 0.1, eps=3.0)
+    for _ in range(2):
+        p.grad = np.array([2.0])
+        optimizer.step()
+    assert p.item() == pytest.approx(1 - 2 * 0.1 * 2 / (2 + 3))
+
+
 def test_a_parameter_without_a_gradient_stays() -> None:
     layer: Any = Dense(2, 2)
     before = layer.state_dict()
