@@ -6,13 +6,10 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+from helpers.graphs import leaf
 
 from minitorch_attn import Tensor, checkpoint, grad, gradgradcheck, ops
 from minitorch_attn.nn import Dense, Dropout
-
-
-def leaf(*shape: int) -> Tensor:
-    return Tensor(np.random.default_rng(len(shape)).normal(size=shape), requires_grad=True)
 
 
 def test_checkpoint_gives_the_same_with_closures_and_dropout() -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minitorch_attn.data import Dataset, Loader, cued_digits, digits, load_digits
+from minitorch_attn.data import CuedDigits, Dataset, Loader, cued_digits, digits, load_digits
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
@@ -108,11 +108,62 @@ def test_test_scenes_are_made_of_held_out_digits_only() -> None:
         assert {image.tobytes() in held_out for image in shown} == {inside}
 
 
-def test_nothing_but_the_query_tells_where_to_look() -> None:
-    train, _ = cued_digits(8000, 10)
-    for numbers, count in ((train.positions, 8), (train.tags[:, 0], 8), (train.targets, 10)):
-        shares = np.bincount(numbers, minlength=count) / len(train)
+@pytest.fixture(scope="module")
+def scenes() -> CuedDigits:
+    return cued_digits(8000, 10)[0]
+
+
+def test_places_tags_and_answers_are_all_as_frequent(scenes: CuedDigits) -> None:
+    for numbers, count in ((scenes.positions, 8), (scenes.tags[:, 0], 8), (scenes.targets, 10)):
+        shares = np.bincount(numbers, minlength=count) / len(scenes)
         assert np.abs(shares - 1 / count).max() < 0.025
+
+
+def shown(scenes: CuedDigits) -> np.ndarray:
+    """The digit on each tile, (scenes, T), found by its picture."""
+    images, classes = load_digits()
+    digit_of = {image.tobytes(): digit for image, digit in zip(images, classes, strict=True)}
+    return np.array([digit_of[image.tobytes()] for image in scenes.images])[scenes.tiles]
+
+
+FAR = 4.5  # standard deviations: by chance once in 150,000 looks
+
+
+def test_no_tile_tells_whether_it_is_asked_for(scenes: CuedDigits) -> None:
+    """Of the tiles of one place and tag, place and digit, tag and digit, or of one picture."""
+    count = scenes.tiles.shape[1]
+    asked = scenes.positions[:, None] == np.arange(count)
+    places, digits = np.broadcast_to(np.arange(count), asked.shape), shown(scenes)
+    for kind in (
+        places * count + scenes.tags,
+        places * 10 + digits,
+        scenes.tags * 10 + digits,
+        scenes.tiles,
+    ):
+        tiles = np.bincount(kind.ravel())
+        found = np.bincount(kind.ravel(), weights=asked.ravel())[tiles > 0]
+        tiles = tiles[tiles > 0]
+        assert len(tiles) >= count * count
+        # By chance a sum of squares of as many normal numbers, about.
+        squares = (found - tiles / count) ** 2 / (tiles * (1 / count) * (1 - 1 / count))
+        assert squares.sum() < len(tiles) + FAR * np.sqrt(2 * len(tiles))
+
+
+def test_no_guess_without_the_query_beats_its_share(scenes: CuedDigits) -> None:
+    """A digit on k of the eight tiles is the answer in k of eight scenes, whoever picks it."""
+    digits = shown(scenes)
+    on_tiles = (digits[..., None] == np.arange(10)).sum(axis=1)
+    rows = np.arange(len(scenes))
+    guesses = {
+        "the first tile": digits[:, 0],
+        "the tile of the first tag": digits[rows, scenes.tags.argmin(axis=1)],
+        "the most frequent digit": on_tiles.argmax(axis=1),
+        "the largest digit": digits.max(axis=1),
+    }
+    for name, guess in guesses.items():
+        share = on_tiles[rows, guess] / digits.shape[1]
+        surprise = ((guess == scenes.targets) - share).sum()
+        assert abs(surprise) < FAR * np.sqrt((share * (1 - share)).sum()), name
 
 
 def test_scenes_repeat_by_seed() -> None:

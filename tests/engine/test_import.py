@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -85,6 +86,26 @@ def test_an_arrow_upward_is_found(tmp_path: Path) -> None:
 def test_style() -> None:
     run_tool("ruff", "check", ".")
     run_tool("ruff", "format", "--check", ".")
+
+
+def test_no_test_imports_another() -> None:
+    """What two of them need is a helper, and stands in tests/helpers/."""
+    files = sorted((ROOT / "tests").rglob("test_*.py"))
+    names = {name for path in files for name in imported(path)}
+    assert "helpers.small_run" in names, "the test can see an import"
+    assert not names & {path.stem for path in files}
+    assert "conftest" not in names
+
+
+def imported(path: Path) -> set[str]:
+    """The modules that a file imports, inside functions too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
 
 
 @pytest.mark.slow

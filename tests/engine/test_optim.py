@@ -34,6 +34,14 @@ KINDS: dict[str, Callable[..., Optimizer]] = {
     "Adam": lambda p: Adam(p, 0.2),
     "AdamW": lambda p: AdamW(p, 0.2, weight_decay=0.0),
 }
+# What each keeps for a parameter, beside the count of steps.
+KEEPS: dict[str, tuple[str, ...]] = {
+    "SGD": (),
+    "momentum": ("velocity",),
+    "Nesterov": ("velocity",),
+    "Adam": ("mean", "square"),
+    "AdamW": ("mean", "square"),
+}
 
 
 def descend(p: Parameter, optimizer: Optimizer, steps: int) -> None:
@@ -98,6 +106,16 @@ def test_the_first_steps_by_hand() -> None:
     assert after(lambda p: AdamW(p, 0.1, weight_decay=0.5)) == pytest.approx(decayed)
 
 
+def test_eps_is_added_to_the_root() -> None:
+    """Where it is large enough to tell: a gradient of 2, whose means are exact, and eps of 3."""
+    p = Parameter(np.array([1.0]))
+    optimizer = Adam([p], 0.1, eps=3.0)
+    for _ in range(2):
+        p.grad = np.array([2.0])
+        optimizer.step()
+    assert p.item() == pytest.approx(1 - 2 * 0.1 * 2 / (2 + 3))
+
+
 def test_a_parameter_without_a_gradient_stays() -> None:
     layer: Any = Dense(2, 2)
     before = layer.state_dict()
@@ -143,8 +161,11 @@ def test_parameters_of_two_dtypes_each_keep_theirs(kind: str) -> None:
         optimizer.step()
         alone.step()
     assert (wide.dtype, narrow.dtype) == (np.float64, np.float32)
-    assert {a.dtype for name, a in optimizer.state_dict().items() if name.endswith("1")} <= {
-        np.dtype(np.float32)
+    kept = {name: a.dtype for name, a in optimizer.state_dict().items() if name != "steps"}
+    assert kept == {
+        f"{slot}.parameter {i}": dtype
+        for slot in KEEPS[kind]
+        for i, dtype in enumerate((np.float64, np.float32))
     }
     np.testing.assert_array_equal(narrow.data, other.data)
 
@@ -158,8 +179,8 @@ def test_float32_stays_float32(kind: str) -> None:
     optimizer.step()
     assert p.data is array, "a step is in place"
     assert p.dtype == np.float32
-    kept = [a.dtype for name, a in optimizer.state_dict().items() if name != "steps"]
-    assert all(dtype == np.float32 for dtype in kept)
+    kept = {name: a.dtype for name, a in optimizer.state_dict().items() if name != "steps"}
+    assert kept == {f"{slot}.p": np.float32 for slot in KEEPS[kind]}
 
 
 @pytest.mark.parametrize("device", DEVICES)

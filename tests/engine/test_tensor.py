@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import operator
+import re
+import textwrap
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from helpers.graphs import leaf
 
-from minitorch_attn import Tensor, checkpoint, gradcheck, ops
+from minitorch_attn import Tensor, checkpoint, grad, gradcheck, no_grad, ops
 
 
 def test_operators_with_numbers_and_arrays_on_either_side() -> None:
@@ -93,21 +98,39 @@ def test_a_tensor_is_a_key_by_identity() -> None:
     assert hash(a) != hash(b)
 
 
-def test_what_a_tensor_says_of_itself() -> None:
-    t = Tensor(np.arange(6, dtype=np.float32).reshape(2, 3), requires_grad=True)
-    assert (t.shape, t.ndim, t.size, t.dtype, t.device) == ((2, 3), 2, 6, np.float32, "cpu")
-    assert len(t) == 2
-    assert [row.shape for row in t] == [(3,), (3,)]
-    assert t.numpy() is t.data
-    assert t.sum().item() == 15
-    assert isinstance(t.sum().item(), float)
-    assert float(t.sum()) == 15.0
-    assert bool(t.sum() > 3)
-    assert f"{t.sum():.2f}" == "15.00"
+@pytest.fixture
+def six() -> Tensor:
+    """0 to 5 in two rows."""
+    return Tensor(np.arange(6, dtype=np.float32).reshape(2, 3), requires_grad=True)
+
+
+def test_a_tensor_is_as_large_as_its_array(six: Tensor) -> None:
+    assert (six.shape, six.ndim, six.size) == ((2, 3), 2, 6)
+    assert (six.dtype, six.device) == (np.float32, "cpu")
+
+
+def test_a_tensor_is_a_row_of_tensors(six: Tensor) -> None:
+    assert len(six) == 2
+    assert [row.shape for row in six] == [(3,), (3,)]
+
+
+def test_a_tensor_of_one_number_is_a_number(six: Tensor) -> None:
+    assert six.sum().item() == 15
+    assert isinstance(six.sum().item(), float)
+    assert float(six.sum()) == 15.0
+    assert bool(six.sum() > 3)
+    assert f"{six.sum():.2f}" == "15.00"
+
+
+def test_what_a_tensor_says_of_itself(six: Tensor) -> None:
     assert repr(Tensor([1.0, 2.0])) == "Tensor([1., 2.], dtype=float64)"
-    assert "requires_grad=True" in repr(t)
-    assert "op=multiply" in repr(t * 2)
-    assert Tensor(t).data is t.data
+    assert "requires_grad=True" in repr(six)
+    assert "op=multiply" in repr(six * 2)
+
+
+def test_a_tensor_keeps_the_array_it_is_given(six: Tensor) -> None:
+    assert six.numpy() is six.data
+    assert Tensor(six).data is six.data
     assert Tensor([1, 2]).dtype == np.int64
 
 
@@ -115,3 +138,67 @@ def test_plain_arrays_in_plain_arrays_out() -> None:
     x = np.ones((2, 3))
     for result in (ops.exp(x), ops.softmax(x), ops.attention(x, x, x), checkpoint(ops.exp, x)):
         assert isinstance(result, np.ndarray)
+
+
+# What is recorded.
+
+
+def test_no_grad_as_context_and_as_decorator() -> None:
+    x = leaf(2)
+
+    @no_grad()
+    def double(x: Tensor) -> Tensor:
+        return x * 2
+
+    with no_grad():
+        assert not (x * 2).requires_grad
+        with no_grad():
+            pass
+        assert not (x * 2).requires_grad
+    assert not double(x).requires_grad
+    assert not double(x).requires_grad, "a decorated function works once only"
+    assert (x * 2).requires_grad
+    with pytest.raises(ZeroDivisionError), no_grad():
+        raise ZeroDivisionError
+    assert (x * 2).requires_grad
+
+
+def test_detach_keeps_the_values_and_forgets_the_rest() -> None:
+    x = leaf(2)
+    y = x * 2
+    d = y.detach()
+    assert not d.requires_grad
+    assert d.data is y.data
+    np.testing.assert_array_equal(d.data, 2 * x.data)
+    np.testing.assert_array_equal(grad((d * x).sum(), x)[0], d.data)
+
+
+# Its operators come from ops/methods.py.
+
+
+def declared() -> set[str]:
+    """What the type checker is told that Tensor has; names like _this are its own."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(Tensor))).body
+    (block,) = (
+        node
+        for node in ast.walk(body)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    )
+    names = set()
+    for node in block.body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        else:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {ast.unparse(target) for target in targets}
+    return {name for name in names if not re.match("_[^_]", name)}
+
+
+def test_the_type_checker_is_told_of_what_is_installed_and_of_nothing_else() -> None:
+    installed = {
+        name
+        for name, value in vars(Tensor).items()
+        if inspect.isfunction(value) and value.__module__ != Tensor.__module__
+    }
+    assert len(installed) > 30
+    assert installed <= declared() <= set(vars(Tensor))

@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from minitorch_attn import Tensor, attention, grad, training
 from minitorch_attn.fast import steps
@@ -38,12 +38,13 @@ def test_parts_come_back_in_order_from_as_many_threads_as_allowed() -> None:
 
 
 def test_the_matrix_library_is_held_to_one_thread_and_let_go() -> None:
-    before = blas_threads()
-    with sharing(2):
+    with threadpool_limits(3, user_api="blas"):  # the tests themselves run with one
+        assert blas_threads() == {3}
         with sharing(2):
-            assert blas_threads() == {1}
-        assert blas_threads() == {1}, "the outer block still holds it"
-    assert blas_threads() == before
+            with sharing(2):
+                assert blas_threads() == {1}
+            assert blas_threads() == {1}, "the outer block still holds it"
+        assert blas_threads() == {3}
 
 
 def test_threads_do_not_multiply() -> None:

@@ -19,8 +19,7 @@ from minitorch_attn.files import FileError, load_arrays
 from minitorch_attn.models import Classifier
 from minitorch_attn.nn import Dense, Dropout, Module
 from minitorch_attn.ops import mean
-from minitorch_attn.optim import SGD, DivergedError
-from minitorch_attn.processes import keep_freed_memory
+from minitorch_attn.optim import SGD, DivergedError, constant
 from minitorch_attn.training import Trainer
 
 HERE = Path(helpers.__file__).parent
@@ -186,6 +185,17 @@ def test_early_stopping_returns_the_best(tmp_path: Path) -> None:
         np.testing.assert_array_equal(a.data, b.data)
 
 
+def test_early_stopping_watches_the_validation_set_and_not_the_test_set() -> None:
+    """Here the test set is what is trained on, and the longer the better."""
+    trainer = make_trainer(patience=20)
+    trainer.test, trainer.schedule = points(50, 1), constant
+    history = trainer.fit(12)
+    scores = [[row[f"{name}_accuracy"] for row in history] for name in ("validation", "test")]
+    best, misled = (found.index(max(found)) for found in scores)
+    assert best != misled
+    assert trainer.evaluate(trainer.validation)["accuracy"] == scores[0][best] > scores[0][misled]
+
+
 def test_evaluation_switches_dropout_off_and_on_again() -> None:
     trainer = make_trainer()
     seen = []
@@ -262,10 +272,45 @@ def test_the_schedule_and_the_progress_bar(capsys: pytest.CaptureFixture) -> Non
     assert "a title" in capsys.readouterr().err
 
 
-def test_keeping_freed_memory_is_asked_for_on_linux_only() -> None:
-    assert isinstance(keep_freed_memory(), bool)
-    if not sys.platform.startswith("linux"):
-        assert not keep_freed_memory()
+def plain_trainer(lr: float = 0.5, **options: Any) -> Trainer:
+    """No dropout, no momentum: a step is the gradient times the rate."""
+    model = Classifier(4, 3, model_dim=8, num_heads=2, seed=1)
+    optimizer = SGD(model.named_parameters(), lr)
+    options = {"batch_size": 16, "progress": False, **options}
+    return Trainer(model, optimizer, points(50, 1), **options)
+
+
+def flat(model: Module) -> np.ndarray:
+    return np.concatenate([p.data.ravel() for p in model.parameters()])
+
+
+def test_a_step_is_no_longer_than_the_clipped_gradient() -> None:
+    moved = {}
+    for clip in (None, 0.01):
+        trainer = plain_trainer(batch_size=50, clip=clip)  # one batch an epoch
+        before = flat(trainer.model)
+        trainer.fit(1)
+        moved[clip] = np.linalg.norm(flat(trainer.model) - before)
+    assert moved[None] > 2 * 0.5 * 0.01
+    assert moved[0.01] == pytest.approx(0.5 * 0.01, rel=1e-4)
+
+
+def test_the_figures_of_training_are_means_over_all_examples() -> None:
+    trainer = plain_trainer(lr=0.0)  # 50 examples in batches of 16: the last has two
+    (row,) = trainer.fit(1)
+    whole = trainer.evaluate(points(50, 1))
+    assert row["train_loss"] == pytest.approx(whole["loss"], rel=1e-5)
+    assert row["train_accuracy"] == whole["accuracy"]
+
+
+def test_the_trainers_seed_decides_the_order() -> None:
+    ends = []
+    for seed in (1, 1, 2):
+        trainer = plain_trainer(seed=seed)
+        trainer.fit(1)
+        ends.append(flat(trainer.model))
+    np.testing.assert_array_equal(ends[0], ends[1])
+    assert not np.array_equal(ends[0], ends[2])
 
 
 def test_a_seed_decides_everything() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -23,16 +23,13 @@ def lacking(what: object) -> NoReturn:
 
 @contextmanager
 def browser() -> Iterator[Any]:
-    """A headless browser, closed at the end."""
-    opened = pdf.browser()
-    try:
-        driven = opened.__enter__()
-    except SourceError as error:
-        lacking(error)
-    try:
+    """A headless browser, closed at the end; an error inside the block is told to it."""
+    with ExitStack() as stack:
+        try:
+            driven = stack.enter_context(pdf.browser())
+        except SourceError as error:
+            lacking(error)
         yield driven
-    finally:
-        opened.__exit__(None, None, None)
 
 
 def screenshot(page: Any, name: str) -> Path:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from minitorch_attn import Tensor, grad
+
+
+def leaf(*shape: int) -> Tensor:
+    return Tensor(np.random.default_rng(len(shape)).normal(size=shape), requires_grad=True)
 
 
 def chain(length: int) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_exercises import ALL, worked
+from helpers.worked_answers import ALL, worked
 
 from minitorch_attn.course.checking.exercise import Exercise
 from minitorch_attn.course.checking.running import run, run_check

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.sources import HEADER
+from helpers.worked_answers import ALL, SOURCES, code, source_of, worked
 
 from minitorch_attn.course.book import exercises
 from minitorch_attn.course.checking import collect
@@ -20,29 +20,12 @@ from minitorch_attn.course.checking.report import where_to_read
 from minitorch_attn.course.checking.running import run
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.sources import contents
-from minitorch_attn.course.sources.text import ROOT, Source, SourceError, read, sources
+from minitorch_attn.course.sources.text import ROOT, SourceError, read
 
-SOURCES = sources("solutions")
-ALL = [exercise for chapter in contents.chapters() for exercise in exercises_of(chapter.number)]
 WRONG = [(exercise, wrong) for exercise in ALL for wrong in exercise.wrong_answers]
 SEEDS = (1, 2, 3)
 
 by_id = pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.id)
-
-
-@cache
-def source_of(chapter: int) -> Source:
-    return read(next(path for path in SOURCES if int(path.name[:2]) == chapter))
-
-
-def code(notebook: Any) -> str:
-    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
-
-
-@cache
-def worked(exercise: Exercise) -> Any:
-    text = code(exercises.build(source_of(exercise.chapter), answers=True))
-    return load(collect.collect_text(text, ".py", exercise.function))
 
 
 # Every exercise of the book

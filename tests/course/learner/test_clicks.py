@@ -12,6 +12,7 @@ import nbformat
 import numpy as np
 import pytest
 from helpers.browsing import browser, screenshot
+from helpers.jupyterlab import SECONDS, Lab, serving
 
 from minitorch_attn.course.book.notebook import new_cell, new_notebook, to_text
 from minitorch_attn.course.checking.running import run
@@ -19,7 +20,6 @@ from minitorch_attn.course.checks import ch00, find
 from minitorch_attn.course.learner import clicks, study
 from minitorch_attn.course.learner import store as learner
 
-SECONDS = 1000  # Playwright counts milliseconds
 SOME = {"coffee": [(1, 2), (599, 399)], "rocket": [(3, 4)]}
 
 
@@ -217,8 +217,6 @@ def test_real_clicks_on_the_page_without_a_kernel(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_real_clicks_in_jupyterlab_land_in_the_kernel_and_in_the_file(tmp_path: Path) -> None:
     pytest.importorskip("anywidget")
-    from test_jupyterlab import Lab, serving
-
     folder = tmp_path / "study"
     code = "from minitorch_attn.course import clicks\n\ncollector = clicks.collect(True)\ncollector"
     print_it = "print('in Python:', {n: len(c) for n, c in collector.clicks.items()})"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import helpers
 import nbformat
@@ -131,7 +133,7 @@ def read(book: Path, lecture: str) -> list[render.Slide]:
 # Cutting and including
 
 
-def test_a_lecture_is_cut_at_its_lines_and_not_inside_code():
+def test_a_lecture_is_cut_at_its_lines_and_not_inside_code() -> None:
     cut = render.split("# A\n\nNote: one\ntwo\n\n---\n\n```\n---\nNote: no\n```\n\n---\n\n## C")
     assert [(slide.number, slide.markdown, slide.note) for slide in cut] == [
         (1, "# A", "one\ntwo"),
@@ -140,7 +142,7 @@ def test_a_lecture_is_cut_at_its_lines_and_not_inside_code():
     ]
 
 
-def test_each_kind_of_include_brings_what_the_chapter_has(book):
+def test_each_kind_of_include_brings_what_the_chapter_has(book: Path) -> None:
     first, formula, code, figure = read(book, LECTURE)
     assert formula.formulas == [
         {
@@ -173,14 +175,18 @@ def test_each_kind_of_include_brings_what_the_chapter_has(book):
         ("```pyhton\nx\n```", "'pyhton'"),
     ],
 )
-def test_a_wrong_include_fails_with_the_slide_and_the_name(book, line, message):
+def test_a_wrong_include_fails_with_the_slide_and_the_name(
+    book: Path, line: str, message: str
+) -> None:
     with pytest.raises(SourceError) as caught:
         read(book, f"# A sample\n\n---\n\n## Second\n\n{line}\n")
     assert "slides/06_sample.md, slide 2: " in str(caught.value)
     assert message in str(caught.value)
 
 
-def test_a_notebook_that_is_missing_or_older_than_its_chapter_asks_for_make_book(book):
+def test_a_notebook_that_is_missing_or_older_than_its_chapter_asks_for_make_book(
+    book: Path,
+) -> None:
     path = book / "notebooks" / "06_sample.ipynb"
     notebook = path.read_text()
     path.write_text(notebook.replace("draw(steps)", "draw(old)"))
@@ -191,7 +197,7 @@ def test_a_notebook_that_is_missing_or_older_than_its_chapter_asks_for_make_book
         read(book, "# A\n\n{{ figure steps }}")
 
 
-def test_docstrings_are_left_out_and_nothing_else():
+def test_docstrings_are_left_out_and_nothing_else() -> None:
     source = 'class A:\n    """Doc."""\n\n    def f(self):\n        """Keep."""\n        return 1'
     assert include.without_docstrings(source) == source.replace('    """Doc."""\n\n', "", 1)
     two = 'def f():\n    """F,\n    long."""\n    return 1\n\ndef g():\n    """G."""\n    return 2'
@@ -201,12 +207,14 @@ def test_docstrings_are_left_out_and_nothing_else():
         assert include.without_docstrings(same) == same
 
 
-def test_a_lecture_needs_a_title(book):
+def test_a_lecture_needs_a_title(book: Path) -> None:
     with pytest.raises(SourceError, match="slide 1: begin the lecture with a line `# Title`"):
         render.page(read(book, "## No title\n"), "06_sample")
 
 
-def test_without_node_one_line_says_what_is_missing(book, monkeypatch, capsys):
+def test_without_node_one_line_says_what_is_missing(
+    book: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("PATH", str(book))
     monkeypatch.setattr(slides, "ROOT", book)
     monkeypatch.setattr(slides.build, "__defaults__", (book, None, ()))
@@ -218,7 +226,7 @@ def test_without_node_one_line_says_what_is_missing(book, monkeypatch, capsys):
     assert "apt-get install nodejs npm" in said
 
 
-def test_the_lock_file_names_no_registry():
+def test_the_lock_file_names_no_registry() -> None:
     lock = (ROOT / "slides" / "package-lock.json").read_text()
     assert '"integrity"' in lock
     assert '"resolved"' not in lock
@@ -253,7 +261,7 @@ class Decks(dict):
 
 
 @pytest.fixture(scope="module")
-def decks(tmp_path_factory) -> Decks:
+def decks(tmp_path_factory: pytest.TempPathFactory) -> Decks:
     return Decks(tmp_path_factory)
 
 
@@ -265,7 +273,7 @@ MEASURE = (Path(helpers.__file__).parent / "measure.js").read_text(encoding="utf
 class Opened:
     """A deck in a browser with no network, and what it asked for or complained about."""
 
-    def __init__(self, driven, deck: Path) -> None:
+    def __init__(self, driven: Any, deck: Path) -> None:
         self.asked: list[str] = []
         self.complaints: list[str] = []
         context = driven.new_context(viewport={"width": 1280, "height": 720}, offline=True)
@@ -289,14 +297,16 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def driven():
+def driven() -> Iterator[Any]:
     with browser() as opened:
         yield opened
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_slide_fits_and_is_whole_with_no_network(driven, decks, name):
+def test_every_slide_fits_and_is_whole_with_no_network(
+    driven: Any, decks: Decks, name: str
+) -> None:
     deck = Opened(driven, decks[name])
     wrong = []
     for number in range(1, deck.total + 1):
@@ -324,7 +334,7 @@ FAULTS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
-def test_the_measure_sees_what_is_wrong(driven, decks, book, fault):
+def test_the_measure_sees_what_is_wrong(driven: Any, decks: Decks, book: Path, fault: str) -> None:
     assert decks["06_sample"]  # Node and what it needs are there
     said, markdown = FAULTS[fault]
     (book / "slides" / "06_sample.md").write_text(f"# A\n\n---\n\n## {fault}\n\n{markdown}\n")
@@ -339,7 +349,7 @@ def test_the_measure_sees_what_is_wrong(driven, decks, book, fault):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_formula_is_typeset(driven, decks, name, tmp_path):
+def test_every_formula_is_typeset(driven: Any, decks: Decks, name: str, tmp_path: Path) -> None:
     deck = Opened(driven, decks[name])
     root = write_book(tmp_path) if name == "06_sample" else ROOT
     read = render.read(root / "slides" / f"{name}.md", include.Includes(root))
@@ -356,7 +366,7 @@ def test_every_formula_is_typeset(driven, decks, name, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_speaker_window_shows_the_notes(driven, decks, name):
+def test_the_speaker_window_shows_the_notes(driven: Any, decks: Decks, name: str) -> None:
     deck = Opened(driven, decks[name])
     notes = deck.page.locator("aside.notes")
     numbers = [n for n in range(deck.total) if notes.nth(n).text_content().strip()]
@@ -387,7 +397,7 @@ def test_the_speaker_window_shows_the_notes(driven, decks, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_pdf_has_a_page_for_each_slide(driven, decks, name):
+def test_the_pdf_has_a_page_for_each_slide(driven: Any, decks: Decks, name: str) -> None:
     path = ROOT / "slides" / f"{name}.md"
     total = len(render.split(path.read_text(encoding="utf-8") if path.exists() else LECTURE))
     printed = pdf.print_deck(driven, decks[name])
