@@ -9,12 +9,12 @@ import numpy as np
 from ..fast.heads import packed_heads
 from ..forms import sooner
 from ..ops import attention, matmul, merge_heads, split_heads
-from ..tensor import Tensor, TensorLike, raw
+from ..tensor import Tensor, TensorLike
 from .layers import Dense, Dropout
-from .module import Module
+from .mixing import Mixing
 
 
-class MultiHeadAttention(Module):
+class MultiHeadAttention(Mixing):
     """Several attentions side by side, each with its own projections of query, key and value.
 
     Parameters
@@ -59,32 +59,16 @@ class MultiHeadAttention(Module):
         self.output = Dense(width, model_dim, rng=rng, dtype=dtype)
         self.dropout = Dropout(dropout, rng=rng)
 
-    def __call__(
+    def mix(
         self,
         x: TensorLike,
-        context: TensorLike | None = None,
-        mask: Any = None,
-        causal: bool = False,
-        return_weights: bool = False,
+        context: TensorLike | None,
+        mask: Any,
+        causal: bool,
+        return_weights: bool,
     ) -> Any:
-        """Let the tokens of x attend to the tokens of context, or of x itself.
-
-        Parameters
-        ----------
-        x : (B, N, D)
-        context : (B, S, D), optional
-        mask : boolean, broadcast to (B, H, N, S), True where a query may attend to a key
-        causal : bool
-            No token attends to a later one.
-        return_weights : bool
-
-        Returns
-        -------
-        Tensor (B, N, D), or a pair of it and the weights (B, H, N, S).
-        """
+        """In each head the queries of x weigh the values of context by their keys."""
         context = x if context is None else context
-        self._check("x", x)
-        self._check("context", context)
         drops = self.training and self.dropout.p > 0
         if not (drops or return_weights):
             return self.output(self.heads(x, context, mask, causal))
@@ -106,11 +90,3 @@ class MultiHeadAttention(Module):
         key = split_heads(self.key(context), self.num_heads)
         value = split_heads(self.value(context), self.num_heads)
         return query, key, value
-
-    def _check(self, name: str, tokens: TensorLike) -> None:
-        shape, width = raw(tokens).shape, self.query.weight.shape[0]
-        if len(shape) != 3 or shape[-1] != width:
-            raise ValueError(
-                f"MultiHeadAttention: {name} has three axes, (batch, tokens, {width}), not "
-                f"shape {shape}"
-            )
