@@ -81,3 +81,19 @@ def load_arrays(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[st
     except (SafetensorError, ValueError) as error:
         raise FileError(f"{os.fspath(path)} is not a whole safetensors file: {error}") from error
     return arrays, notes
+
+
+def check_fit(own: dict[str, tuple[int, ...]], state: dict[str, Any], owner: str) -> None:
+    """Raise ValueError unless named arrays fit in the place of `own`, given by their shapes.
+
+    The message names every array that is missing, unexpected, or of another shape.
+    """
+    problems = [f"missing: {name}" for name in own if name not in state]
+    problems += [f"unexpected: {name}" for name in state if name not in own]
+    problems += [
+        f"misshaped: {name} is {tuple(np.shape(state[name]))}, the model's is {shape}"
+        for name, shape in own.items()
+        if name in state and tuple(np.shape(state[name])) != shape
+    ]
+    if problems:
+        raise ValueError(f"the state does not fit this {owner}:\n  " + "\n  ".join(problems))

@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import DeviceError, device_of, namespace, to_numpy
 from .errors import MinitorchError
 from .fast import optim as fast
+from .files import check_fit
 from .forms import sooner
 from .nn.module import Parameter
 
@@ -111,39 +112,33 @@ class Optimizer:
                     "the learning rate, clip the gradients, or look for a log(0) or a division by 0"
                 )
 
+    def _arrays(self) -> dict[str, Any]:
+        """What is kept, by slot and parameter: "mean.blocks.0.weight"."""
+        return {
+            f"{slot}.{name}": array
+            for slot, arrays in self.state.items()
+            for name, array in zip(self.names, arrays, strict=True)
+        }
+
     def state_dict(self) -> dict[str, np.ndarray]:
         """What must be saved to go on exactly: the step count and what is kept, as NumPy arrays."""
-        state = {"steps": np.asarray(self.steps)}
-        for slot, arrays in self.state.items():
-            for name, array in zip(self.names, arrays, strict=True):
-                state[f"{slot}.{name}"] = to_numpy(array).copy()
-        return state
+        arrays = {name: to_numpy(array).copy() for name, array in self._arrays().items()}
+        return {"steps": np.asarray(self.steps), **arrays}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from what `state_dict` gave.
+        """Go on from what `state_dict` gave; nothing is changed if anything does not fit.
 
         Raises
         ------
         ValueError
-            Naming the keys that are missing, unexpected or misshaped.
+            Naming every key that is missing, unexpected, or of another shape.
         """
-        expected, given = set(self.state_dict()), set(state)
-        if expected != given:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}: "
-                f"missing {sorted(expected - given)}, unexpected {sorted(given - expected)}"
-            )
-        for slot, arrays in self.state.items():
-            for name, array in zip(self.names, arrays, strict=True):
-                if np.shape(state[f"{slot}.{name}"]) != array.shape:
-                    raise ValueError(
-                        f"{slot}.{name} has shape {np.shape(state[f'{slot}.{name}'])}, "
-                        f"and the parameter {array.shape}"
-                    )
+        own = self._arrays()
+        shapes = {name: array.shape for name, array in own.items()}
+        check_fit({"steps": (), **shapes}, state, type(self).__name__)
         self.steps = int(state["steps"])
-        for slot, arrays in self.state.items():
-            for name, array in zip(self.names, arrays, strict=True):
-                array[...] = namespace(array).asarray(state[f"{slot}.{name}"])
+        for name, array in own.items():
+            array[...] = namespace(array).asarray(state[name])
 
 
 class SGD(Optimizer):

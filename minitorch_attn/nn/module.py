@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, move, namespace, to_numpy
-from ..files import FileError, load_arrays, save_arrays
+from ..files import FileError, check_fit, load_arrays, save_arrays
 from ..tensor import Tensor
 
 
@@ -117,17 +117,7 @@ class Module:
             Naming every key that is missing, unexpected, or of another shape.
         """
         own = dict(self.named_parameters())
-        problems = [f"missing: {name}" for name in own if name not in state]
-        problems += [f"unexpected: {name}" for name in state if name not in own]
-        problems += [
-            f"misshaped: {name} is {tuple(np.shape(state[name]))}, the model's is {p.shape}"
-            for name, p in own.items()
-            if name in state and tuple(np.shape(state[name])) != p.shape
-        ]
-        if problems:
-            raise ValueError(
-                f"the state does not fit this {type(self).__name__}:\n  " + "\n  ".join(problems)
-            )
+        check_fit({name: p.shape for name, p in own.items()}, state, type(self).__name__)
         for name, parameter in own.items():
             xp = namespace(parameter.data)
             parameter.data = xp.array(state[name], dtype=parameter.dtype)
