@@ -7,12 +7,13 @@ from typing import Any
 
 from ..arrays import Array, namespace
 from ..forms import fastest
-from ..ops.attention import attention, check_mask
+from ..ops.attention import attention
 from ..ops.heads import merge_heads, split_heads
 from ..ops.linalg import linear
 from ..ops.op import fused
 from ..ops.shape import concatenate, split
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_mask
 from .attention import backward, forward
 
 

@@ -9,8 +9,9 @@ import numpy as np
 from ..arrays import namespace
 from ..nn import Dense, Mixing, Module
 from ..ops import broadcast_to, matmul, mean, relu, reshape
-from ..ops.attention import allowed_pairs, check_mask
+from ..ops.attention import allowed_pairs
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_mask
 
 
 class Impostor(Mixing):
@@ -41,12 +42,7 @@ class UniformAttention(Impostor):
     """
 
     def mix(
-        self,
-        x: TensorLike,
-        context: TensorLike | None,
-        mask: Any,
-        causal: bool,
-        return_weights: bool,
+        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
     ) -> Any:
         """(B, N, D) and context (B, S, D) to (B, N, D); the weights are (B, 1, N, S)."""
         context = x if context is None else context
@@ -71,12 +67,7 @@ class NoAttention(Impostor):
     """
 
     def mix(
-        self,
-        x: TensorLike,
-        context: TensorLike | None,
-        mask: Any,
-        causal: bool,
-        return_weights: bool,
+        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
     ) -> Any:
         """(B, N, D) and context (B, S, D) to (B, N, D); the weights are (B, 1, N, S)."""
         context = x if context is None else context

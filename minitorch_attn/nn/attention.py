@@ -60,12 +60,7 @@ class MultiHeadAttention(Mixing):
         self.dropout = Dropout(dropout, rng=rng)
 
     def mix(
-        self,
-        x: TensorLike,
-        context: TensorLike | None,
-        mask: Any,
-        causal: bool,
-        return_weights: bool,
+        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
     ) -> Any:
         """In each head the queries of x weigh the values of context by their keys."""
         context = x if context is None else context

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import TensorLike, raw
+from ..validation import check_tokens
 from .layers import Dense
 from .module import Module
 
@@ -47,26 +48,14 @@ class Mixing(Module):
         ValueError, TypeError
             If the shapes do not fit, or the mask is not boolean or does not broadcast.
         """
-        self._check_tokens("x", x)
-        if context is not None:
-            self._check_tokens("context", context)
+        for name, tokens in (("x", x), ("context", context)):
+            if tokens is not None:
+                width = self.value.weight.shape[0]
+                check_tokens(type(self).__name__, name, raw(tokens).shape, width)
         return self.mix(x, context, mask, causal, return_weights)
 
     def mix(
-        self,
-        x: TensorLike,
-        context: TensorLike | None,
-        mask: Any,
-        causal: bool,
-        return_weights: bool,
+        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
     ) -> Any:
         """What the call returns. x and context have the right axes; mask is as it was given."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it mixes tokens")
-
-    def _check_tokens(self, name: str, tokens: TensorLike) -> None:
-        shape, width = raw(tokens).shape, self.value.weight.shape[0]
-        if len(shape) != 3 or shape[-1] != width:
-            raise ValueError(
-                f"{type(self).__name__}: {name} has three axes, (batch, tokens, {width}), not "
-                f"shape {shape}"
-            )

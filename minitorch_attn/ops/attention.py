@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
-from ..arrays import check_same_library, namespace
+from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_attention_shapes, check_mask
 from .elementwise import where
 from .linalg import matmul
 from .shape import swapaxes
@@ -98,8 +97,7 @@ def attention(
     document, section 4.1.
     """
     q, k, v, mask = raw(query), raw(key), raw(value), raw(mask)
-    check_same_library(q, k, v)
-    _check_shapes(q.shape, k.shape, v.shape)
+    check_attention_shapes(q, k, v)
     if mask is not None:
         check_mask(mask, q, k, v)
     if scale is None:
@@ -107,48 +105,6 @@ def attention(
     if return_weights:
         return attention_reference(query, key, value, allowed_pairs(q, k, mask, causal), scale)
     return fastest(weighted_sum)(query, key, value, mask=mask, causal=causal, scale=scale)
-
-
-def _check_shapes(query: tuple, key: tuple, value: tuple) -> None:
-    given = f"query {query}, key {key}, value {value}"
-    if min(len(query), len(key), len(value)) < 2:
-        raise ValueError(
-            f"attention: query (..., N, d), key (..., S, d) and value (..., S, d_v) have two axes "
-            f"at least; given {given}. For one query q of shape (d,) pass q[None, :]"
-        )
-    if query[-1] != key[-1]:
-        raise ValueError(f"attention: query and key must have the same width d; given {given}")
-    if key[-2] != value[-2]:
-        raise ValueError(f"attention: there must be one value for each key; given {given}")
-    if not key[-2]:
-        raise ValueError(f"attention: there is no key to attend to; given {given}")
-
-
-def check_mask(mask: Any, query: Any, key: Any, value: Any) -> None:
-    """Refuse a mask that is not boolean, or does not broadcast to the scores (..., N, S).
-
-    `query` (..., N, d), `key` (..., S, d) and `value` (..., S, d_v) are arrays.
-
-    Raises
-    ------
-    TypeError, ValueError, DeviceError
-    """
-    dtype = getattr(mask, "dtype", None)
-    if dtype is None or dtype.kind != "b":
-        raise TypeError(
-            "attention: a mask is boolean, True where a query may attend to a key, not "
-            f"{dtype or type(mask).__name__}: write mask > 0, or mask == 0 where yours marks what "
-            "is forbidden"
-        )
-    check_same_library(query, mask)
-    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    target = (*lead, query.shape[-2], key.shape[-2])
-    if not _fits(mask.shape, target):
-        raise ValueError(
-            f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
-            f"{target}. A padding mask (B, S) is mask[:, None, :] for three axes and "
-            "mask[:, None, None, :] for (B, H, N, S)"
-        )
 
 
 def allowed_pairs(query: Any, key: Any, mask: Any, causal: bool) -> Any:
@@ -159,9 +115,3 @@ def allowed_pairs(query: Any, key: Any, mask: Any, causal: bool) -> Any:
     xp = namespace(query)
     order = xp.arange(s)[None, :] <= xp.arange(n)[:, None] + (s - n)
     return order if mask is None else mask & order
-
-
-def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
-    """Tell whether a shape broadcasts to the target without enlarging it."""
-    pairs = zip(reversed(shape), reversed(target), strict=False)
-    return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)

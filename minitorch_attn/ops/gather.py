@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arrays import add_rows, check_same_library, namespace
+from ..arrays import add_rows
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_indices
 from .op import op
 from .shape import reshape, transpose
 
@@ -36,7 +37,7 @@ def take(x: TensorLike, /, indices: Any, axis: int | None = None) -> Tensor:
     ndim = raw(x).ndim
     axis = axis % ndim
     size = raw(x).shape[axis]
-    rows = _checked(indices, raw(x), -size, size, "take", "an index")
+    rows = check_indices(raw(indices), raw(x), -size, size, "take", "an index")
     rows = rows % size if size else rows
     if axis == 0:
         return _take_rows(x, rows)
@@ -56,20 +57,6 @@ def embedding(indices: Any, weight: TensorLike) -> Tensor:
         If an index is outside [0, num): a token id that the table does not have.
     """
     table = raw(weight)
-    return _take_rows(weight, _checked(indices, table, 0, len(table), "embedding", "a token id"))
-
-
-def _checked(indices: Any, x: Any, low: int, high: int, name: str, what: str) -> Any:
-    """Return the indices as an integer array, or say which one does not fit."""
-    indices = raw(indices)
-    if not hasattr(indices, "dtype"):
-        indices = namespace(x).asarray(indices)
-    check_same_library(x, indices)
-    if indices.dtype.kind not in "iu":
-        raise TypeError(f"{name} needs integer indices, not dtype {indices.dtype}")
-    if indices.size:
-        smallest, largest = int(indices.min()), int(indices.max())
-        if smallest < low or largest >= high:
-            wrong = smallest if smallest < low else largest
-            raise IndexError(f"{name}: {what} is {wrong}, and must lie in [{low}, {high})")
-    return indices
+    return _take_rows(
+        weight, check_indices(raw(indices), table, 0, len(table), "embedding", "a token id")
+    )

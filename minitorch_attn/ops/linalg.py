@@ -8,6 +8,7 @@ from typing import Any
 from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_linear
 from .op import op
 from .shape import reshape
 
@@ -77,11 +78,7 @@ def linear(x: TensorLike, /, weight: TensorLike, bias: TensorLike) -> Tensor:
     -------
     Tensor (..., M)
     """
-    if raw(weight).ndim != 2 or raw(bias).shape != raw(weight).shape[1:]:
-        raise ValueError(
-            f"linear: weight (D, M) needs a bias (M,); given weight {raw(weight).shape} and bias "
-            f"{raw(bias).shape}"
-        )
+    check_linear(raw(weight), raw(bias))
     form = fastest(linear_reference) if raw(x).ndim > 1 else linear_reference
     return form(x, weight, bias)
 

@@ -11,6 +11,7 @@ import numpy as np
 from ..arrays import random_keep
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_row_parameters
 from .elementwise import sqrt
 from .reduce import mean, var
 
@@ -41,13 +42,7 @@ def layer_norm(
 
     Source: Ba, Kiros and Hinton, "Layer Normalization", 2016.
     """
-    width = raw(x).shape[-1]
-    for name, given in (("weight", weight), ("bias", bias)):
-        if given is not None and raw(given).shape != (width,):
-            raise ValueError(
-                f"layer_norm: {name} has shape {raw(given).shape}, but rows of {width} numbers "
-                f"need ({width},)"
-            )
+    check_row_parameters(raw(x), weight=raw(weight), bias=raw(bias))
     return fastest(layer_norm_reference)(x, weight, bias, eps=eps)
 
 

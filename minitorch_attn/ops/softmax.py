@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import check_same_library, namespace
+from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_targets
 from .elementwise import exp, log
 from .op import op
 from .reduce import Axis, _keep, sum
@@ -99,22 +100,5 @@ def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
     ValueError, TypeError, IndexError
         If the shapes do not fit, the targets are not integers, or one is out of range.
     """
-    x, t = raw(logits), raw(targets)
-    if not hasattr(t, "dtype"):
-        t = namespace(x).asarray(t)
-    check_same_library(x, t)
-    if t.dtype.kind not in "iu":
-        raise TypeError(f"cross_entropy: targets are class numbers, integers, not {t.dtype}")
-    if t.shape != x.shape[:-1]:
-        raise ValueError(
-            f"cross_entropy: logits of shape {x.shape} need targets of shape {x.shape[:-1]}, "
-            f"one class number for each row, not {t.shape}"
-        )
-    if not t.size:
-        raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    if int(t.min()) < 0 or int(t.max()) >= x.shape[-1]:
-        raise IndexError(
-            f"cross_entropy: targets lie in [{int(t.min())}, {int(t.max())}], but logits of shape "
-            f"{x.shape} have classes 0 to {x.shape[-1] - 1}"
-        )
-    return fastest(cross_entropy_reference)(logits, targets=t)
+    targets = check_targets(raw(logits), raw(targets))
+    return fastest(cross_entropy_reference)(logits, targets=targets)
