@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
 from ..checks import exercises_of
@@ -53,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"text file with your secret, at least 16 characters (or set {SECRET}; without "
         "either, one is drawn and kept in the folder)",
     )
-    parser.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
+    parser.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="use the Dask cluster at ADDRESS")
     parser.add_argument(
         "--unsafe", action="store_true", help="go on where there is no sandbox for students' code"
@@ -70,12 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _chapter(text: str) -> int:
     if not re.fullmatch(r"\d{1,2}", text) or not exercises_of(int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a chapter with exercises, as in 06")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not re.fullmatch(r"[1-9]\d{0,3}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 

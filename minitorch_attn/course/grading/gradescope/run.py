@@ -7,12 +7,12 @@ the grader fails, they say so, and instructors see why.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
+from ....files import write_atomic
 from ...checking.report import PASSED
 from ...checks import exercises_of
 from ..marking import box
@@ -148,9 +148,7 @@ def failure(reason: str) -> dict[str, Any]:
 
 def write(path: Path, found: dict[str, Any]) -> None:
     """Whole or not at all."""
-    part = path.with_name(".results.part")
-    part.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    write_atomic(path, json.dumps(found, ensure_ascii=False, indent=1).encode())
 
 
 def _secret(source: Path) -> str:
