@@ -21,7 +21,7 @@ from ..marking.cleaning import lines, one_line
 from ..pages import wording
 from ..secret import FILE, read_secret
 from ..submissions.archives import folder as files_in
-from ..submissions.finding import Submission, _submission
+from ..submissions.finding import Submission, submission_of
 from ..submissions.layouts import Owner
 
 FAILED = "The grader failed. This is not your fault: tell your instructor, who sees the reason."
@@ -64,7 +64,7 @@ def _isolation() -> box.Isolation:
 def find(submission: Path, chapter: int) -> Submission:
     """The student's file for this chapter; its `problem` says why there is none."""
     files = [(item.parts, item) for item in files_in(submission)]
-    one = _submission(Owner("submission"), "submission", files, True, chapter)
+    one = submission_of(Owner("submission"), "submission", files, True, chapter)
     if one is None:
         problem = f"there is no notebook and no .py file for chapter {chapter:02d}"
         return Submission("submission", "", "submission", problem=problem)
