@@ -119,7 +119,7 @@ def _check_isolation(args: argparse.Namespace) -> None:
         if args.unsafe:
             print(UNPROTECTED, file=sys.stderr)
         return  # asked of each worker, where the code runs
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level == "sandbox":
         return
     if not args.unsafe:
@@ -176,7 +176,7 @@ def make_record(one: Submission, chapter: int, mark: str, result: Any, code: str
 
 def work(task: dict[str, Any]) -> dict[str, Any]:
     """Mark one submission: what a process, or a worker of a cluster, does."""
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox" and not task["unsafe"]:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
     text, suffix, chapter = task["text"], task["suffix"], task["chapter"]
@@ -194,7 +194,7 @@ class Ready:
     def __call__(self) -> str:
         if records.grader_version(self.chapter) != self.version:
             return "its version of the book, or of NumPy, is another"
-        isolation = box.isolation()
+        isolation = box.find_isolation()
         return "" if isolation.level == "sandbox" or self.unsafe else isolation.words
 
 

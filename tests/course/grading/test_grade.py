@@ -91,7 +91,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(grade, "spread", instead)
     sandbox = Isolation("sandbox", "a double")
-    monkeypatch.setattr(box, "isolation", lambda: sandbox)
+    monkeypatch.setattr(box, "find_isolation", lambda: sandbox)
     monkeypatch.delenv(grade.SECRET, raising=False)
     return texts
 
@@ -293,7 +293,7 @@ def test_without_a_sandbox(
     tmp_path: Path, marked: list[str], monkeypatch: Any, capsys: Any, level: str
 ) -> None:
     bare = Isolation(level, "no bubblewrap here: apt install bubblewrap")
-    monkeypatch.setattr(box, "isolation", lambda: bare)
+    monkeypatch.setattr(box, "find_isolation", lambda: bare)
     folder = hand_in(tmp_path / "all", alice="x")
     assert run(folder, tmp_path / "out") == 2
     said = capsys.readouterr().err
@@ -331,7 +331,7 @@ def test_what_dies_takes_nothing_with_it(work: Callable[[Any], Any], said: str) 
 
 
 def sandbox() -> Isolation:
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox":
         lacking(isolation.words)
     return isolation

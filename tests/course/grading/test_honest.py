@@ -47,7 +47,7 @@ NOTEBOOKS = notebooks()
 
 
 def full_marks(number: int) -> None:
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox":
         lacking(isolation.words)
     chapter, cells = NOTEBOOKS[number]

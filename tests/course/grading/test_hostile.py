@@ -15,10 +15,10 @@ from helpers.attacks import ALL, FOOLS
 
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking import mark as marking
-from minitorch_attn.course.grading.marking.box import isolation
+from minitorch_attn.course.grading.marking.box import find_isolation
 
 pytestmark = pytest.mark.skipif(
-    isolation().level != "sandbox", reason=f"needs bubblewrap: {isolation().words}"
+    find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
 )
 
 HONEST = """
@@ -33,7 +33,7 @@ def attend(query, key, value):
 @pytest.fixture(scope="module")
 def alone():
     """The sandbox, as a user whom only this test run has, so that its processes can be told."""
-    here = isolation()
+    here = find_isolation()
     return replace(here, user=here.user + 1 + os.getpid() % 3000) if here.user else here
 
 

@@ -33,7 +33,7 @@ TOTAL = sum(exercise.points for exercise in exercises_of(6))
 
 
 def needs_box() -> None:
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox":
         pytest.skip(isolation.words)
 
@@ -300,7 +300,7 @@ def test_without_a_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_pat
     from minitorch_attn.course.grading.nbgrader.marks import MarkedNotebook
 
     weak = types.SimpleNamespace(level="limits", words="There is no bubblewrap.")
-    monkeypatch.setattr(box, "isolation", lambda: weak)
+    monkeypatch.setattr(box, "find_isolation", lambda: weak)
     with pytest.raises(NbGraderException, match=r"no bubblewrap.*unsafe = True"):
         MarkedNotebook()
 

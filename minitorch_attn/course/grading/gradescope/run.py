@@ -55,7 +55,7 @@ def results(submission: Path, settings: dict[str, Any], secret: str) -> dict[str
 
 def _isolation() -> box.Isolation:
     """What there is in this container: a sandbox, or at least another user."""
-    found = box.isolation()
+    found = box.find_isolation()
     if found.level != "sandbox" and found.user is None:
         raise RuntimeError(f"students' code would run as root here, and is not run. {found.words}")
     return found

@@ -60,7 +60,7 @@ def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation
     text, suffix : the notebook (".ipynb") or Python file (".py"), read
     chapter : whose exercises
     secret : draws the inputs; never shown to the code that is marked
-    isolation : in which the code runs, from `isolation()`
+    isolation : in which the code runs, from `find_isolation()`
     """
     submission = Submission(text, suffix, secret, isolation)
     exercises = [_exercise(submission, exercise) for exercise in exercises_of(chapter)]

@@ -39,7 +39,7 @@ class MarkedNotebook(NotebookExporter):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.isolation = box.isolation()
+        self.isolation = box.find_isolation()
         if self.isolation.level != "sandbox" and not self.unsafe:
             raise self._refused(
                 f"{self.isolation.words} To run students' code without a sandbox, set "
