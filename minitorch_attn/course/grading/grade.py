@@ -16,8 +16,8 @@ from typing import Any
 from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
-from ..checks import exercises_of
 from . import records
+from .arguments import SECRET_FILE, chapter
 from .marking import box
 from .marking import mark as marking
 from .marking.cleaning import one_line
@@ -46,11 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder or zip, as nbgrader, Moodle, Canvas or Gradescope export it, or a folder "
         "of notebooks, .py files, or zips, one a student; never changed",
     )
-    parser.add_argument("--chapter", type=_chapter, required=True, help="the chapter, as in 06")
+    parser.add_argument("--chapter", type=chapter, required=True, help="the chapter, as in 06")
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
     parser.add_argument(
-        "--seed-file",
+        *SECRET_FILE,
         type=Path,
+        metavar="FILE",
         help=f"text file with your secret, at least 16 characters (or set {SECRET}; without "
         "either, one is drawn and kept in the folder)",
     )
@@ -66,12 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="web address of the book's files, for links in the feedback (default: links that "
         "lead from a folder of the reader's working copy)",
     )
-
-
-def _chapter(text: str) -> int:
-    if not re.fullmatch(r"\d{1,2}", text) or not exercises_of(int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a chapter with exercises, as in 06")
-    return int(text)
 
 
 def _address(text: str) -> str:
@@ -132,14 +127,14 @@ def _check_isolation(args: argparse.Namespace) -> None:
 def find_secret(args: argparse.Namespace) -> str:
     """The instructor's secret: from their file, the environment, or the folder of results."""
     kept = args.out / FILE
-    if args.seed_file:
-        return read_secret(args.seed_file)
+    if args.secret_file:
+        return read_secret(args.secret_file)
     if given := os.environ.get(SECRET):
         return long_enough(given.strip(), SECRET)
     if kept.exists():
         return read_secret(kept)
     if (args.out / "settings.json").exists() and not args.regrade:
-        raise GradeError(f"{args.out} was graded with a secret of yours: give --seed-file")
+        raise GradeError(f"{args.out} was graded with a secret of yours: give --secret-file")
     secret = keep_secret(kept)
     print(f"A secret was drawn and is kept in {kept}; show it to nobody who hands in.")
     return secret

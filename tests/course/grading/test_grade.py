@@ -227,26 +227,27 @@ def test_stopped_half_way(tmp_path: Path, marked: list[str], capsys: Any) -> Non
 
 def test_the_secret(tmp_path: Path, marked: list[str], monkeypatch: Any, capsys: Any) -> None:
     folder, out = hand_in(tmp_path / "all", alice="x"), tmp_path / "out"
-    seed = tmp_path / "seed"
-    seed.write_text(SECRET + "\n")
-    assert run(folder, out, "--seed-file", str(seed)) == 0
+    kept = tmp_path / "kept"
+    kept.write_text(SECRET + "\n")
+    assert run(folder, out, "--secret-file", str(kept)) == 0
+    assert run(folder, out, "--seed-file", str(kept)) == 0, "its older name"
     assert not (out / "secret.txt").exists()
     assert not any(SECRET.encode() in text for text in content(out).values())
     assert run(folder, out) == 2, "it was graded with a secret that is not here"
-    assert "give --seed-file" in capsys.readouterr().err
+    assert "give --secret-file" in capsys.readouterr().err
     monkeypatch.setenv(grade.SECRET, SECRET)
     assert run(folder, out) == 0
-    seed.write_text("another secret altogether")
+    kept.write_text("another secret altogether")
     marked.clear()
-    assert run(folder, out, "--seed-file", str(seed)) == 2
+    assert run(folder, out, "--secret-file", str(kept)) == 2
     assert "another secret" in capsys.readouterr().err
     assert marked == []
-    assert run(folder, out, "--seed-file", str(seed), "--regrade") == 0
+    assert run(folder, out, "--secret-file", str(kept), "--regrade") == 0
     assert marked == ["x"]
-    seed.write_text("short")
-    assert run(folder, tmp_path / "new", "--seed-file", str(seed)) == 2
+    kept.write_text("short")
+    assert run(folder, tmp_path / "new", "--secret-file", str(kept)) == 2
     assert "fewer than 16" in capsys.readouterr().err
-    assert run(folder, tmp_path / "new", "--seed-file", str(tmp_path / "none")) == 2
+    assert run(folder, tmp_path / "new", "--secret-file", str(tmp_path / "none")) == 2
 
 
 @pytest.mark.parametrize(

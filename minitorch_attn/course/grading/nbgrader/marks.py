@@ -35,7 +35,8 @@ class MarkedNotebook(NotebookExporter):
     """Autograde's exporter, in the course that we write."""
 
     unsafe = Bool(False, help="Run students' code even where there is no sandbox.").tag(config=True)
-    seed_file = Unicode(FILE, help="The secret seed, from the course's root.").tag(config=True)
+    secret_file = Unicode(FILE, help="The secret, from the course's root.").tag(config=True)
+    seed_file = Unicode(help="The older name of secret_file.").tag(config=True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,7 +48,7 @@ class MarkedNotebook(NotebookExporter):
             )
         self.log.info("Isolation: %s", self.isolation.words)
         try:
-            self.secret = read_secret(Path(self.course.root, self.seed_file))
+            self.secret = read_secret(Path(self.course.root, self.seed_file or self.secret_file))
         except SecretError as error:
             raise self._refused(str(error)) from error
         # What lies beside a notebook is not needed, and may be a link to anything: nbgrader would
