@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,9 +10,6 @@ from typing import Any
 from ..sources.text import ROOT, headings_of, notebook_anchor
 
 PASSED, FAILED, NOT_DONE = "passed", "failed", "not done"
-# Under nbgrader the plain text of a check cell's result is read as its points, and the points are
-# not those of the person who runs it.
-GRADING = "NBGRADER_EXECUTION" in os.environ
 _MARK = {PASSED: "✓", FAILED: "✗", NOT_DONE: "○"}
 _COLOR = {PASSED: "#009E73", FAILED: "#D55E00", NOT_DONE: "#808080"}
 
@@ -119,10 +115,7 @@ class Report:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {
-            "text/plain": f"{self.points:g}" if GRADING else repr(self),
-            "text/html": self._repr_html_(),
-        }
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 def _looks(head: str, text: str) -> str:
