@@ -20,6 +20,7 @@ from minitorch_attn.course.checks import find
 from minitorch_attn.course.grading.marking import box, wire
 from minitorch_attn.course.grading.marking import mark as marking
 from minitorch_attn.course.grading.marking.box import Box, Isolation, Stopped, find_isolation
+from minitorch_attn.course.grading.marking.marks import Mark
 from minitorch_attn.course.grading.marking.standin import Allowance, Standin
 from minitorch_attn.course.grading.marking.syscalls import program
 from minitorch_attn.course.sources.text import ROOT, read
@@ -224,8 +225,10 @@ def test_only_engine_exercises_have_the_engine():
     source = "import minitorch_attn as ma\ndef f():\n    return ma.__version__\n"
     with Standin(source, "f", find_isolation(), library=True) as f:
         assert isinstance(f(), str)
-    no_module = pytest.raises(LearnerError, match="No module")
-    with Standin(source, "f", find_isolation()) as f, no_module:
+    with (
+        Standin(source, "f", find_isolation()) as f,
+        pytest.raises(LearnerError, match="No module"),
+    ):
         f()
     source = "import minitorch_attn.course.checking\ndef f():\n    return 1\n"
     with (
@@ -276,11 +279,10 @@ def worked_chapter():
 @boxed
 def test_the_worked_answers_get_full_marks_twice_the_same():
     mark = marking.mark(worked_chapter(), ".py", 6, "s", find_isolation())
-    assert mark["points"] == mark["total"] == 20
-    assert mark["review"] == []
-    assert json.loads(json.dumps(mark)) == marking.mark(
-        worked_chapter(), ".py", 6, "s", find_isolation()
-    )
+    assert mark.points == mark.total == 20
+    assert mark.review == ()
+    assert mark == marking.mark(worked_chapter(), ".py", 6, "s", find_isolation())
+    assert Mark.from_json(json.loads(json.dumps(mark.to_json()))) == mark
 
 
 @boxed
@@ -296,20 +298,20 @@ def test_one_slip_costs_one_mark():
     )
     before = find("06.2").points
     mark = marking.mark(source, ".py", 6, "s", find_isolation())
-    assert [e["points"] for e in mark["exercises"]] == [5, 0, 5, 5]
-    assert mark["points"] == 20 - before
+    assert [e.points for e in mark.exercises] == [5, 0, 5, 5]
+    assert mark.points == 20 - before
 
 
 def test_what_is_not_there_is_said():
     mark = marking.mark("x = 1\n", ".py", 6, "s", find_isolation())
-    assert mark["points"] == 0
-    assert all("no function named" in e["note"] for e in mark["exercises"])
+    assert mark.points == 0
+    assert all("no function named" in e.note for e in mark.exercises)
     stub = "def attend(query, key, value):\n    raise NotImplementedError\n"
     mark = marking.mark(stub, ".py", 6, "s", find_isolation())
-    assert mark["exercises"][1]["note"] == "not done yet"
+    assert mark.exercises[1].note == "not done yet"
     broken = marking.unreadable("not a notebook\x00", 6)
-    assert broken["points"] == 0
-    assert broken["review"][0].strip() == "not a notebook"
+    assert broken.points == 0
+    assert broken.review[0].strip() == "not a notebook"
 
 
 def test_without_a_sandbox_the_process_is_still_limited(monkeypatch):

@@ -13,9 +13,7 @@ import pytest
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.book.exercises import answers_of, leaks
 from minitorch_attn.course.grading.gradescope import bundle as gradescope_zip
-from minitorch_attn.course.grading.marking import cleaning
 from minitorch_attn.course.grading.nbgrader import course as nbgrader_course
-from minitorch_attn.course.grading.pages import wording
 from minitorch_attn.course.grading.secret import SecretError, keep_secret, read_secret
 from minitorch_attn.course.sources.text import SourceError, read, sources
 
@@ -173,36 +171,3 @@ def test_leaks_are_seen() -> None:
     source = read(SIX)
     answer = answers_of(source)[0]
     assert leaks(source, {"cells": [{"source": answer}]})
-
-
-HOSTILE = "</pre><script>alert(1)</script>\x1b[31m\u202e" + "x" * 9_000
-
-
-def test_what_a_student_wrote_is_cut_and_cleaned() -> None:
-    result = {
-        "check": "agrees",
-        "claim": "agrees",
-        "points": 0,
-        "total": 2,
-        "status": "failed",
-        "problem": "",
-        "expected": "1",
-        "got": HOSTILE,
-        "misconception": "",
-        "explanation": "",
-    }
-    exercise = {
-        "id": "06.2",
-        "title": "The loop",
-        "points": 0,
-        "total": 2,
-        "read": "06_one_query.md",
-        "where": "cell 7",
-        "note": HOSTILE,
-        "results": [result],
-    }
-    text = wording.exercise_text(exercise)
-    assert len(text) < 2 * cleaning.LIMIT + 500
-    assert "\x1b" not in text
-    assert "\u202e" not in text
-    assert "✗ 2  agrees" in text

@@ -18,6 +18,7 @@ from ...checks import exercises_of
 from ..marking import box
 from ..marking import mark as marking
 from ..marking.cleaning import lines, one_line
+from ..marking.marks import ExerciseMark, Mark
 from ..pages import wording
 from ..secret import FILE, read_secret
 from ..submissions.archives import folder as files_in
@@ -71,17 +72,15 @@ def find(submission: Path, chapter: int) -> Submission:
     return one
 
 
-def to_json(
-    mark: dict[str, Any], visibility: str, isolation: str, one: Submission
-) -> dict[str, Any]:
+def to_json(mark: Mark, visibility: str, isolation: str, one: Submission) -> dict[str, Any]:
     """A mark in the form that Gradescope documents; what students wrote is plain text in it."""
-    said = f"{mark['points']:g} of {mark['total']:g} points"
+    said = f"{mark.points:g} of {mark.total:g} points"
     if one.file:
         said += f", for {one_line(one.file, 120)}"
     if one.problem:
         said += f".\nIt could not be marked: {one_line(one.problem, 500)}"
-    tests = [test for exercise in mark["exercises"] for test in _tests(exercise)]
-    eye = [one_line(line, 500) for line in dict.fromkeys([*one.notes, *mark["review"]])]
+    tests = [test for exercise in mark.exercises for test in _tests(exercise)]
+    eye = [one_line(line, 500) for line in dict.fromkeys([*one.notes, *mark.review])]
     tests.append(
         {
             "name": "For the instructor",
@@ -94,7 +93,7 @@ def to_json(
         }
     )
     return {
-        "score": mark["points"],
+        "score": mark.points,
         "output": said,
         "output_format": "text",
         "visibility": visibility,
@@ -103,20 +102,20 @@ def to_json(
     }
 
 
-def _tests(exercise: dict[str, Any]) -> list[dict[str, Any]]:
+def _tests(exercise: ExerciseMark) -> list[dict[str, Any]]:
     """A test for each check."""
-    number = exercise["id"].partition(".")[2]
+    number = exercise.id.partition(".")[2]
     tests: list[dict[str, Any]] = []
-    note = exercise["note"]
-    for place, result in enumerate(exercise["results"], start=1):
-        passed = result["status"] == PASSED
-        said = [] if passed else [note, wording.result_text(result), wording.read_again(exercise)]
+    for place, result in enumerate(exercise.results, start=1):
+        passed = result.status == PASSED
+        told = [exercise.note, wording.result_text(result), exercise.read_again]
+        said = [] if passed else told
         tests.append(
             {
-                "name": f"{exercise['id']} {exercise['title']}: {result['claim']}",
+                "name": f"{exercise.id} {exercise.title}: {result.claim}",
                 "number": f"{number}.{place}",
-                "score": result["points"],
-                "max_score": result["total"],
+                "score": result.points,
+                "max_score": result.total,
                 "status": "passed" if passed else "failed",
                 "output": lines("\n".join(line for line in said if line)),
                 "output_format": "text",
@@ -163,10 +162,10 @@ def _try(source: Path) -> int:
     isolation = _isolation()
     print(f"Isolation: {isolation.level}. {isolation.words}")
     mark = marking.mark(text, ".py", chapter, _secret(source), isolation)
-    ran = [r for e in mark["exercises"] for r in e["results"] if "0.25" in r["got"]]
+    ran = [r for e in mark.exercises for r in e.results if "0.25" in r.got]
     if not ran:
-        print(json.dumps(mark, indent=1), file=sys.stderr)
+        print(json.dumps(mark.to_json(), indent=1), file=sys.stderr)
         print("The grader does not work here; the lines above say why.", file=sys.stderr)
         return 1
-    print(f"The grader works: chapter {chapter:02d}, {mark['total']:g} points.")
+    print(f"The grader works: chapter {chapter:02d}, {mark.total:g} points.")
     return 0

@@ -27,6 +27,7 @@ from ...checks import exercises_of
 from ..marking import box
 from ..marking import mark as marking
 from ..marking.cleaning import lines, one_line
+from ..marking.marks import Mark
 from ..pages import wording
 from ..secret import FILE, SecretError, read_secret
 
@@ -83,7 +84,7 @@ class MarkedNotebook(NotebookExporter):
             text, mark = "", marking.unreadable(str(error), chapter)
         else:
             mark = marking.mark(text, ".ipynb", chapter, self.secret, self.isolation)
-        for line in mark["review"]:
+        for line in mark.review:
             self.log.warning("%s, look at this: %s", names["student"], one_line(line))
         fill(notebook, text, mark, chapter)
         return notebook
@@ -119,10 +120,10 @@ def read_plain(path: Path, below: Path) -> str:
     return read_submission(path)
 
 
-def fill(notebook: Any, text: str, mark: dict[str, Any], chapter: int) -> None:
+def fill(notebook: Any, text: str, mark: Mark, chapter: int) -> None:
     """Put the submitted functions and their marks into the released notebook."""
     cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
-    marks = {exercise["id"]: exercise for exercise in mark["exercises"]}
+    marks = {exercise.id: exercise for exercise in mark.exercises}
     for exercise in exercises_of(chapter):
         name, marked = exercise.id.replace(".", "-"), marks[exercise.id]
         answer, check = cells.get(f"solution-{name}"), cells.get(f"check-{name}")
@@ -141,7 +142,7 @@ def fill(notebook: Any, text: str, mark: dict[str, Any], chapter: int) -> None:
             v4.new_output(
                 "execute_result",
                 {
-                    "text/plain": f"{marked['points']:g}",  # nbgrader reads it as the score
+                    "text/plain": f"{marked.points:g}",  # nbgrader reads it as the score
                     "text/html": f"<pre style='{style}'>{said}</pre>",
                 },
                 execution_count=1,
