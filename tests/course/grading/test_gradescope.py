@@ -185,14 +185,24 @@ def test_the_students_file_is_found(tmp_path: Path, files: dict[str, str], probl
     assert problem in one.problem
 
 
-def test_what_the_container_lacks_is_not_asked_for() -> None:
+def test_the_unpacked_zip_starts_with_what_the_container_has(tmp_path: Path) -> None:
     """Pages, locks and platforms are for `grade`: the container has what `NEEDED` names."""
+    gradescope_zip.write(tmp_path / "six.zip", 6, SECRET)
+    with zipfile.ZipFile(tmp_path / "six.zip") as archive:
+        archive.extractall(tmp_path / "source")
+    (tmp_path / "results").mkdir()
     lacking = ["jinja2", "filelock", "platformdirs", "nbgrader", "nbconvert", "matplotlib"]
+    script = tmp_path / "source/grade.py"
     code = (
-        f"import sys\nsys.modules.update(dict.fromkeys({lacking}))\n"
-        "import minitorch_attn.course.grading.gradescope.run"
+        f"import runpy, sys\nsys.modules.update(dict.fromkeys({lacking}))\n"
+        f"sys.argv[1:] = [{str(tmp_path)!r}]\nrunpy.run_path({str(script)!r})"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    assert (tmp_path / "results/results.json").is_file(), done.stderr
+    found = json.loads((tmp_path / "results/results.json").read_text("utf-8"))
+    check_documented(found)
+    said = found["output"] + found["tests"][-1]["output"]
+    assert "nothing for chapter 06" in said or "as root here" in said
 
 
 # The whole, at /autograder
