@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -16,8 +17,10 @@ class FileError(MinitorchError, ValueError):
     """A file that is not what it should be; the message says which and why."""
 
 
-def write_atomic(path: str | os.PathLike, content: bytes) -> None:
+def write_atomic(path: str | os.PathLike, content: bytes, mode: int = 0o666) -> None:
     """Write a file so that a reader, or a crash, finds the old one or the new one, whole.
+
+    `mode` is who may do what with it, before the umask: 0o600 for what is its owner's alone.
 
     Its folder is made where it is missing. Raises OSError where it cannot be written; then the old
     file stays, and nothing else.
@@ -26,7 +29,8 @@ def write_atomic(path: str | os.PathLike, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with open(temporary, "wb") as file:
+        temporary.unlink(missing_ok=True)  # left by a process that died
+        with open(temporary, "xb", opener=functools.partial(os.open, mode=mode)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, viz
+from ..arguments import positive
 from ..errors import MinitorchError
 from ..files import write_atomic
 from ..recipes import MODELS, RECIPES, Recipe, make_trainer
@@ -31,10 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="all",
         help="; ".join(f"{name}: {what}" for name, what in MODELS.items()) + " (default: all)",
     )
-    parser.add_argument("--epochs", type=_positive, help="passes over the data (default: as tuned)")
-    parser.add_argument(
-        "--seeds", type=_positive, help="how many seeds, from 0 (default: as tuned)"
-    )
+    parser.add_argument("--epochs", type=positive, help="passes over the data (default: as tuned)")
+    parser.add_argument("--seeds", type=positive, help="how many seeds, from 0 (default: as tuned)")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument(
         "--out", type=Path, help="folder for all that is written (default: runs/DATA)"
@@ -56,16 +55,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="train the classifier with the functions that you wrote in the notebooks of DIR, "
         "beside the library's; takes --data and --epochs, and writes nothing",
     )
-
-
-def _positive(text: str) -> int:
-    try:
-        value = int(text)
-    except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return value
 
 
 class UsageError(MinitorchError, ValueError):

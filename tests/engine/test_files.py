@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import time
@@ -88,6 +89,23 @@ def test_whoever_is_killed_while_writing_leaves_one_of_both_whole(tmp_path: Path
         content = path.read_bytes()
         assert len(content) == size
         assert content == content[:1] * size
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
+def test_a_private_file_is_private_whatever_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    path.chmod(0o644)
+    left = tmp_path / f".file.{os.getpid()}.tmp"  # of a process that died, or of somebody else
+    left.symlink_to(tmp_path / "elsewhere")
+    write_atomic(path, b"new", mode=0o600)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_bytes() == b"new"
+    assert not (tmp_path / "elsewhere").exists()
+    write_atomic(tmp_path / "other", b"new")
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert (tmp_path / "other").stat().st_mode == plain.stat().st_mode
 
 
 def test_only_what_changes_is_written(tmp_path: Path) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import html
-import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
 from ..sources.text import ROOT, headings_of, notebook_anchor
 
 PASSED, FAILED, NOT_DONE = "passed", "failed", "not done"
-# Under nbgrader the plain text of a check cell's result is read as its points, and the points are
-# not those of the person who runs it.
-GRADING = "NBGRADER_EXECUTION" in os.environ
-_MARK = {PASSED: "✓", FAILED: "✗", NOT_DONE: "○"}
+VALUES = ("expected", "got")  # headings of arrays, which stand in columns; the others are prose
+_SIGN = {PASSED: "✓", FAILED: "✗", NOT_DONE: "○"}
 _COLOR = {PASSED: "#009E73", FAILED: "#D55E00", NOT_DONE: "#808080"}
 
 
@@ -36,6 +34,10 @@ class Result:
     def points(self) -> float:
         return self.total if self.status == PASSED else 0
 
+    @property
+    def sign(self) -> str:
+        return _SIGN[self.status]
+
     def lines(self) -> list[tuple[str, str]]:
         """What is said below the claim: pairs of a heading and a text."""
         pairs = [("must hold", self.problem), ("expected", self.expected), ("got", self.got)]
@@ -45,16 +47,33 @@ class Result:
             pairs.append(("this looks like", smell))
         return [(head, text) for head, text in pairs if text]
 
+    def below(self) -> str:
+        """The same as plain text; what has lines of its own stands under its heading."""
+        return "\n".join(
+            f"{head}:" + ("\n  " + text.replace("\n", "\n  ") if "\n" in text else f" {text}")
+            for head, text in self.lines()
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as JSON holds it, in a record of the grader."""
+        return {**asdict(self), "points": self.points}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Result:
+        """What `to_json` gave. Raises KeyError or TypeError where something is missing."""
+        if data["status"] not in _SIGN:
+            raise KeyError(data["status"])
+        return cls(**{name: value for name, value in data.items() if name != "points"})
+
 
 @dataclass(frozen=True)
-class Report:
-    """The result of one exercise; shown by a notebook as a list of ticks."""
+class Outcome:
+    """What came of the checks of one exercise."""
 
     id: str
     title: str
-    read: str
+    read: str  # where the book explains it, as in "06_one_query.md#the-loop"
     results: tuple[Result, ...]
-    seed: int
 
     @cached_property
     def points(self) -> float:
@@ -65,28 +84,41 @@ class Report:
         return sum(result.total for result in self.results)
 
     @property
+    def headline(self) -> str:
+        return f"{self.id} {self.title}: {self.points:g} of {self.total:g} points"
+
+    @property
+    def read_again(self) -> str:
+        file, heading, _ = where_to_read(self.read)
+        return f"Read again: notebooks/{file}" + (f", “{heading}”" if heading else "")
+
+    def told(self, clean: Callable[[str], str] = str) -> Iterator[str]:
+        """Each check's claim and, as `clean` leaves it, what is said below."""
+        for result in self.results:
+            yield f"  {result.sign} {result.total:g}  {result.claim}"
+            if below := clean(result.below()):
+                yield "       " + below.replace("\n", "\n       ")
+
+
+@dataclass(frozen=True)
+class Report(Outcome):
+    """The result of one exercise; shown by a notebook as a list of ticks."""
+
+    seed: int
+
+    @property
     def done(self) -> bool:
         """Whether the exercise is no longer the stub."""
         return any(result.status != NOT_DONE for result in self.results)
 
     @property
     def headline(self) -> str:
-        state = "" if self.done else ", not done yet"
-        return f"{self.id} {self.title}: {self.points:g} of {self.total:g} points{state}"
+        return super().headline + ("" if self.done else ", not done yet")
 
     def __repr__(self) -> str:
-        out = [self.headline]
-        for result in self.results:
-            out.append(f"  {_MARK[result.status]} {result.total:g}  {result.claim}")
-            for head, text in result.lines():
-                gap = "\n" + " " * 9
-                out.append(
-                    f"       {head}:{gap if chr(10) in text else ' '}" + text.replace("\n", gap)
-                )
+        out = [self.headline, *self.told()]
         if self.done and self.points < self.total:
-            file, heading, _ = where_to_read(self.read)
-            out.append(f"  Read again: notebooks/{file}" + (f", “{heading}”" if heading else ""))
-            out.append(f"  The same inputs again: seed={self.seed}")
+            out += [f"  {self.read_again}", f"  The same inputs again: seed={self.seed}"]
         return "\n".join(out)
 
     def _repr_html_(self) -> str:
@@ -99,7 +131,7 @@ class Report:
             )
             rows.append(
                 f"<div data-status='{result.status}'><b style='display:inline-block;width:3.2em;"
-                f"color:{_COLOR[result.status]}'>{_MARK[result.status]} {result.total:g}</b>"
+                f"color:{_COLOR[result.status]}'>{result.sign} {result.total:g}</b>"
                 f"{html.escape(result.claim)}{below}</div>"
             )
         if self.done and self.points < self.total:
@@ -119,15 +151,12 @@ class Report:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
-        return {
-            "text/plain": f"{self.points:g}" if GRADING else repr(self),
-            "text/html": self._repr_html_(),
-        }
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 
 def _looks(head: str, text: str) -> str:
     """Arrays stand in columns, on lines of their own."""
-    columns = "font-family:monospace;line-height:1.3;" if head in ("expected", "got") else ""
+    columns = "font-family:monospace;line-height:1.3;" if head in VALUES else ""
     block = "display:block;" if columns and "\n" in text else ""
     return f"{columns}{block}white-space:pre-wrap"
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
-import sys
 from pathlib import Path
 
-from ..checks import exercises_of
-from ..sources.text import SourceError
 from . import secret
+from .arguments import SECRET_FILE, chapter
 
 VISIBILITY = ("visible", "after_due_date", "after_published", "hidden")
 
@@ -21,27 +18,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     course.add_argument("folder", type=Path, metavar="COURSE_DIR")
     course.add_argument(
         "--chapter",
-        type=_chapter,
+        type=chapter,
         nargs="+",
         default=[],
         metavar="NN",
         help="these chapters' exercises (default: all)",
     )
     course.add_argument(
-        "--seed-file",
+        *SECRET_FILE,
         type=Path,
         metavar="FILE",
-        help="the secret seed to use (default: one made by chance, in COURSE_DIR)",
+        help="the secret to use (default: one made by chance, in COURSE_DIR)",
     )
     zipped = kinds.add_parser("gradescope", help="an autograder zip for Gradescope")
-    zipped.add_argument("--chapter", type=_chapter, required=True, metavar="NN")
+    zipped.add_argument("--chapter", type=chapter, required=True, metavar="NN")
     zipped.add_argument("--out", type=Path, metavar="FILE.zip", help="(default: gradescope_NN.zip)")
     zipped.add_argument(
-        "--seed-file",
+        *SECRET_FILE,
         type=Path,
         default=Path(secret.FILE),
         metavar="FILE",
-        help=f"the secret seed, made if there is none (default: {secret.FILE})",
+        help=f"the secret, made if there is none (default: {secret.FILE})",
     )
     zipped.add_argument(
         "--visibility",
@@ -53,27 +50,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what was asked for; returns the exit status."""
-    try:
-        if args.kind == "nbgrader":
-            _nbgrader(args)
-        else:
-            _gradescope(args)
-    except SourceError as error:
-        print(f"Nothing was exported. {error}", file=sys.stderr)
-        return 1
+    if args.kind == "nbgrader":
+        _nbgrader(args)
+    else:
+        _gradescope(args)
     return 0
 
 
 def _nbgrader(args: argparse.Namespace) -> None:
     from .nbgrader import course as nbgrader_course
 
-    written = nbgrader_course.write(args.folder, args.chapter, args.seed_file)
+    written = nbgrader_course.write(args.folder, args.chapter, args.secret_file)
     for file in written:
         print(f"wrote {file}")
     if not written:
         print("Nothing has changed.")
     print(
-        f"source/ holds the worked answers and {secret.FILE} the seed: keep {args.folder} "
+        f"source/ holds the worked answers and {secret.FILE} the secret: keep {args.folder} "
         "where no student can read it."
     )
 
@@ -82,15 +75,9 @@ def _gradescope(args: argparse.Namespace) -> None:
     from .gradescope import bundle as gradescope_zip
 
     out = args.out or Path(f"gradescope_{args.chapter:02d}.zip")
-    new = not args.seed_file.exists()
-    kept = secret.keep_secret(args.seed_file)
+    new = not args.secret_file.exists()
+    kept = secret.keep_secret(args.secret_file)
     if new:
-        print(f"wrote {args.seed_file}: keep it, the marks depend on it")
+        print(f"wrote {args.secret_file}: keep it, the marks depend on it")
     gradescope_zip.write(out, args.chapter, kept, args.visibility)
-    print(f"wrote {out}: it holds the secret seed and worked answers; no student may have it.")
-
-
-def _chapter(text: str) -> int:
-    if not re.fullmatch(r"\d{1,2}", text) or not exercises_of(int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a chapter with exercises, as in 06")
-    return int(text)
+    print(f"wrote {out}: it holds the secret and worked answers; no student may have it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import signal
@@ -10,16 +11,19 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
-from ..checks import exercises_of
 from . import records
+from .arguments import SECRET_FILE, chapter
 from .marking import box
 from .marking import mark as marking
 from .marking.cleaning import one_line
+from .marking.marks import Mark
 from .pages import summary
 from .pages.feedback import write_feedback
 from .pool import GivenUp, spread, spread_cluster
@@ -45,15 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder or zip, as nbgrader, Moodle, Canvas or Gradescope export it, or a folder "
         "of notebooks, .py files, or zips, one a student; never changed",
     )
-    parser.add_argument("--chapter", type=_chapter, required=True, help="the chapter, as in 06")
+    parser.add_argument("--chapter", type=chapter, required=True, help="the chapter, as in 06")
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
     parser.add_argument(
-        "--seed-file",
+        *SECRET_FILE,
         type=Path,
+        metavar="FILE",
         help=f"text file with your secret, at least 16 characters (or set {SECRET}; without "
         "either, one is drawn and kept in the folder)",
     )
-    parser.add_argument("--jobs", type=_positive, help="processes (default: one a core)")
+    parser.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="use the Dask cluster at ADDRESS")
     parser.add_argument(
         "--unsafe", action="store_true", help="go on where there is no sandbox for students' code"
@@ -65,18 +70,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="web address of the book's files, for links in the feedback (default: links that "
         "lead from a folder of the reader's working copy)",
     )
-
-
-def _chapter(text: str) -> int:
-    if not re.fullmatch(r"\d{1,2}", text) or not exercises_of(int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a chapter with exercises, as in 06")
-    return int(text)
-
-
-def _positive(text: str) -> int:
-    if not re.fullmatch(r"[1-9]\d{0,3}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def _address(text: str) -> str:
@@ -92,13 +85,13 @@ def run(args: argparse.Namespace) -> int:
         print(f"Note: {warning}", file=sys.stderr)
     with records.claimed(args.out):
         secret = find_secret(args)
-        mark = records.settle(args.out, args.chapter, secret, args.regrade)
-        todo = _todo(found, args, mark)
+        secret_mark = records.settle(args.out, args.chapter, secret, args.regrade)
+        todo = _todo(found, args, secret_mark)
         print(f"{_count(found)} of chapter {args.chapter:02d}, {len(todo)} to mark")
         stopped = 0
         try:
             with _signals():
-                _mark_all(todo, args, secret, mark)
+                _mark_all(todo, args, secret, secret_mark)
         except _Stopped as stop:
             stopped = 128 + stop.number
         present = {submission.key for submission in found}
@@ -124,7 +117,7 @@ def _check_isolation(args: argparse.Namespace) -> None:
         if args.unsafe:
             print(UNPROTECTED, file=sys.stderr)
         return  # asked of each worker, where the code runs
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level == "sandbox":
         return
     if not args.unsafe:
@@ -137,87 +130,108 @@ def _check_isolation(args: argparse.Namespace) -> None:
 def find_secret(args: argparse.Namespace) -> str:
     """The instructor's secret: from their file, the environment, or the folder of results."""
     kept = args.out / FILE
-    if args.seed_file:
-        return read_secret(args.seed_file)
+    if args.secret_file:
+        return read_secret(args.secret_file)
     if given := os.environ.get(SECRET):
         return long_enough(given.strip(), SECRET)
     if kept.exists():
         return read_secret(kept)
     if (args.out / "settings.json").exists() and not args.regrade:
-        raise GradeError(f"{args.out} was graded with a secret of yours: give --seed-file")
+        raise GradeError(f"{args.out} was graded with a secret of yours: give --secret-file")
     secret = keep_secret(kept)
     print(f"A secret was drawn and is kept in {kept}; show it to nobody who hands in.")
     return secret
 
 
-def _todo(found: Sequence[Submission], args: argparse.Namespace, mark: str) -> list[Submission]:
+def _todo(
+    found: Sequence[Submission], args: argparse.Namespace, secret_mark: str
+) -> list[Submission]:
     """Those whose mark is not there yet, or was made from something else."""
     todo = []
     for one in found:
-        path = args.out / "students" / f"{one.key}.json"
-        record = records.read(path)
-        fits = record is not None and all(
-            record[name] == value for name, value in _identity(one, args.chapter, mark).items()
-        )
-        if record is None or not fits or not record["final"] or args.regrade:
+        path = _path(args.out, one)
+        old = records.read(path)
+        # Where the mark stands, names and notes are made anew: they are cheap.
+        new = old and make_record(one, args.chapter, secret_mark, old.mark, old.code)
+        if old and new and old.final and old.made_from == new.made_from and not args.regrade:
+            records.write(path, new)
+        else:
             todo.append(one)
-        else:  # the mark stands; names and notes are cheap
-            fresh = make_record(one, args.chapter, mark, record["mark"], record["code"])
-            records.write(path, records.to_bytes(fresh))
     return todo
 
 
-def _identity(one: Submission, chapter: int, mark: str) -> dict[str, Any]:
-    grader = records.grader_version(chapter)
-    return {"digest": one.digest, "chapter": chapter, "secret": mark, "grader": grader}
+def _path(out: Path, one: Submission) -> Path:
+    return out / "students" / f"{one.key}.json"
 
 
-def make_record(one: Submission, chapter: int, mark: str, result: Any, code: str) -> Record:
+def make_record(
+    one: Submission, chapter: int, secret_mark: str, mark: Mark, code: str = "", final: bool = True
+) -> Record:
     """All that is kept of a student."""
-    shown = {"student": one.student, "id": one.id, "file": one.file, "notes": list(one.notes)}
-    rest = {"mark": result, "code": code, "final": True}
-    return {**shown, **_identity(one, chapter, mark), **rest}
+    return Record(
+        student=one.student,
+        id=one.id,
+        file=one.file,
+        notes=one.notes,
+        digest=one.digest,
+        chapter=chapter,
+        secret=secret_mark,
+        grader=records.grader_version(chapter),
+        mark=mark,
+        code=code,
+        final=final,
+    )
 
 
-def work(task: dict[str, Any]) -> dict[str, Any]:
-    """Mark one submission: what a process, or a worker of a cluster, does."""
-    isolation = box.isolation()
-    if isolation.level != "sandbox" and not task["unsafe"]:
+@dataclass(frozen=True)
+class Task:
+    """One submission to mark, and how."""
+
+    text: str
+    suffix: str
+    chapter: int
+    secret: str
+    unsafe: bool
+
+
+def work(task: Task) -> tuple[Mark, str]:
+    """Mark one submission: what a process, or a worker of a cluster, does.
+
+    Returns the mark, and the fingerprint of the code.
+    """
+    isolation = box.find_isolation()
+    if isolation.level != "sandbox" and not task.unsafe:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
-    text, suffix, chapter = task["text"], task["suffix"], task["chapter"]
-    result = marking.mark(text, suffix, chapter, task["secret"], isolation)
-    return {"mark": result, "code": records.code_mark(text, suffix, chapter)}
+    mark = marking.mark(task.text, task.suffix, task.chapter, task.secret, isolation)
+    return mark, records.code_mark(task.text, task.suffix, task.chapter)
 
 
-class Ready:
-    """Asked on each worker of a cluster: why it cannot grade, or nothing."""
-
-    def __init__(self, chapter: int, unsafe: bool) -> None:
-        self.chapter, self.unsafe = chapter, unsafe
-        self.version = records.grader_version(chapter)
-
-    def __call__(self) -> str:
-        if records.grader_version(self.chapter) != self.version:
-            return "its version of the book, or of NumPy, is another"
-        isolation = box.isolation()
-        return "" if isolation.level == "sandbox" or self.unsafe else isolation.words
+def _why_not(chapter: int, version: str, unsafe: bool) -> str:
+    """Asked on each worker of a cluster: why it cannot grade as we would, or nothing."""
+    if records.grader_version(chapter) != version:
+        return "its version of the book, or of NumPy, is another"
+    isolation = box.find_isolation()
+    return "" if isolation.level == "sandbox" or unsafe else isolation.words
 
 
-def _mark_all(todo: Sequence[Submission], args: argparse.Namespace, secret: str, mark: str) -> None:
-    def keep(one: Submission, result: Any, code: str = "", final: bool = True) -> None:
-        record = make_record(one, args.chapter, mark, result, code) | {"final": final}
-        records.write(args.out / "students" / f"{one.key}.json", records.to_bytes(record))
+def _mark_all(
+    todo: Sequence[Submission], args: argparse.Namespace, secret: str, secret_mark: str
+) -> None:
+    def keep(one: Submission, mark: Mark, code: str = "", final: bool = True) -> None:
+        record = make_record(one, args.chapter, secret_mark, mark, code, final)
+        records.write(_path(args.out, one), record)
 
     for one in todo:
         if one.problem:
             keep(one, marking.unreadable(one.problem, args.chapter))
     readable = [one for one in todo if not one.problem]
-    same = {"chapter": args.chapter, "secret": secret, "unsafe": args.unsafe}
-    tasks = [{**same, "text": one.text, "suffix": one.suffix} for one in readable]
-    if not tasks:
+    if not readable:
         return
+    tasks = [Task(one.text, one.suffix, args.chapter, secret, args.unsafe) for one in readable]
     if args.scheduler:
-        done = spread_cluster(work, tasks, args.scheduler, Ready(args.chapter, args.unsafe))
+        version = records.grader_version(args.chapter)
+        why_not = functools.partial(_why_not, args.chapter, version, args.unsafe)
+        done = spread_cluster(work, tasks, args.scheduler, why_not)
     else:
         done = spread(work, tasks, args.jobs or cores())
     with _progress(len(tasks)) as tell:
@@ -227,7 +241,7 @@ def _mark_all(todo: Sequence[Submission], args: argparse.Namespace, secret: str,
                 reason = one_line(f"given up: {result}")
                 keep(one, marking.unreadable(reason, args.chapter), final=False)
             else:
-                keep(one, result["mark"], result["code"])
+                keep(one, *result)
             tell(one.student)
 
 

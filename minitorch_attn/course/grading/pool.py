@@ -42,46 +42,56 @@ def spread(
     """
     waiting = deque((number, 1) for number in range(len(tasks)))
     context = multiprocessing.get_context("spawn")  # no thread or open file of ours goes along
-    hands = [_Hand(context, work) for _ in range(min(jobs, len(tasks)))]
+    workers = [_Worker(context, work) for _ in range(min(jobs, len(tasks)))]
     try:
-        for hand in hands:
-            hand.start()
-            hand.give(*waiting.popleft(), tasks)
-        while busy := [hand for hand in hands if hand.number is not None]:
-            soonest = min(hand.since for hand in busy) + seconds - time.monotonic()
-            ready = connection.wait([hand.pipe for hand in busy], max(soonest, 0))
-            for hand in busy:
-                late = time.monotonic() - hand.since > seconds
-                if hand.pipe not in ready and not late:
-                    continue
-                try:
-                    result = hand.pipe.recv() if hand.pipe in ready else None
-                except (EOFError, OSError):
-                    result = None
-                if result == _READY:
-                    hand.since = time.monotonic()  # from now on its time counts
-                    continue
-                number, tries = hand.number, hand.tries
+        for worker in workers:
+            worker.start()
+            worker.give(*waiting.popleft(), tasks)
+        while busy := [worker for worker in workers if worker.number is not None]:
+            for worker, answer, late in _finished(busy, seconds):
+                number, tries = worker.number, worker.tries
                 assert number is not None
-                hand.number = None
-                if result is None:
-                    hand.stop()
-                    hand.start()
-                    if tries < TRIES:
-                        waiting.append((number, tries + 1))
-                    else:
-                        how = f"took more than {seconds:g} s" if late else "ended without an answer"
-                        result = (GivenUp(f"the grader's process {how}, {tries} times"),)
+                worker.number = None
+                if answer is None:
+                    worker.stop()
+                    worker.start()
+                    how = f"took more than {seconds:g} s" if late else "ended without an answer"
+                    answer = _once_more(waiting, number, tries, how)
                 if waiting:
-                    hand.give(*waiting.popleft(), tasks)
-                if result is not None:
-                    yield number, result[0]
+                    worker.give(*waiting.popleft(), tasks)
+                if answer is not None:
+                    yield number, answer[0]
     finally:
-        for hand in hands:
-            hand.stop()
+        for worker in workers:
+            worker.stop()
 
 
-class _Hand:
+def _finished(busy: list[_Worker], seconds: float) -> Iterator[tuple[_Worker, Any, bool]]:
+    """Wait for some of them; yield each with its answer, None if it has none, and whether late."""
+    soonest = min(worker.since for worker in busy) + seconds - time.monotonic()
+    ready = connection.wait([worker.pipe for worker in busy], max(soonest, 0))
+    for worker in busy:
+        late = time.monotonic() - worker.since > seconds
+        if worker.pipe not in ready and not late:
+            continue
+        answer = worker.receive() if worker.pipe in ready else None
+        if answer == _READY:
+            worker.since = time.monotonic()  # from now on its time counts
+        else:
+            yield worker, answer, late
+
+
+def _once_more(
+    waiting: deque[tuple[int, int]], number: int, tries: int, how: str
+) -> tuple[GivenUp] | None:
+    """Put a piece of work back in the queue; where that was its last try, the answer is GivenUp."""
+    if tries == TRIES:
+        return (GivenUp(f"the grader's process {how}, {tries} times"),)
+    waiting.append((number, tries + 1))
+    return None
+
+
+class _Worker:
     """One process, and the piece of work that it has."""
 
     def __init__(self, context: Any, work: Work) -> None:
@@ -109,6 +119,13 @@ class _Hand:
         self.since = max(self.since, time.monotonic())
         with contextlib.suppress(OSError):  # it died: waiting for its answer will show that
             self.pipe.send(tasks[number])
+
+    def receive(self) -> Any:
+        """What it sent; None where it died."""
+        try:
+            return self.pipe.recv()
+        except (EOFError, OSError):
+            return None
 
     def stop(self) -> None:
         self.pipe.close()

@@ -8,25 +8,63 @@ import functools
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from ...errors import MinitorchError
-from ...files import write_atomic
+from ...files import write_if_changed
 from ..checking.collect import CollectError, collect_text
 from ..checks import exercises_of
 from ..sources.text import ROOT
+from .marking.marks import Mark
 
 # What decides a mark, beside the engine: the rest of the course shows and carries it.
 _DECIDES = ("checking", "checks", "sources", "grading/marking")
 
-Record = dict[str, Any]
-_NAMES = {
-    *("student", "id", "file", "notes"),  # who, and what a human eye should see
-    *("digest", "chapter", "secret", "grader"),  # what the mark was made from
-    *("mark", "code"),
-    "final",  # or else to be tried again at the next run
-}
+
+@dataclass(frozen=True)
+class Record:
+    """All that is kept of a student.
+
+    student, id, file : who, and the file's name, as they were handed in; cleaned
+    notes : lines for a human eye
+    digest, chapter, secret, grader : what the mark was made from: fingerprints, and the chapter
+    code : a fingerprint of the functions as written, or ""
+    final : whether the mark stands, or is to be tried again at the next run
+    """
+
+    student: str
+    id: str
+    file: str
+    notes: tuple[str, ...]
+    digest: str
+    chapter: int
+    secret: str
+    grader: str
+    mark: Mark
+    code: str
+    final: bool = True
+
+    @property
+    def made_from(self) -> tuple[str, int, str, str]:
+        """Where two are alike in this, so are their marks."""
+        return self.digest, self.chapter, self.secret, self.grader
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {field.name: getattr(self, field.name) for field in fields(self)}
+        return plain | {"notes": list(self.notes), "mark": self.mark.to_json()}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Record:
+        """What `to_json` gave. Raises ValueError, KeyError or TypeError for anything else."""
+        notes, mark = tuple(data["notes"]), Mark.from_json(data["mark"])
+        record = cls(**data | {"notes": notes, "mark": mark})
+        if record.to_json() != data:
+            raise ValueError("no record that was written here: names or sums are others")
+        return record
 
 
 class FolderError(MinitorchError, ValueError):
@@ -75,34 +113,29 @@ def code_mark(text: str, suffix: str, chapter: int) -> str:
 
 
 def to_bytes(content: Any) -> bytes:
+    """JSON for the folder of results: the same content gives the same bytes."""
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
     return (text + "\n").encode("utf-8", "replace")
 
 
-def write(path: Path, content: bytes) -> None:
-    """Write what is new; leave alone what is already there."""
-    with contextlib.suppress(OSError):
-        if path.read_bytes() == content:
-            return
-    write_atomic(path, content)
+def write(path: Path, record: Record) -> None:
+    """Write one student's record, if it is new."""
+    write_if_changed(path, to_bytes(record.to_json()))
 
 
 def read(path: Path) -> Record | None:
     """One student's record, or None where there is none that is whole."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        return record if set(record) == _NAMES and "total" in record["mark"] else None
-    except (OSError, ValueError, TypeError):
+        return Record.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
 def read_all(out: Path, chapter: int) -> dict[str, Record]:
     """All records of this chapter by key, in order of the students' names."""
     found = {path.stem: read(path) for path in sorted((out / "students").glob("*.json"))}
-    whole = {k: r for k, r in found.items() if r is not None and r["chapter"] == chapter}
-    return dict(
-        sorted(whole.items(), key=lambda pair: (pair[1]["student"], pair[1]["id"], pair[0]))
-    )
+    whole = {key: r for key, r in found.items() if r is not None and r.chapter == chapter}
+    return dict(sorted(whole.items(), key=lambda pair: (pair[1].student, pair[1].id, pair[0])))
 
 
 @contextlib.contextmanager
@@ -112,15 +145,11 @@ def claimed(out: Path) -> Iterator[None]:
         raise FolderError(f"--out {out} is a file, not a folder")
     if not out.exists():
         out.mkdir(parents=True, mode=0o700)  # marks are private
-    with open(out / ".lock", "a+b") as file:
-        try:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except ImportError:  # Windows
-            pass
-        except OSError:
-            raise FolderError(f"another run is writing to {out}; wait for it") from None
+    try:
+        ours = FileLock(out / ".lock").acquire(blocking=False)
+    except Timeout:
+        raise FolderError(f"another run is writing to {out}; wait for it") from None
+    with ours:
         for folder in (out, out / "students", out / "feedback"):
             for left in folder.glob(".*.tmp"):
                 left.unlink(missing_ok=True)
@@ -143,5 +172,5 @@ def settle(out: Path, chapter: int, secret: str, regrade: bool) -> str:
                 f"{out} was graded with another secret, so with other inputs: give that one, "
                 "or mark all anew with --regrade"
             )
-    write(path, to_bytes({"chapter": chapter, "secret": mark}))
+    write_if_changed(path, to_bytes({"chapter": chapter, "secret": mark}))
     return mark

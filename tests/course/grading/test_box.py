@@ -19,13 +19,14 @@ from minitorch_attn.course.checking.expecting import CheckFailed, LearnerError, 
 from minitorch_attn.course.checks import find
 from minitorch_attn.course.grading.marking import box, wire
 from minitorch_attn.course.grading.marking import mark as marking
-from minitorch_attn.course.grading.marking.box import Box, Isolation, Stopped, isolation
+from minitorch_attn.course.grading.marking.box import Box, Isolation, Stopped, find_isolation
+from minitorch_attn.course.grading.marking.marks import Mark
 from minitorch_attn.course.grading.marking.standin import Allowance, Standin
 from minitorch_attn.course.grading.marking.syscalls import program
 from minitorch_attn.course.sources.text import ROOT, read
 
 boxed = pytest.mark.skipif(
-    isolation().level != "sandbox", reason=f"needs bubblewrap: {isolation().words}"
+    find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
 )
 
 TREES = [
@@ -154,7 +155,7 @@ def test_the_filter_has_room_for_its_jumps():
 
 def stand_in(body, **options):
     source = f"import numpy as np\ndef f(x, y=None):\n    {body}\n"
-    return Standin(source, "f", isolation(), **options)
+    return Standin(source, "f", find_isolation(), **options)
 
 
 @boxed
@@ -185,7 +186,7 @@ def test_errors_come_back_with_the_line():
 @boxed
 def test_code_that_does_not_load_says_so_and_is_not_tried_again():
     allowance = Allowance(2, 60)
-    with Standin("x = 1 / 0\nf = abs\n", "f", isolation(), allowance=allowance) as f:
+    with Standin("x = 1 / 0\nf = abs\n", "f", find_isolation(), allowance=allowance) as f:
         for _ in range(3):
             with pytest.raises(LearnerError, match="ZeroDivisionError"):
                 f(1)
@@ -200,7 +201,7 @@ def test_plots_and_progress_bars_do_no_harm():
         "def f(x):\n    figure, axes = plt.subplots()\n    axes[0].plot(x)\n    plt.show()\n"
         "    display(figure)\n    print('x', x)\n    return np.sum([row for row in tqdm(x)])\n"
     )
-    with Standin(source, "f", isolation()) as f:
+    with Standin(source, "f", find_isolation()) as f:
         assert f(np.ones(3)) == 3
 
 
@@ -211,24 +212,27 @@ def test_the_box_shows_nothing_of_this_machine():
         " for n in d + s]\n    return [p for p in paths if 'site-packages/' in p or 'course' in p"
         " or 'solution' in p], sorted(os.listdir('/')), dict(os.environ), os.getuid()\n"
     )
-    with Standin(seen, "f", isolation(), library=True) as f:
+    with Standin(seen, "f", find_isolation(), library=True) as f:
         paths, top, environment, user = f()
     assert paths == []
     assert set(top) <= {"dev", "lib", "lib64", "packages", "python", "usr", "worker.py"}
     assert not any(str(ROOT) in value or "HOME" in name for name, value in environment.items())
-    assert user == (isolation().user or os.getuid())
+    assert user == (find_isolation().user or os.getuid())
 
 
 @boxed
 def test_only_engine_exercises_have_the_engine():
     source = "import minitorch_attn as ma\ndef f():\n    return ma.__version__\n"
-    with Standin(source, "f", isolation(), library=True) as f:
+    with Standin(source, "f", find_isolation(), library=True) as f:
         assert isinstance(f(), str)
-    with Standin(source, "f", isolation()) as f, pytest.raises(LearnerError, match="No module"):
+    with (
+        Standin(source, "f", find_isolation()) as f,
+        pytest.raises(LearnerError, match="No module"),
+    ):
         f()
     source = "import minitorch_attn.course.checking\ndef f():\n    return 1\n"
     with (
-        Standin(source, "f", isolation(), library=True) as f,
+        Standin(source, "f", find_isolation(), library=True) as f,
         pytest.raises(LearnerError, match="No module"),
     ):
         f()
@@ -262,7 +266,7 @@ def test_a_function_of_an_earlier_exercise_is_answered_here():
             raise LearnerError(["ValueError", "Exception"], "no x")
         return x * times
 
-    with Standin(source, "f", isolation(), given={"double": double}) as f:
+    with Standin(source, "f", find_isolation(), given={"double": double}) as f:
         assert f(5) == (10, 15)
         assert f(None) == "no x"
 
@@ -274,12 +278,11 @@ def worked_chapter():
 
 @boxed
 def test_the_worked_answers_get_full_marks_twice_the_same():
-    mark = marking.mark(worked_chapter(), ".py", 6, "s", isolation())
-    assert mark["points"] == mark["total"] == 20
-    assert mark["review"] == []
-    assert json.loads(json.dumps(mark)) == marking.mark(
-        worked_chapter(), ".py", 6, "s", isolation()
-    )
+    mark = marking.mark(worked_chapter(), ".py", 6, "s", find_isolation())
+    assert mark.points == mark.total == 20
+    assert mark.review == ()
+    assert mark == marking.mark(worked_chapter(), ".py", 6, "s", find_isolation())
+    assert Mark.from_json(json.loads(json.dumps(mark.to_json()))) == mark
 
 
 @boxed
@@ -294,26 +297,26 @@ def test_one_slip_costs_one_mark():
         "    return g @ key, g.T @ query, a.T @ gradient\n"
     )
     before = find("06.2").points
-    mark = marking.mark(source, ".py", 6, "s", isolation())
-    assert [e["points"] for e in mark["exercises"]] == [5, 0, 5, 5]
-    assert mark["points"] == 20 - before
+    mark = marking.mark(source, ".py", 6, "s", find_isolation())
+    assert [e.points for e in mark.exercises] == [5, 0, 5, 5]
+    assert mark.points == 20 - before
 
 
 def test_what_is_not_there_is_said():
-    mark = marking.mark("x = 1\n", ".py", 6, "s", isolation())
-    assert mark["points"] == 0
-    assert all("no function named" in e["note"] for e in mark["exercises"])
+    mark = marking.mark("x = 1\n", ".py", 6, "s", find_isolation())
+    assert mark.points == 0
+    assert all("no function named" in e.note for e in mark.exercises)
     stub = "def attend(query, key, value):\n    raise NotImplementedError\n"
-    mark = marking.mark(stub, ".py", 6, "s", isolation())
-    assert mark["exercises"][1]["note"] == "not done yet"
+    mark = marking.mark(stub, ".py", 6, "s", find_isolation())
+    assert mark.exercises[1].note == "not done yet"
     broken = marking.unreadable("not a notebook\x00", 6)
-    assert broken["points"] == 0
-    assert broken["review"][0].strip() == "not a notebook"
+    assert broken.points == 0
+    assert broken.review[0].strip() == "not a notebook"
 
 
 def test_without_a_sandbox_the_process_is_still_limited(monkeypatch):
     monkeypatch.setattr(box, "CALL", 2.0)
-    weak = replace(isolation(), level="limits", user=None)
+    weak = replace(find_isolation(), level="limits", user=None)
     source = "def f(x):\n    while x:\n        pass\n    return x\n"
     with Standin(source, "f", weak) as f:
         assert f(0) == 0
@@ -323,14 +326,14 @@ def test_without_a_sandbox_the_process_is_still_limited(monkeypatch):
 
 
 def test_no_isolation_at_all_still_runs():
-    bare = Isolation("none", "", packages=isolation().packages)
+    bare = Isolation("none", "", packages=find_isolation().packages)
     with Standin("def f(x):\n    return x + 1\n", "f", bare) as f:
         assert f(1) == 2
 
 
 @boxed
 def test_ctrl_c_ends_the_box(monkeypatch):
-    one = Box(isolation())
+    one = Box(find_isolation())
     one.start()
     process = one.process
     monkeypatch.setattr(
@@ -344,7 +347,7 @@ def test_ctrl_c_ends_the_box(monkeypatch):
 
 
 @boxed
-@pytest.mark.skipif(isolation().user is None, reason="needs root, to tell the box's processes")
+@pytest.mark.skipif(find_isolation().user is None, reason="needs root, to tell the box's processes")
 def test_the_box_dies_with_the_grader():
     """Killed outright while student code is busy, the grader leaves nothing behind."""
     script = (
@@ -353,7 +356,7 @@ def test_the_box_dies_with_the_grader():
         "from minitorch_attn.course.grading.marking.standin import Standin\n"
         "import os, threading, time\n"
         "box.CALL = box.CPU = 60\n"  # it is not their limits that end it
-        "here = replace(box.isolation(), user=64900 + os.getpid() % 300)\n"
+        "here = replace(box.find_isolation(), user=64900 + os.getpid() % 300)\n"
         "f = Standin('def f(x):\\n    while x: pass\\n    return x', 'f', here)\n"
         "f(0)\n"
         "threading.Thread(target=f, args=(1,), daemon=True).start()\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import re
@@ -22,11 +23,12 @@ from helpers.classroom import write_class
 from helpers.pieces import die_on_three, double, raise_on_three, sleep_on_three
 
 from minitorch_attn.__main__ import main
+from minitorch_attn.course.checking.report import FAILED, PASSED, Result
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.grading import grade
 from minitorch_attn.course.grading.marking import box
-from minitorch_attn.course.grading.marking import mark as marking
 from minitorch_attn.course.grading.marking.isolating import Isolation
+from minitorch_attn.course.grading.marking.marks import ExerciseMark, Mark
 from minitorch_attn.course.grading.pool import GivenUp, spread
 from minitorch_attn.course.sources.text import ROOT
 
@@ -34,42 +36,28 @@ SECRET = "correct horse battery staple"
 NASTY = "<img src=x onerror=alert(1)>`|*[x](javascript:1)\x1b[2J"
 
 
-def fake_mark(text: str) -> dict[str, Any]:
-    """The form that `marking.mark` gives; a point for each check if the text says so."""
+def fake_mark(text: str) -> Mark:
+    """A mark as `marking.mark` gives it; all checks of an exercise pass if the text says so."""
     exercises = []
     for exercise in exercises_of(6):
-        results = []
-        for check in exercise.checks:
-            good = f"{exercise.id} right" in text
-            wrong = exercise.wrong_answers[0]
-            results.append(
-                {
-                    "check": check.name,
-                    "claim": check.claim,
-                    "points": check.points if good else 0,
-                    "total": check.points,
-                    "status": "passed" if good else "failed",
-                    "problem": "" if good else NASTY,
-                    "expected": "" if good else "[1, 2]\n[3, 4]",
-                    "got": "" if good else NASTY + "\n```\n# heading",
-                    "misconception": "" if good else wrong.name,
-                    "explanation": "" if good else wrong.explanation,
-                }
-            )
-        exercises.append(
-            {
-                "id": exercise.id,
-                "title": exercise.title,
-                "points": sum(r["points"] for r in results),
-                "total": exercise.points,
-                "read": exercise.read,
-                "where": "cell 3",
-                "note": "",
-                "results": results,
-            }
+        good, wrong = f"{exercise.id} right" in text, exercise.wrong_answers[0]
+        bad = {
+            "problem": NASTY,
+            "expected": "[1, 2]\n[3, 4]",
+            "got": NASTY + "\n```\n# heading",
+            "misconception": wrong.name,
+            "explanation": wrong.explanation,
+        }
+        results = tuple(
+            Result(c.name, c.claim, c.points, PASSED)
+            if good
+            else Result(c.name, c.claim, c.points, FAILED, **bad)
+            for c in exercise.checks
         )
-    points = sum(e["points"] for e in exercises)
-    return {"chapter": 6, "points": points, "total": 20, "exercises": exercises, "review": []}
+        exercises.append(
+            ExerciseMark(exercise.id, exercise.title, exercise.read, results, "cell 3")
+        )
+    return Mark(6, tuple(exercises))
 
 
 @pytest.fixture
@@ -79,7 +67,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def instead(work: Any, tasks: Sequence[Any], jobs: int) -> Iterator[tuple[int, Any]]:
         for number in reversed(range(len(tasks))):  # in another order than they were given
-            text = tasks[number]["text"]
+            text = tasks[number].text
             if "interrupt" in text:
                 os.kill(os.getpid(), signal.SIGTERM)
                 time.sleep(5)
@@ -87,11 +75,11 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             if "give up" in text:
                 yield number, GivenUp("the grader's process ended without an answer, 2 times")
             else:
-                yield number, {"mark": fake_mark(text), "code": "c" if "same" in text else ""}
+                yield number, (fake_mark(text), "c" if "same" in text else "")
 
     monkeypatch.setattr(grade, "spread", instead)
     sandbox = Isolation("sandbox", "a double")
-    monkeypatch.setattr(box, "isolation", lambda: sandbox)
+    monkeypatch.setattr(box, "find_isolation", lambda: sandbox)
     monkeypatch.delenv(grade.SECRET, raising=False)
     return texts
 
@@ -227,26 +215,27 @@ def test_stopped_half_way(tmp_path: Path, marked: list[str], capsys: Any) -> Non
 
 def test_the_secret(tmp_path: Path, marked: list[str], monkeypatch: Any, capsys: Any) -> None:
     folder, out = hand_in(tmp_path / "all", alice="x"), tmp_path / "out"
-    seed = tmp_path / "seed"
-    seed.write_text(SECRET + "\n")
-    assert run(folder, out, "--seed-file", str(seed)) == 0
+    kept = tmp_path / "kept"
+    kept.write_text(SECRET + "\n")
+    assert run(folder, out, "--secret-file", str(kept)) == 0
+    assert run(folder, out, "--seed-file", str(kept)) == 0, "its older name"
     assert not (out / "secret.txt").exists()
     assert not any(SECRET.encode() in text for text in content(out).values())
     assert run(folder, out) == 2, "it was graded with a secret that is not here"
-    assert "give --seed-file" in capsys.readouterr().err
+    assert "give --secret-file" in capsys.readouterr().err
     monkeypatch.setenv(grade.SECRET, SECRET)
     assert run(folder, out) == 0
-    seed.write_text("another secret altogether")
+    kept.write_text("another secret altogether")
     marked.clear()
-    assert run(folder, out, "--seed-file", str(seed)) == 2
+    assert run(folder, out, "--secret-file", str(kept)) == 2
     assert "another secret" in capsys.readouterr().err
     assert marked == []
-    assert run(folder, out, "--seed-file", str(seed), "--regrade") == 0
+    assert run(folder, out, "--secret-file", str(kept), "--regrade") == 0
     assert marked == ["x"]
-    seed.write_text("short")
-    assert run(folder, tmp_path / "new", "--seed-file", str(seed)) == 2
+    kept.write_text("short")
+    assert run(folder, tmp_path / "new", "--secret-file", str(kept)) == 2
     assert "fewer than 16" in capsys.readouterr().err
-    assert run(folder, tmp_path / "new", "--seed-file", str(tmp_path / "none")) == 2
+    assert run(folder, tmp_path / "new", "--secret-file", str(tmp_path / "none")) == 2
 
 
 @pytest.mark.parametrize(
@@ -288,12 +277,44 @@ def test_two_at_once_are_refused(tmp_path: Path, marked: list[str], capsys: Any)
     assert "another run" in capsys.readouterr().err
 
 
+def test_a_lock_dies_with_its_process(tmp_path: Path, marked: list[str], capsys: Any) -> None:
+    folder, out = hand_in(tmp_path / "all", alice="x"), tmp_path / "out"
+    script = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from minitorch_attn.course.grading.records import claimed\n"
+        "with claimed(Path(sys.argv[1])):\n    print('claimed', flush=True)\n    time.sleep(600)\n"
+    )
+    words = [sys.executable, "-c", script, str(out)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, cwd=ROOT) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"claimed\n"
+        assert run(folder, out) == 2
+        assert "another run" in capsys.readouterr().err
+        other.kill()
+    assert run(folder, out) == 0
+
+
+def test_a_full_disk_is_one_line(
+    tmp_path: Path, marked: list[str], monkeypatch: Any, capsys: Any
+) -> None:
+    def full(*args: Any, **kwargs: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    folder, course = hand_in(tmp_path / "all", alice="x"), str(tmp_path / "course")
+    assert run(folder, tmp_path / "out") == 2
+    assert main(["export", "nbgrader", course, "--chapter", "06"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("No space left") == 2
+    assert "Traceback" not in said
+
+
 @pytest.mark.parametrize("level", ["limits", "none"])
 def test_without_a_sandbox(
     tmp_path: Path, marked: list[str], monkeypatch: Any, capsys: Any, level: str
 ) -> None:
     bare = Isolation(level, "no bubblewrap here: apt install bubblewrap")
-    monkeypatch.setattr(box, "isolation", lambda: bare)
+    monkeypatch.setattr(box, "find_isolation", lambda: bare)
     folder = hand_in(tmp_path / "all", alice="x")
     assert run(folder, tmp_path / "out") == 2
     said = capsys.readouterr().err
@@ -331,7 +352,7 @@ def test_what_dies_takes_nothing_with_it(work: Callable[[Any], Any], said: str) 
 
 
 def sandbox() -> Isolation:
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox":
         lacking(isolation.words)
     return isolation
@@ -526,11 +547,3 @@ def test_the_pages_on_a_screen_a_phone_and_paper(tmp_path: Path, marked: list[st
                 assert asked == [path.as_uri()], "nothing else is fetched"
                 screenshot(page, f"grade-{path.stem}-{name}")
                 page.close()
-
-
-def test_the_doubles_form_is_the_real_one() -> None:
-    real = marking.unreadable("why", 6)
-    fake = fake_mark("")
-    assert set(real) == set(fake)
-    assert set(real["exercises"][0]) == set(fake["exercises"][0])
-    assert set(real["exercises"][0]["results"][0]) == set(fake["exercises"][0]["results"][0])

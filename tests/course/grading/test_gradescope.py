@@ -11,8 +11,10 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from minitorch_attn.course.book import exercises
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.grading.gradescope import bundle as gradescope_zip
 from minitorch_attn.course.grading.gradescope import run as gradescope_run
+from minitorch_attn.course.grading.marking import mark as marking
+from minitorch_attn.course.grading.marking.marks import Mark
 from minitorch_attn.course.sources.text import ROOT, read, sources
 
 SIX = next(path for path in sources("solutions") if path.name.startswith("06_"))
@@ -126,16 +130,14 @@ def attend(query, key, value):
 # Local: the part that turns a mark into Gradescope's JSON
 
 
-def mark(**more: Any) -> dict[str, Any]:
-    from minitorch_attn.course.grading.marking import mark as marking
-
-    return {**marking.unreadable("it is empty", 6), **more}
+def mark(review: str) -> Mark:
+    return replace(marking.unreadable("it is empty", 6), review=(review,))
 
 
 @pytest.mark.parametrize("file", ["", "a.ipynb", "<b>\x1b[1m" * 99])
 def test_every_exercise_is_in_the_results_and_only_instructors_see_the_isolation(file: str) -> None:
     one = gradescope_run.Submission("submission", "", "submission", file=file, problem="it broke")
-    found = gradescope_run.to_json(mark(review=["odd"]), "after_published", "BOX", one)
+    found = gradescope_run.to_json(mark("odd"), "after_published", "BOX", one)
     check_documented(found)
     assert found["visibility"] == "after_published"
     assert found["score"] == 0
@@ -181,6 +183,26 @@ def test_the_students_file_is_found(tmp_path: Path, files: dict[str, str], probl
     one = gradescope_run.find(tmp_path, 6)
     assert bool(one.problem) == bool(problem)
     assert problem in one.problem
+
+
+def test_the_unpacked_zip_starts_with_what_the_container_has(tmp_path: Path) -> None:
+    """Pages, locks and platforms are for `grade`: the container has what `NEEDED` names."""
+    gradescope_zip.write(tmp_path / "six.zip", 6, SECRET)
+    with zipfile.ZipFile(tmp_path / "six.zip") as archive:
+        archive.extractall(tmp_path / "source")
+    (tmp_path / "results").mkdir()
+    lacking = ["jinja2", "filelock", "platformdirs", "nbgrader", "nbconvert", "matplotlib"]
+    script = tmp_path / "source/grade.py"
+    code = (
+        f"import runpy, sys\nsys.modules.update(dict.fromkeys({lacking}))\n"
+        f"sys.argv[1:] = [{str(tmp_path)!r}]\nrunpy.run_path({str(script)!r})"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True)
+    assert (tmp_path / "results/results.json").is_file(), done.stderr
+    found = json.loads((tmp_path / "results/results.json").read_text("utf-8"))
+    check_documented(found)
+    said = found["output"] + found["tests"][-1]["output"]
+    assert "nothing for chapter 06" in said or "as root here" in said
 
 
 # The whole, at /autograder

@@ -47,20 +47,20 @@ NOTEBOOKS = notebooks()
 
 
 def full_marks(number: int) -> None:
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox":
         lacking(isolation.words)
     chapter, cells = NOTEBOOKS[number]
     text = honest.answers(chapter, **cells)
     mark = marking.mark(text, ".ipynb", chapter, "a secret of the teacher's", isolation)
     lost = [
-        (exercise["id"], exercise["note"], result["claim"], result["got"])
-        for exercise in mark["exercises"]
-        for result in exercise["results"]
-        if result["points"] < result["total"]
+        (exercise.id, exercise.note, result.claim, result.got)
+        for exercise in mark.exercises
+        for result in exercise.results
+        if result.points < result.total
     ]
     assert not lost
-    assert mark["points"] == mark["total"]
+    assert mark.points == mark.total
 
 
 @pytest.mark.parametrize("number", [0, 9])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from helpers.attacks import ALL, FOOLS
 
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking import mark as marking
-from minitorch_attn.course.grading.marking.box import isolation
+from minitorch_attn.course.grading.marking.box import find_isolation
 
 pytestmark = pytest.mark.skipif(
-    isolation().level != "sandbox", reason=f"needs bubblewrap: {isolation().words}"
+    find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
 )
 
 HONEST = """
@@ -33,7 +34,7 @@ def attend(query, key, value):
 @pytest.fixture(scope="module")
 def alone():
     """The sandbox, as a user whom only this test run has, so that its processes can be told."""
-    here = isolation()
+    here = find_isolation()
     return replace(here, user=here.user + 1 + os.getpid() % 3000) if here.user else here
 
 
@@ -45,7 +46,7 @@ def short(monkeypatch):
 
 def marked(source, isolation, exercise="06.2"):
     mark = marking.mark(source, ".py", 6, "a secret", isolation)
-    return mark, next(e for e in mark["exercises"] if e["id"] == exercise)
+    return mark, next(e for e in mark.exercises if e.id == exercise)
 
 
 def processes(user):
@@ -86,8 +87,8 @@ ALWAYS = (
 )
 def test_attack_earns_nothing_and_leaves_nothing(name, alone):
     mark, exercise = marked(ALL[name], alone)
-    assert mark["points"] == 0, exercise
-    said = " ".join(result["got"] for result in exercise["results"])
+    assert mark.points == 0, exercise
+    said = " ".join(result.got for result in exercise.results)
     assert ": found" not in said, said
     if alone.user is not None:
         until = time.monotonic() + 5  # a namespace takes a moment to be taken down
@@ -96,8 +97,8 @@ def test_attack_earns_nothing_and_leaves_nothing(name, alone):
         assert processes(alone.user) == []
     for place in ("/tmp", "/var/tmp", "/dev/shm", ".", str(Path.home())):
         assert not list(Path(place).glob("minitorch-hostile*"))
-    str(mark).encode()  # can be written
-    assert not any(ord(c) < 32 and c not in "\n\t" for r in exercise["results"] for c in r["got"])
+    json.dumps(mark.to_json(), ensure_ascii=False).encode()  # can be written
+    assert not any(ord(c) < 32 and c not in "\n\t" for r in exercise.results for c in r.got)
 
 
 @pytest.mark.parametrize("name", ["patched ufuncs", "infinite loop", "kills everything"])
@@ -106,7 +107,7 @@ def test_next_submission_is_unaffected(name, alone):
     marked(ALL[name], alone)
     after, exercise = marked(HONEST, alone)
     assert before == after
-    assert exercise["points"] == 5
+    assert exercise.points == 5
 
 
 @pytest.mark.parametrize("name", FOOLS)
@@ -133,10 +134,10 @@ def test_a_dead_exercise_costs_the_others_nothing(alone):
     """An infinite loop in one exercise, twice: the next one is marked all the same."""
     source = "def mend(query, key, value):\n    while True:\n        pass\n" + HONEST
     mark, attend = marked(source, alone)
-    assert mark["points"] == attend["points"] == 5
-    mend = mark["exercises"][0]
-    assert "no answer within 1 s" in mend["note"]
-    assert any("06.1" in line for line in mark["review"])
+    assert mark.points == attend.points == 5
+    mend = mark.exercises[0]
+    assert "no answer within 1 s" in mend.note
+    assert any("06.1" in line for line in mark.review)
 
 
 def test_what_one_exercise_patches_is_whole_in_the_next(alone):
@@ -144,12 +145,12 @@ def test_what_one_exercise_patches_is_whole_in_the_next(alone):
         "import numpy as np\n"
         "def mend(query, key, value):\n    np.exp = None\n    return value\n" + HONEST
     )
-    assert marked(source, alone)[1]["points"] == 5
+    assert marked(source, alone)[1].points == 5
 
 
 def test_suspicious_names_are_for_a_human_eye(alone):
     mark, _ = marked(ALL["garbage collector"], alone)
-    assert any("gc" in line for line in mark["review"])
+    assert any("gc" in line for line in mark.review)
 
 
 def test_worst_case_is_bounded(alone, monkeypatch):
@@ -157,8 +158,8 @@ def test_worst_case_is_bounded(alone, monkeypatch):
     monkeypatch.setattr(marking, "SECONDS", 3.0)
     slow = "import time\ndef attend(query, key, value):\n    time.sleep(0.9)\n    return value\n"
     _, attend = marked(slow, alone)
-    assert attend["points"] == 0
-    assert "too long" in attend["note"] or "no answer" in attend["note"]
+    assert attend.points == 0
+    assert "too long" in attend.note or "no answer" in attend.note
 
 
 def test_inputs_change_with_the_secret():

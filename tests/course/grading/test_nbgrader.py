@@ -33,7 +33,7 @@ TOTAL = sum(exercise.points for exercise in exercises_of(6))
 
 
 def needs_box() -> None:
-    isolation = box.isolation()
+    isolation = box.find_isolation()
     if isolation.level != "sandbox":
         pytest.skip(isolation.words)
 
@@ -241,6 +241,10 @@ def test_a_second_run_marks_only_what_is_newer(term: Path, tmp_path: Path) -> No
     hand_in(course, "solved", (course / "release/ch06" / NAME).read_bytes())
     stamp = course / "submitted/solved/ch06/timestamp.txt"
     stamp.write_text("2026-11-02 12:00:00 UTC")
+    (course / "secret.txt").rename(course / "mine.txt")
+    (course / "nbgrader_config.py").open("a", encoding="utf-8").write(
+        "c.MarkedNotebook.seed_file = 'mine.txt'  # as earlier terms called it\n"
+    )
     said = nbgrader(course, "autograde", "ch06")
     assert len(re.findall("Autograding", said)) == 1
     nbgrader(course, "export")
@@ -300,7 +304,7 @@ def test_without_a_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_pat
     from minitorch_attn.course.grading.nbgrader.marks import MarkedNotebook
 
     weak = types.SimpleNamespace(level="limits", words="There is no bubblewrap.")
-    monkeypatch.setattr(box, "isolation", lambda: weak)
+    monkeypatch.setattr(box, "find_isolation", lambda: weak)
     with pytest.raises(NbGraderException, match=r"no bubblewrap.*unsafe = True"):
         MarkedNotebook()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
 import re
 import zipfile
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from typing import Any
 
+from ....files import write_atomic
 from ...checks import exercises_of
 from ...sources.contents import chapters
 from ...sources.text import ROOT, SourceError, sources
@@ -31,22 +32,16 @@ def write(out: Path, chapter: int, secret: str, visibility: str = "visible") -> 
     if chapter >= len(known) or not exercises_of(chapter):
         raise SourceError(f"chapter {chapter:02d} has no exercises")
     files = dict(_files(chapter, secret, visibility))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    part.unlink(missing_ok=True)
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with open(handle, "wb") as stream, zipfile.ZipFile(stream, "w") as archive:
-            for name, content in sorted(files.items()):
-                entry = zipfile.ZipInfo(name)  # no time: the same input makes the same zip
-                entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.create_system = 3  # the mode counts
-                runs = name in ("setup.sh", "run_autograder")
-                entry.external_attr = (0o100700 if runs else 0o100600) << 16
-                archive.writestr(entry, content)
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name)  # no time: the same input makes the same zip
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # the mode counts
+            runs = name in ("setup.sh", "run_autograder")
+            entry.external_attr = (0o100700 if runs else 0o100600) << 16
+            archive.writestr(entry, content)
+    write_atomic(out, packed.getvalue(), mode=0o600)
 
 
 def _files(chapter: int, secret: str, visibility: str) -> Iterator[tuple[str, str]]:

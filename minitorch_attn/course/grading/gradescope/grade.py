@@ -6,6 +6,6 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent / "book"))
 
-from .run import main  # noqa: E402
+from minitorch_attn.course.grading.gradescope.run import main  # noqa: E402
 
 sys.exit(main(sys.argv[1:]))

@@ -7,21 +7,22 @@ the grader fails, they say so, and instructors see why.
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
 from typing import Any
 
+from ....files import write_atomic
 from ...checking.report import PASSED
 from ...checks import exercises_of
 from ..marking import box
 from ..marking import mark as marking
 from ..marking.cleaning import lines, one_line
+from ..marking.marks import ExerciseMark, Mark
 from ..pages import wording
 from ..secret import FILE, read_secret
 from ..submissions.archives import folder as files_in
-from ..submissions.finding import Submission, _submission
+from ..submissions.finding import Submission, submission_of
 from ..submissions.layouts import Owner
 
 FAILED = "The grader failed. This is not your fault: tell your instructor, who sees the reason."
@@ -55,7 +56,7 @@ def results(submission: Path, settings: dict[str, Any], secret: str) -> dict[str
 
 def _isolation() -> box.Isolation:
     """What there is in this container: a sandbox, or at least another user."""
-    found = box.isolation()
+    found = box.find_isolation()
     if found.level != "sandbox" and found.user is None:
         raise RuntimeError(f"students' code would run as root here, and is not run. {found.words}")
     return found
@@ -64,24 +65,22 @@ def _isolation() -> box.Isolation:
 def find(submission: Path, chapter: int) -> Submission:
     """The student's file for this chapter; its `problem` says why there is none."""
     files = [(item.parts, item) for item in files_in(submission)]
-    one = _submission(Owner("submission"), "submission", files, True, chapter)
+    one = submission_of(Owner("submission"), "submission", files, True, chapter)
     if one is None:
         problem = f"there is no notebook and no .py file for chapter {chapter:02d}"
         return Submission("submission", "", "submission", problem=problem)
     return one
 
 
-def to_json(
-    mark: dict[str, Any], visibility: str, isolation: str, one: Submission
-) -> dict[str, Any]:
+def to_json(mark: Mark, visibility: str, isolation: str, one: Submission) -> dict[str, Any]:
     """A mark in the form that Gradescope documents; what students wrote is plain text in it."""
-    said = f"{mark['points']:g} of {mark['total']:g} points"
+    said = f"{mark.points:g} of {mark.total:g} points"
     if one.file:
         said += f", for {one_line(one.file, 120)}"
     if one.problem:
         said += f".\nIt could not be marked: {one_line(one.problem, 500)}"
-    tests = [test for exercise in mark["exercises"] for test in _tests(exercise)]
-    eye = [one_line(line, 500) for line in dict.fromkeys([*one.notes, *mark["review"]])]
+    tests = [test for exercise in mark.exercises for test in _tests(exercise)]
+    eye = [one_line(line, 500) for line in dict.fromkeys([*one.notes, *mark.review])]
     tests.append(
         {
             "name": "For the instructor",
@@ -94,7 +93,7 @@ def to_json(
         }
     )
     return {
-        "score": mark["points"],
+        "score": mark.points,
         "output": said,
         "output_format": "text",
         "visibility": visibility,
@@ -103,20 +102,20 @@ def to_json(
     }
 
 
-def _tests(exercise: dict[str, Any]) -> list[dict[str, Any]]:
+def _tests(exercise: ExerciseMark) -> list[dict[str, Any]]:
     """A test for each check."""
-    number = exercise["id"].partition(".")[2]
+    number = exercise.id.partition(".")[2]
     tests: list[dict[str, Any]] = []
-    note = exercise["note"]
-    for place, result in enumerate(exercise["results"], start=1):
-        passed = result["status"] == PASSED
-        said = [] if passed else [note, wording.result_text(result), wording.read_again(exercise)]
+    for place, result in enumerate(exercise.results, start=1):
+        passed = result.status == PASSED
+        told = [exercise.note, wording.result_text(result), exercise.read_again]
+        said = [] if passed else told
         tests.append(
             {
-                "name": f"{exercise['id']} {exercise['title']}: {result['claim']}",
+                "name": f"{exercise.id} {exercise.title}: {result.claim}",
                 "number": f"{number}.{place}",
-                "score": result["points"],
-                "max_score": result["total"],
+                "score": result.points,
+                "max_score": result.total,
                 "status": "passed" if passed else "failed",
                 "output": lines("\n".join(line for line in said if line)),
                 "output_format": "text",
@@ -148,9 +147,7 @@ def failure(reason: str) -> dict[str, Any]:
 
 def write(path: Path, found: dict[str, Any]) -> None:
     """Whole or not at all."""
-    part = path.with_name(".results.part")
-    part.write_text(json.dumps(found, ensure_ascii=False, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    write_atomic(path, json.dumps(found, ensure_ascii=False, indent=1).encode())
 
 
 def _secret(source: Path) -> str:
@@ -165,10 +162,10 @@ def _try(source: Path) -> int:
     isolation = _isolation()
     print(f"Isolation: {isolation.level}. {isolation.words}")
     mark = marking.mark(text, ".py", chapter, _secret(source), isolation)
-    ran = [r for e in mark["exercises"] for r in e["results"] if "0.25" in r["got"]]
+    ran = [r for e in mark.exercises for r in e.results if "0.25" in r.got]
     if not ran:
-        print(json.dumps(mark, indent=1), file=sys.stderr)
+        print(json.dumps(mark.to_json(), indent=1), file=sys.stderr)
         print("The grader does not work here; the lines above say why.", file=sys.stderr)
         return 1
-    print(f"The grader works: chapter {chapter:02d}, {mark['total']:g} points.")
+    print(f"The grader works: chapter {chapter:02d}, {mark.total:g} points.")
     return 0

@@ -6,7 +6,7 @@ source=$root/source
 # The system's Python: one below /root could not be read by the user who runs students' code.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
-# Checks, worked answers and the secret seed: for root only. What runs in the other user's process is
+# Checks, worked answers and the secret: for root only. What runs in the other user's process is
 # reached by name through folders that nobody else can list.
 chmod -R go= "$source"
 package=$source/book/minitorch_attn

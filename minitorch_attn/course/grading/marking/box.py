@@ -3,7 +3,7 @@
 Under Linux bubblewrap makes a file system that holds Python, NumPy and the worker, all read-only,
 and nothing else; no network, no other processes, no rights. Where the grader is root, the box runs
 as a user who owns nothing. Elsewhere there is a separate process with limits, or only a process:
-`isolation()` says which.
+`find_isolation()` says which.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from . import wire
-from .isolating import Isolation, command, isolation
+from .isolating import Isolation, command, find_isolation
 from .piping import Pipes
 
-__all__ = ["Box", "Isolation", "Stopped", "isolation"]
+__all__ = ["Box", "Isolation", "Stopped", "find_isolation"]
 
 HERE = Path(__file__).parent
 START_SECONDS = 20.0

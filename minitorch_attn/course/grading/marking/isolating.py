@@ -137,7 +137,7 @@ def _bubblewrap(isolation: Isolation, more: list[tuple[str, str]], inner: list[s
 
 
 @functools.cache
-def isolation() -> Isolation:
+def find_isolation() -> Isolation:
     """The best isolation that works here; found out once, by trying."""
     packages = tuple(_packages().items())
     if os.name != "posix":

@@ -10,9 +10,8 @@ import ast
 import contextlib
 import functools
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from ...checking.collect import CollectError, Found, collect_text
 from ...checking.exercise import Exercise
@@ -22,6 +21,7 @@ from ...checks import exercises_of
 from ...sources.text import ROOT, SourceError, read
 from .cleaning import lines
 from .isolating import Isolation
+from .marks import ExerciseMark, Mark
 from .standin import Allowance, Standin
 
 # Seconds of all calls of one exercise, and of one submission before they are cut.
@@ -33,9 +33,11 @@ _SUSPECTS = frozenset(
     open __import__ globals minitorch_attn pytest unittest nbgrader otter""".split()  # noqa: SIM905
 )
 
+Given = Mapping[str, Standin]  # right answers, by the names that the student's code calls
+
 
 @dataclass
-class Submission:
+class Sitting:
     """A submission while it is marked: its text, and what its code has used up."""
 
     text: str
@@ -51,27 +53,42 @@ class Submission:
             return Allowance(1, seconds / 4)
         return Allowance(2, seconds)
 
+    def collect(self, exercise: Exercise, given: Iterable[str] = ()) -> Found:
+        return collect_text(self.text, self.suffix, exercise.function, given=frozenset(given))
 
-def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> dict[str, Any]:
-    """Mark a submission: its points and what was found, as plain data. The same each time.
+    def standin(
+        self, exercise: Exercise, found: Found, allowance: Allowance, given: Given | None = None
+    ) -> Standin:
+        return Standin(
+            found.source,
+            found.name,
+            self.isolation,
+            library=exercise.library,
+            allowance=allowance,
+            given=given,
+        )
+
+
+def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> Mark:
+    """Mark a submission: its points and what was found. The same each time.
 
     Parameters
     ----------
     text, suffix : the notebook (".ipynb") or Python file (".py"), read
     chapter : whose exercises
     secret : draws the inputs; never shown to the code that is marked
-    isolation : in which the code runs, from `isolation()`
+    isolation : in which the code runs, from `find_isolation()`
     """
-    submission = Submission(text, suffix, secret, isolation)
-    exercises = [_exercise(submission, exercise) for exercise in exercises_of(chapter)]
-    return _whole(chapter, exercises, submission.review)
+    sitting = Sitting(text, suffix, secret, isolation)
+    exercises = tuple(_exercise(sitting, exercise) for exercise in exercises_of(chapter))
+    return Mark(chapter, exercises, tuple(sitting.review))
 
 
-def unreadable(reason: str, chapter: int) -> dict[str, Any]:
+def unreadable(reason: str, chapter: int) -> Mark:
     """The mark of what cannot be read: no points, and the reason, for a human eye."""
     reason = lines(reason, 400)
-    exercises = [_nothing(exercise, reason) for exercise in exercises_of(chapter)]
-    return _whole(chapter, exercises, [reason])
+    exercises = tuple(_nothing(exercise, reason) for exercise in exercises_of(chapter))
+    return Mark(chapter, exercises, (reason,))
 
 
 def seed_for(secret: str, exercise_id: str) -> int:
@@ -80,92 +97,72 @@ def seed_for(secret: str, exercise_id: str) -> int:
     return int.from_bytes(hashlib.blake2b(exercise_id.encode(), key=key, digest_size=8).digest())
 
 
-def _whole(chapter: int, exercises: list[dict[str, Any]], review: list[str]) -> dict[str, Any]:
-    return {
-        "chapter": chapter,
-        "points": sum(exercise["points"] for exercise in exercises),
-        "total": sum(exercise["total"] for exercise in exercises),
-        "exercises": exercises,
-        "review": review,
-    }
-
-
-def _exercise(submission: Submission, exercise: Exercise) -> dict[str, Any]:
+def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
     try:
-        found = collect_text(submission.text, submission.suffix, exercise.function)
+        found = sitting.collect(exercise)
     except CollectError as error:
         return _nothing(exercise, lines(str(error), 400))
     if found.stub:
         return _nothing(exercise, "not done yet", found.where)
     seconds = LIBRARY_SECONDS if exercise.library else SECONDS
-    allowance = submission.allowance(seconds)
+    allowance = sitting.allowance(seconds)
     before = allowance.seconds
     try:
-        report = _best(submission, exercise, found, allowance)
+        report = _best(sitting, exercise, found, allowance)
     except Exception as error:  # a check that fails by itself: never the end of the others
-        submission.review.append(f"{exercise.id}: the check failed: {lines(str(error), 200)}")
+        sitting.review.append(f"{exercise.id}: the check failed: {lines(str(error), 200)}")
         return _nothing(exercise, "could not be marked; a human will look", found.where)
     finally:
-        submission.deaths += allowance.deaths
-        submission.spent += (before - allowance.seconds) / seconds
+        sitting.deaths += allowance.deaths
+        sitting.spent += (before - allowance.seconds) / seconds
     note = ""
     if allowance.deaths:
         note = f"stopped: {allowance.reason}"
-        submission.review.append(f"{exercise.id}: {note}")
+        sitting.review.append(f"{exercise.id}: {note}")
     suspects = sorted(
         _names(found.source) & _SUSPECTS - ({"minitorch_attn"} if exercise.library else set())
     )
     if suspects:
-        submission.review.append(f"{exercise.id}: uses {', '.join(suspects)}")
-    return _as_data(exercise, report.results, found.where, note)
+        sitting.review.append(f"{exercise.id}: uses {', '.join(suspects)}")
+    return _cleaned(exercise, report.results, found.where, note)
 
 
-def _best(submission: Submission, exercise: Exercise, found: Found, allowance: Allowance) -> Report:
+def _best(sitting: Sitting, exercise: Exercise, found: Found, allowance: Allowance) -> Report:
     """The report on the function as it stands or, if that is better, on the function with right
     answers in place of the student's own for the exercises before: one slip costs one mark."""
-    seed = seed_for(submission.secret, exercise.id)
-    own = Standin(
-        found.source,
-        found.name,
-        submission.isolation,
-        library=exercise.library,
-        allowance=allowance,
-    )
-    with own:
+    seed = seed_for(sitting.secret, exercise.id)
+    with sitting.standin(exercise, found, allowance) as own:
         report = run(exercise, own, seed)
     if report.points == report.total:
         return report
-    used = _earlier(exercise)
-    used = {name: used[name] for name in sorted(_names(found.source) & set(used))}
+    earlier = _earlier(exercise)
+    used = {name: earlier[name] for name in sorted(_names(found.source) & set(earlier))}
     if not used:
         return report
     if not allowance.lives:
         allowance.lives = 1  # the process may have died of the earlier function
     try:
-        found = collect_text(
-            submission.text, submission.suffix, exercise.function, given=frozenset(used)
-        )
+        found = sitting.collect(exercise, given=used)
     except CollectError:
         return report
+    with (
+        _right_answers(used, sitting.isolation) as given,
+        sitting.standin(exercise, found, allowance, given) as helped,
+    ):
+        again = run(exercise, helped, seed)
+    return again if again.points > report.points else report
+
+
+@contextlib.contextmanager
+def _right_answers(used: Mapping[str, Exercise], isolation: Isolation) -> Iterator[Given]:
+    """The worked answers to these exercises, each in a box of its own."""
     with contextlib.ExitStack() as stack:
-        given = {
+        yield {
             name: stack.enter_context(
-                Standin(worked(before), name, submission.isolation, library=before.library)
+                Standin(worked(before), name, isolation, library=before.library)
             )
             for name, before in used.items()
         }
-        helped = stack.enter_context(
-            Standin(
-                found.source,
-                found.name,
-                submission.isolation,
-                library=exercise.library,
-                allowance=allowance,
-                given=given,
-            )
-        )
-        again = run(exercise, helped, seed)
-    return again if again.points > report.points else report
 
 
 def _earlier(exercise: Exercise) -> dict[str, Exercise]:
@@ -202,33 +199,21 @@ def _walk(tree: ast.AST) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def _nothing(exercise: Exercise, note: str, where: str = "") -> dict[str, Any]:
+def _nothing(exercise: Exercise, note: str, where: str = "") -> ExerciseMark:
     results = [Result(c.name, c.claim, c.points, NOT_DONE) for c in exercise.checks]
-    return _as_data(exercise, results, where, note)
+    return _cleaned(exercise, results, where, note)
 
 
-def _as_data(exercise: Exercise, results: Any, where: str, note: str) -> dict[str, Any]:
-    return {
-        "id": exercise.id,
-        "title": exercise.title,
-        "points": sum(result.points for result in results),
-        "total": exercise.points,
-        "read": exercise.read,
-        "where": lines(where, 40),
-        "note": lines(note, 400),
-        "results": [
-            {
-                "check": result.check,
-                "claim": result.claim,
-                "points": result.points,
-                "total": result.total,
-                "status": result.status,
-                "problem": lines(result.problem, 2000),
-                "expected": lines(result.expected, 2000),
-                "got": lines(result.got, 2000),
-                "misconception": result.misconception,
-                "explanation": result.explanation,
-            }
-            for result in results
-        ],
-    }
+def _cleaned(exercise: Exercise, results: Iterable[Result], where: str, note: str) -> ExerciseMark:
+    """The mark, with all that may be a student's text made harmless."""
+    harmless = tuple(
+        replace(
+            result,
+            problem=lines(result.problem, 2000),
+            expected=lines(result.expected, 2000),
+            got=lines(result.got, 2000),
+        )
+        for result in results
+    )
+    shown = lines(where, 40), lines(note, 400)
+    return ExerciseMark(exercise.id, exercise.title, exercise.read, harmless, *shown)

@@ -76,6 +76,8 @@ class _Packer:
         self.parts, self.count = parts, 0
 
     def tree(self, value: Any, depth: int) -> Any:
+        """The value as JSON holds it: None, booleans, strings and lists as they are, all else a
+        dict of its kind and content. Arrays leave their bytes in `parts`. Raises NotPlain."""
         self.count += 1
         if self.count > MAX_VALUES:
             raise NotPlain(f"more than {MAX_VALUES:,} values")
@@ -136,6 +138,8 @@ class _Reader:
         self.body, self.at, self.count = body, 0, 0
 
     def value(self, tree: Any, depth: int) -> Any:
+        """The value of which `_Packer.tree` made this. Raises ValueError, TypeError or others of
+        `unpack` for a tree that it would not have made, before anything large is."""
         self.count += 1
         if self.count > MAX_VALUES or depth > MAX_DEPTH:
             raise ValueError("too many values, or too deep")

@@ -38,6 +38,11 @@ def main() -> None:
 
 
 class Worker:
+    """Answers the grader: "load" defines the student's function, "call" calls it, until it goes.
+
+    requests, replies : the two pipes, in frames of `wire`
+    """
+
     def __init__(self, requests: BinaryIO, replies: BinaryIO) -> None:
         import wire  # type: ignore[import-not-found]  # the one in the box
 

@@ -31,11 +31,11 @@ configure(c)
 
 
 def write(
-    folder: Path, chapters: Iterable[int] = (), seed_file: Path | None = None, root: Path = ROOT
+    folder: Path, chapters: Iterable[int] = (), secret_file: Path | None = None, root: Path = ROOT
 ) -> list[Path]:
-    """Write `source/chNN/NN_name.ipynb`, nbgrader_config.py and the secret seed.
+    """Write `source/chNN/NN_name.ipynb`, nbgrader_config.py and the secret.
 
-    What is there already is kept: the configuration and the seed always, a notebook unless its
+    What is there already is kept: the configuration and the secret always, a notebook unless its
     source has changed. Returns the files that were written.
     """
     wanted = set(chapters)
@@ -50,12 +50,12 @@ def write(
         target = folder / "source" / f"ch{chapter:02d}" / f"{source.name}.ipynb"
         if write_if_changed(target, to_text(exercises.build(source, answers=True, root=root))):
             written.append(target)
-    config, seed = folder / "nbgrader_config.py", folder / secret.FILE
+    config, kept = folder / "nbgrader_config.py", folder / secret.FILE
     if not config.exists() and write_if_changed(config, CONFIG):
         written.append(config)
-    if not seed.exists():
-        written.append(seed)
-    secret.keep_secret(seed, seed_file)
+    if not kept.exists():
+        written.append(kept)
+    secret.keep_secret(kept, secret_file)
     return written
 
 

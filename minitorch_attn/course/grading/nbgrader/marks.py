@@ -27,6 +27,7 @@ from ...checks import exercises_of
 from ..marking import box
 from ..marking import mark as marking
 from ..marking.cleaning import lines, one_line
+from ..marking.marks import Mark
 from ..pages import wording
 from ..secret import FILE, SecretError, read_secret
 
@@ -35,11 +36,12 @@ class MarkedNotebook(NotebookExporter):
     """Autograde's exporter, in the course that we write."""
 
     unsafe = Bool(False, help="Run students' code even where there is no sandbox.").tag(config=True)
-    seed_file = Unicode(FILE, help="The secret seed, from the course's root.").tag(config=True)
+    secret_file = Unicode(FILE, help="The secret, from the course's root.").tag(config=True)
+    seed_file = Unicode(help="The older name of secret_file.").tag(config=True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.isolation = box.isolation()
+        self.isolation = box.find_isolation()
         if self.isolation.level != "sandbox" and not self.unsafe:
             raise self._refused(
                 f"{self.isolation.words} To run students' code without a sandbox, set "
@@ -47,7 +49,7 @@ class MarkedNotebook(NotebookExporter):
             )
         self.log.info("Isolation: %s", self.isolation.words)
         try:
-            self.secret = read_secret(Path(self.course.root, self.seed_file))
+            self.secret = read_secret(Path(self.course.root, self.seed_file or self.secret_file))
         except SecretError as error:
             raise self._refused(str(error)) from error
         # What lies beside a notebook is not needed, and may be a link to anything: nbgrader would
@@ -82,7 +84,7 @@ class MarkedNotebook(NotebookExporter):
             text, mark = "", marking.unreadable(str(error), chapter)
         else:
             mark = marking.mark(text, ".ipynb", chapter, self.secret, self.isolation)
-        for line in mark["review"]:
+        for line in mark.review:
             self.log.warning("%s, look at this: %s", names["student"], one_line(line))
         fill(notebook, text, mark, chapter)
         return notebook
@@ -118,10 +120,10 @@ def read_plain(path: Path, below: Path) -> str:
     return read_submission(path)
 
 
-def fill(notebook: Any, text: str, mark: dict[str, Any], chapter: int) -> None:
+def fill(notebook: Any, text: str, mark: Mark, chapter: int) -> None:
     """Put the submitted functions and their marks into the released notebook."""
     cells = {cell.metadata.get("nbgrader", {}).get("grade_id"): cell for cell in notebook.cells}
-    marks = {exercise["id"]: exercise for exercise in mark["exercises"]}
+    marks = {exercise.id: exercise for exercise in mark.exercises}
     for exercise in exercises_of(chapter):
         name, marked = exercise.id.replace(".", "-"), marks[exercise.id]
         answer, check = cells.get(f"solution-{name}"), cells.get(f"check-{name}")
@@ -140,7 +142,7 @@ def fill(notebook: Any, text: str, mark: dict[str, Any], chapter: int) -> None:
             v4.new_output(
                 "execute_result",
                 {
-                    "text/plain": f"{marked['points']:g}",  # nbgrader reads it as the score
+                    "text/plain": f"{marked.points:g}",  # nbgrader reads it as the score
                     "text/html": f"<pre style='{style}'>{said}</pre>",
                 },
                 execution_count=1,

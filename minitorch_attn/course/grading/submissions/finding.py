@@ -6,7 +6,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ....errors import MinitorchError
@@ -71,6 +71,15 @@ class Candidate:
     def name(self) -> str:
         return one_line("/".join(self.parts), 120)
 
+    @property
+    def is_zip(self) -> bool:
+        return self.parts[-1].lower().endswith(".zip")
+
+    @property
+    def is_top(self) -> bool:
+        """Whether it lies beside the students' folders, not in one."""
+        return self.item.parts == self.parts
+
 
 def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[str]]:
     """The submissions in order of the students' names, and warnings that concern no student."""
@@ -103,7 +112,7 @@ def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[s
     keys = _keys(who.values())
     found = []
     for mark, owner in who.items():
-        made = _submission(owner, keys[mark], files[mark], path.is_dir(), chapter)
+        made = submission_of(owner, keys[mark], files[mark], path.is_dir(), chapter)
         if made is None:
             name = one_line(files[mark][0][1].where, 120)
             warnings.append(f"{name} was left out: it is no notebook, .py file or zip")
@@ -114,53 +123,68 @@ def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[s
     return sorted(found, key=lambda s: (s.student, s.id, s.key)), warnings
 
 
-def _submission(
+@dataclass
+class _Sorted:
+    """A student's files, by what may be done with them."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    others: list[Candidate] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)  # why, a line each
+
+    def add(self, one: Candidate, open_zips: bool) -> None:
+        if one.item.problem and not one.suffix:
+            self.refused.append(f"{one.name} {one.item.problem}")
+        elif one.suffix:
+            self.candidates.append(one)
+        elif not one.is_zip:
+            self.others.append(one)
+        elif not open_zips:
+            self.refused.append(
+                f"{one.name} is a zip in a zip; unpack the outer one and grade that"
+            )
+        else:
+            self._add_packed(one)
+
+    def _add_packed(self, archive: Candidate) -> None:
+        try:
+            inner = zip_items(archive.item.read(MAX_ZIP_OF_ONE), MAX_FILES_OF_ONE)
+        except Refused as error:
+            self.refused.append(f"{archive.name} {error}")
+            return
+        for packed in inner:
+            one = Candidate((*archive.parts[:-1], *packed.parts), packed)
+            if packed.problem and ("leads out" in packed.problem or not one.suffix):
+                self.refused.append(f"{one.name} in {archive.name} {packed.problem}")
+            elif packed.name.lower().endswith(".zip"):
+                self.refused.append(f"{one.name} is a zip in a zip, which is not opened")
+            else:
+                (self.candidates if one.suffix else self.others).append(one)
+
+
+def submission_of(
     owner: Owner,
     key: str,
     files: Iterable[tuple[tuple[str, ...], Item]],
     open_zips: bool,
     chapter: int,
 ) -> Submission | None:
-    notes = ["the platform says: late"] if owner.late else []
-    candidates: list[Candidate] = []
-    others: list[Candidate] = []
-    refused: list[str] = []
+    """What one student handed in, from all their files; None where it is a stray file only."""
+    found = _Sorted()
     for parts, item in files:
-        one = Candidate(parts, item)
-        if item.problem and not one.suffix:
-            refused.append(f"{one.name} {item.problem}")
-        elif one.suffix:
-            candidates.append(one)
-        elif not parts[-1].lower().endswith(".zip"):
-            others.append(one)
-        elif not open_zips:
-            refused.append(f"{one.name} is a zip in a zip; unpack the outer one and grade that")
-        else:
-            try:
-                inner = zip_items(item.read(MAX_ZIP_OF_ONE), MAX_FILES_OF_ONE)
-            except Refused as error:
-                refused.append(f"{one.name} {error}")
-                continue
-            for packed in inner:
-                below = Candidate((*parts[:-1], *packed.parts), packed)
-                if packed.problem and ("leads out" in packed.problem or not below.suffix):
-                    refused.append(f"{below.name} in {one.name} {packed.problem}")
-                elif packed.name.lower().endswith(".zip"):
-                    refused.append(f"{below.name} is a zip in a zip, which is not opened")
-                else:
-                    (candidates if below.suffix else others).append(below)
+        found.add(Candidate(parts, item), open_zips)
     start = Submission(one_line(owner.name, 100) or "?", one_line(owner.id, 100), key)
-    notes += refused[:5]
-    here = [c for c in candidates if of_chapter(c.parts, chapter) is not False]
-    if not here:
-        seen = ", ".join(c.name for c in [*candidates, *others][:4])
-        if not candidates and not refused and others and others[0].item.parts == others[0].parts:
-            return None  # a stray file beside the submissions: a list of names, say
-        reason = f"nothing for chapter {chapter:02d}"
-        reason += f"; there is {seen}" if seen else ""
-        reason += f"; {refused[0]}" if refused else ""
-        return replace(start, problem=reason, notes=tuple(dict.fromkeys([reason, *notes])))
-    return _pick(start, here, notes, chapter)
+    notes = [*(["the platform says: late"] if owner.late else []), *found.refused[:5]]
+    here = [c for c in found.candidates if of_chapter(c.parts, chapter) is not False]
+    if here:
+        return _pick(start, here, notes, chapter)
+    others = found.others
+    if not (found.candidates or found.refused) and others and others[0].is_top:
+        return None  # a stray file beside the submissions: a list of names, say
+    seen = ", ".join(c.name for c in [*found.candidates, *others][:4])
+    reason = f"nothing for chapter {chapter:02d}"
+    reason += f"; there is {seen}" if seen else ""
+    reason += f"; {found.refused[0]}" if found.refused else ""
+    return replace(start, problem=reason, notes=tuple(dict.fromkeys([reason, *notes])))
 
 
 def _pick(

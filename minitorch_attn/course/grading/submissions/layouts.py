@@ -87,7 +87,7 @@ def _unwrapped(items: Sequence[Item]) -> list[Item]:
     items = list(items)
     while items:
         firsts = {item.parts[0] for item in items if len(item.parts) > 1}
-        if "submitted" in firsts and not _MOODLE.fullmatch("submitted"):
+        if "submitted" in firsts:
             items = [item for item in items if item.parts[0] == "submitted" and item.parts[1:]]
         elif len(firsts) != 1 or not all(len(item.parts) > 1 for item in items):
             break

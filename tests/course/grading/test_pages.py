@@ -1,0 +1,84 @@
+"""Pages and Markdown: a stranger's text is text in them, wherever it stands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from minitorch_attn.course.checking.report import FAILED, PASSED, Result
+from minitorch_attn.course.checks import exercises_of
+from minitorch_attn.course.grading.marking.marks import ExerciseMark, Mark
+from minitorch_attn.course.grading.pages import feedback, summary
+from minitorch_attn.course.grading.pages.chart import bins
+from minitorch_attn.course.grading.records import Record
+
+NASTY = "'\"></title></style></pre><script>alert(1)</script>{{ 7 * 7 }}{% x %}\x1b[2J\u202e\x00"
+WRONG = Result("a", "holds", 2, FAILED, NASTY, NASTY, NASTY + "\n  two", "a slip", "Why.")
+MARK = ExerciseMark("06.2", "The loop", "06_one_query.md", (WRONG,), NASTY, NASTY)
+RECORD = Record(
+    *(NASTY, NASTY, NASTY, (NASTY,)),
+    *("d", 6, "s", "g"),
+    *(Mark(6, (MARK,), (NASTY,)), "c"),
+)
+
+
+class Elements(HTMLParser):
+    """The elements of a page, its attributes, and its text."""
+
+    def __init__(self, page: bytes) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(page.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def class_page(record: Record) -> bytes:
+    found = summary.summarise({"k": record}, {"k": [NASTY]}, 6, [NASTY])
+    return summary.as_html(found, {"k": record})
+
+
+@pytest.mark.parametrize("make", [feedback.as_html, class_page])
+def test_a_strangers_text_is_text(make: object) -> None:
+    assert callable(make)
+    plain = replace(RECORD, student="s", file="f", mark=Mark(6, (replace(MARK, where="w"),)))
+    page, other = make(RECORD), Elements(make(plain))
+    found = Elements(page)
+    assert found.tags <= other.tags | {"br"}
+    assert found.attributes == other.attributes
+    assert "script" not in found.tags
+    assert "<script>alert(1)</script>{{ 7 * 7 }}{% x %}" in found.text
+    assert not {"\x1b", "\u202e", "\x00"} & set(page.decode())
+    policy = b"content=\"default-src 'none'; style-src 'unsafe-inline'\""
+    assert page.count(policy) == page.count(b"Content-Security-Policy") == 1
+
+
+def test_arrays_keep_their_lines_and_everything_is_cut() -> None:
+    long = replace(WRONG, problem="p" * 9_000, got="[1,\n  2]" + "g" * 9_000)
+    page = feedback.as_html(replace(RECORD, mark=Mark(6, (replace(MARK, results=(long,)),))))
+    assert b"<pre>[1,\n  2]ggg" in page
+    assert len(page) < 15_000
+
+
+def test_numbers_stand_on_the_right() -> None:
+    good = ExerciseMark("06.2", "The loop", "06_one_query.md", (Result("a", "b", 2, PASSED),))
+    record = replace(RECORD, student="Ada #1", mark=Mark(6, (good,)))
+    found = summary.summarise({"k": record}, {}, 6, [])
+    page = summary.as_html(found, {"k": record}).decode()
+    assert "<th>exercise</th><th class='n'>mean points</th><th class='n'>full points</th>" in page
+    assert (
+        "| exercise | check | passed |\n|---|---|---:|" in summary.as_markdown(found, {}).decode()
+    )
+    assert page.count("<rect") == len(bins(found.points, found.total))
+    hardest = [row[0] for row in found.exercises.rows]
+    assert len(hardest) == len(exercises_of(6))
+    assert hardest[-1].startswith("06.2"), "what all could do comes last"
