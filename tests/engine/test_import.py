@@ -88,6 +88,10 @@ def test_style() -> None:
     run_tool("ruff", "format", "--check", ".")
 
 
+def test_tests_say_the_types_of_what_they_take_and_give() -> None:
+    run_tool("ruff", "check", "--select", "ANN001,ANN002,ANN003,ANN201,ANN202,ANN204", "tests")
+
+
 def test_no_test_imports_another() -> None:
     """What two of them need is a helper, and stands in tests/helpers/."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))

@@ -11,6 +11,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,14 +54,14 @@ TREES = [
 ]
 
 
-def there_and_back(value):
+def there_and_back(value: Any) -> Any:
     frame = wire.pack(value)
     head, body = wire.lengths(frame[:8])
     return wire.unpack(frame[8 : 8 + head], frame[8 + head : 8 + head + body])
 
 
 @pytest.mark.parametrize("value", TREES, ids=str)
-def test_a_tree_comes_back_as_it_was(value):
+def test_a_tree_comes_back_as_it_was(value: Any) -> None:
     got = there_and_back(value)
     assert type(got) is type(value)
     np.testing.assert_equal(got, value)
@@ -69,7 +70,7 @@ def test_a_tree_comes_back_as_it_was(value):
         assert not isinstance(got, np.ndarray) or got.flags.writeable or not got.ndim
 
 
-def test_not_a_number_comes_back():
+def test_not_a_number_comes_back() -> None:
     assert np.isnan(there_and_back(float("nan")))
 
 
@@ -86,7 +87,7 @@ def test_not_a_number_comes_back():
         (lambda x: x, "type function"),
     ],
 )
-def test_what_is_not_plain_is_named(value, says):
+def test_what_is_not_plain_is_named(value: Any, says: str) -> None:
     with pytest.raises(wire.NotPlain, match=says):
         wire.pack(value)
 
@@ -119,31 +120,31 @@ def test_what_is_not_plain_is_named(value, says):
     ],
     ids=str,
 )
-def test_forged_trees_are_refused(tree, body):
+def test_forged_trees_are_refused(tree: Any, body: str) -> None:
     with pytest.raises(wire.WireError):
         wire.unpack(json.dumps(tree).encode(), body)
 
 
 @pytest.mark.parametrize("head", [b"", b"[" * 10**5, b"\xff", b"{", b"[" * 40 + b"]" * 40])
-def test_forged_heads_are_refused(head):
+def test_forged_heads_are_refused(head: bytes) -> None:
     with pytest.raises(wire.WireError):
         wire.unpack(head, b"")
     with pytest.raises(wire.WireError):
         wire.lengths(struct.pack(">II", 2**32 - 1, 0))
 
 
-def test_forged_booleans_are_booleans():
+def test_forged_booleans_are_booleans() -> None:
     got = wire.unpack(json.dumps({"array": ["|b1", 3]}).encode(), b"\x00\x02\xff")
     assert got.view(np.uint8).tolist() == [0, 1, 1]
     got = wire.unpack(json.dumps({"array": ["|b1"]}).encode(), b"\x07")
     assert got.view(np.uint8).tolist() == 1
 
 
-def test_a_lone_surrogate_can_be_written():
+def test_a_lone_surrogate_can_be_written() -> None:
     wire.unpack(b'"\\ud800"', b"").encode()
 
 
-def test_the_filter_has_room_for_its_jumps():
+def test_the_filter_has_room_for_its_jumps() -> None:
     for machine in ("x86_64", "aarch64"):
         code = program(machine)
         steps = [struct.unpack("=HBBI", code[i : i + 8]) for i in range(0, len(code), 8)]
@@ -153,13 +154,13 @@ def test_the_filter_has_room_for_its_jumps():
                 assert place + 1 + max(yes, no) < len(steps)
 
 
-def stand_in(body, **options):
+def stand_in(body: str, **options: Any) -> Standin:
     source = f"import numpy as np\ndef f(x, y=None):\n    {body}\n"
     return Standin(source, "f", find_isolation(), **options)
 
 
 @boxed
-def test_a_function_answers_from_the_box():
+def test_a_function_answers_from_the_box() -> None:
     with stand_in("x = x + 1; return {'sum': x.sum(), 'y': y}, x.T") as f:
         x = np.arange(6.0).reshape(2, 3)
         first, second = f(x, y=[1, "a"])
@@ -170,7 +171,7 @@ def test_a_function_answers_from_the_box():
 
 
 @boxed
-def test_errors_come_back_with_the_line():
+def test_errors_come_back_with_the_line() -> None:
     with stand_in("raise IndexError('no ' + str(x))") as f, pytest.raises(LearnerError) as error:
         f(5)
     assert error.value.kinds[:2] == ("IndexError", "LookupError")
@@ -184,7 +185,7 @@ def test_errors_come_back_with_the_line():
 
 
 @boxed
-def test_code_that_does_not_load_says_so_and_is_not_tried_again():
+def test_code_that_does_not_load_says_so_and_is_not_tried_again() -> None:
     allowance = Allowance(2, 60)
     with Standin("x = 1 / 0\nf = abs\n", "f", find_isolation(), allowance=allowance) as f:
         for _ in range(3):
@@ -194,7 +195,7 @@ def test_code_that_does_not_load_says_so_and_is_not_tried_again():
 
 
 @boxed
-def test_plots_and_progress_bars_do_no_harm():
+def test_plots_and_progress_bars_do_no_harm() -> None:
     source = (
         "import numpy as np, matplotlib.pyplot as plt\n"
         "from IPython.display import display\nfrom tqdm import tqdm\n"
@@ -206,7 +207,7 @@ def test_plots_and_progress_bars_do_no_harm():
 
 
 @boxed
-def test_the_box_shows_nothing_of_this_machine():
+def test_the_box_shows_nothing_of_this_machine() -> None:
     seen = (
         "import os\ndef f():\n    paths = [os.path.join(a, n) for a, d, s in os.walk('/')"
         " for n in d + s]\n    return [p for p in paths if 'site-packages/' in p or 'course' in p"
@@ -221,7 +222,7 @@ def test_the_box_shows_nothing_of_this_machine():
 
 
 @boxed
-def test_only_engine_exercises_have_the_engine():
+def test_only_engine_exercises_have_the_engine() -> None:
     source = "import minitorch_attn as ma\ndef f():\n    return ma.__version__\n"
     with Standin(source, "f", find_isolation(), library=True) as f:
         assert isinstance(f(), str)
@@ -239,7 +240,7 @@ def test_only_engine_exercises_have_the_engine():
 
 
 @boxed
-def test_a_box_that_dies_is_replaced_once(monkeypatch):
+def test_a_box_that_dies_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box, "CALL", 2.0)
     allowance = Allowance(2, 60)
     with stand_in("import os; return os._exit(3) if x else 1", allowance=allowance) as f:
@@ -255,13 +256,13 @@ def test_a_box_that_dies_is_replaced_once(monkeypatch):
 
 
 @boxed
-def test_a_function_of_an_earlier_exercise_is_answered_here():
+def test_a_function_of_an_earlier_exercise_is_answered_here() -> None:
     source = (
         "def f(x):\n    try:\n        return double(x), double(times=3, x=x)\n"
         "    except ValueError as error:\n        return str(error)\n"
     )
 
-    def double(x, times=2):
+    def double(x: Any, times: int = 2) -> Any:
         if x is None:
             raise LearnerError(["ValueError", "Exception"], "no x")
         return x * times
@@ -271,13 +272,13 @@ def test_a_function_of_an_earlier_exercise_is_answered_here():
         assert f(None) == "no x"
 
 
-def worked_chapter():
+def worked_chapter() -> str:
     [path] = (ROOT / "solutions").glob("06_*.md")
     return "\n\n".join(cell.text for cell in read(path).cells if cell.kind == "code")
 
 
 @boxed
-def test_the_worked_answers_get_full_marks_twice_the_same():
+def test_the_worked_answers_get_full_marks_twice_the_same() -> None:
     mark = marking.mark(worked_chapter(), ".py", 6, "s", find_isolation())
     assert mark.points == mark.total == 20
     assert mark.review == ()
@@ -286,7 +287,7 @@ def test_the_worked_answers_get_full_marks_twice_the_same():
 
 
 @boxed
-def test_one_slip_costs_one_mark():
+def test_one_slip_costs_one_mark() -> None:
     """06.4 uses 06.2, which is wrong: 06.4 is marked with the right one."""
     source = worked_chapter() + (
         "\n\ndef attend(query, key, value):\n    raise ValueError('wrong')\n"
@@ -302,7 +303,7 @@ def test_one_slip_costs_one_mark():
     assert mark.points == 20 - before
 
 
-def test_what_is_not_there_is_said():
+def test_what_is_not_there_is_said() -> None:
     mark = marking.mark("x = 1\n", ".py", 6, "s", find_isolation())
     assert mark.points == 0
     assert all("no function named" in e.note for e in mark.exercises)
@@ -314,7 +315,7 @@ def test_what_is_not_there_is_said():
     assert broken.review[0].strip() == "not a notebook"
 
 
-def test_without_a_sandbox_the_process_is_still_limited(monkeypatch):
+def test_without_a_sandbox_the_process_is_still_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box, "CALL", 2.0)
     weak = replace(find_isolation(), level="limits", user=None)
     source = "def f(x):\n    while x:\n        pass\n    return x\n"
@@ -325,14 +326,14 @@ def test_without_a_sandbox_the_process_is_still_limited(monkeypatch):
     assert "no answer within 2 s" in failed.value.got
 
 
-def test_no_isolation_at_all_still_runs():
+def test_no_isolation_at_all_still_runs() -> None:
     bare = Isolation("none", "", packages=find_isolation().packages)
     with Standin("def f(x):\n    return x + 1\n", "f", bare) as f:
         assert f(1) == 2
 
 
 @boxed
-def test_ctrl_c_ends_the_box(monkeypatch):
+def test_ctrl_c_ends_the_box(monkeypatch: pytest.MonkeyPatch) -> None:
     one = Box(find_isolation())
     one.start()
     process = one.process
@@ -348,7 +349,7 @@ def test_ctrl_c_ends_the_box(monkeypatch):
 
 @boxed
 @pytest.mark.skipif(find_isolation().user is None, reason="needs root, to tell the box's processes")
-def test_the_box_dies_with_the_grader():
+def test_the_box_dies_with_the_grader() -> None:
     """Killed outright while student code is busy, the grader leaves nothing behind."""
     script = (
         "from dataclasses import replace\n"
@@ -366,7 +367,7 @@ def test_the_box_dies_with_the_grader():
     grader = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
     user = int(grader.stdout.readline())
 
-    def left():
+    def left() -> list[Path]:
         return [p for p in Path("/proc").glob("[0-9]*") if p.exists() and owner(p) == user]
 
     assert left()
@@ -379,7 +380,7 @@ def test_the_box_dies_with_the_grader():
     assert not left()
 
 
-def owner(path):
+def owner(path: Path) -> int | None:
     try:
         return path.stat().st_uid
     except OSError:

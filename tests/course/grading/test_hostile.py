@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from helpers.attacks import ALL, FOOLS
 
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking import mark as marking
-from minitorch_attn.course.grading.marking.box import find_isolation
+from minitorch_attn.course.grading.marking.box import Isolation, find_isolation
 
 pytestmark = pytest.mark.skipif(
     find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
@@ -32,24 +33,24 @@ def attend(query, key, value):
 
 
 @pytest.fixture(scope="module")
-def alone():
+def alone() -> Isolation:
     """The sandbox, as a user whom only this test run has, so that its processes can be told."""
     here = find_isolation()
     return replace(here, user=here.user + 1 + os.getpid() % 3000) if here.user else here
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch):
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(box, "CALL", 1.0)
     monkeypatch.setattr(box, "CPU", 5)
 
 
-def marked(source, isolation, exercise="06.2"):
+def marked(source: str, isolation: Isolation, exercise: str = "06.2") -> tuple[Any, Any]:
     mark = marking.mark(source, ".py", 6, "a secret", isolation)
     return mark, next(e for e in mark.exercises if e.id == exercise)
 
 
-def processes(user):
+def processes(user: int) -> list[bytes]:
     """The processes of a user."""
     found = []
     for entry in Path("/proc").iterdir():
@@ -85,7 +86,7 @@ ALWAYS = (
 @pytest.mark.parametrize(
     "name", [n if n in ALWAYS else pytest.param(n, marks=pytest.mark.slow) for n in ALL]
 )
-def test_attack_earns_nothing_and_leaves_nothing(name, alone):
+def test_attack_earns_nothing_and_leaves_nothing(name: str, alone: Isolation) -> None:
     mark, exercise = marked(ALL[name], alone)
     assert mark.points == 0, exercise
     said = " ".join(result.got for result in exercise.results)
@@ -102,7 +103,7 @@ def test_attack_earns_nothing_and_leaves_nothing(name, alone):
 
 
 @pytest.mark.parametrize("name", ["patched ufuncs", "infinite loop", "kills everything"])
-def test_next_submission_is_unaffected(name, alone):
+def test_next_submission_is_unaffected(name: str, alone: Isolation) -> None:
     before, _ = marked(HONEST, alone)
     marked(ALL[name], alone)
     after, exercise = marked(HONEST, alone)
@@ -111,7 +112,7 @@ def test_next_submission_is_unaffected(name, alone):
 
 
 @pytest.mark.parametrize("name", FOOLS)
-def test_attack_would_fool_assertions_in_its_own_process(name, tmp_path):
+def test_attack_would_fool_assertions_in_its_own_process(name: str, tmp_path: Path) -> None:
     """The attacks are real: run with the assertions beside it, each of these passes."""
     script = tmp_path / "naive.py"
     script.write_text(
@@ -130,7 +131,7 @@ def test_attack_would_fool_assertions_in_its_own_process(name, tmp_path):
     assert run.returncode == 0, run.stderr.decode()
 
 
-def test_a_dead_exercise_costs_the_others_nothing(alone):
+def test_a_dead_exercise_costs_the_others_nothing(alone: Isolation) -> None:
     """An infinite loop in one exercise, twice: the next one is marked all the same."""
     source = "def mend(query, key, value):\n    while True:\n        pass\n" + HONEST
     mark, attend = marked(source, alone)
@@ -140,7 +141,7 @@ def test_a_dead_exercise_costs_the_others_nothing(alone):
     assert any("06.1" in line for line in mark.review)
 
 
-def test_what_one_exercise_patches_is_whole_in_the_next(alone):
+def test_what_one_exercise_patches_is_whole_in_the_next(alone: Isolation) -> None:
     source = (
         "import numpy as np\n"
         "def mend(query, key, value):\n    np.exp = None\n    return value\n" + HONEST
@@ -148,12 +149,12 @@ def test_what_one_exercise_patches_is_whole_in_the_next(alone):
     assert marked(source, alone)[1].points == 5
 
 
-def test_suspicious_names_are_for_a_human_eye(alone):
+def test_suspicious_names_are_for_a_human_eye(alone: Isolation) -> None:
     mark, _ = marked(ALL["garbage collector"], alone)
     assert any("gc" in line for line in mark.review)
 
 
-def test_worst_case_is_bounded(alone, monkeypatch):
+def test_worst_case_is_bounded(alone: Isolation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call just under its limit: the exercise's seconds end it."""
     monkeypatch.setattr(marking, "SECONDS", 3.0)
     slow = "import time\ndef attend(query, key, value):\n    time.sleep(0.9)\n    return value\n"
@@ -162,7 +163,7 @@ def test_worst_case_is_bounded(alone, monkeypatch):
     assert "too long" in attend.note or "no answer" in attend.note
 
 
-def test_inputs_change_with_the_secret():
+def test_inputs_change_with_the_secret() -> None:
     draws = {marking.seed_for(secret, id) for secret in ("a", "b") for id in ("06.1", "06.2")}
     assert len(draws) == 4
     assert marking.seed_for("a", "06.1") == marking.seed_for("a", "06.1")

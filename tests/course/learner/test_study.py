@@ -7,8 +7,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -67,7 +69,7 @@ def edit(path: Path, number: int, text: str) -> str:
     return save(path, notebook)
 
 
-def save(path: Path, notebook) -> str:
+def save(path: Path, notebook: Any) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.execution_count = 7
@@ -81,7 +83,7 @@ def names(folder: Path) -> set[str]:
     return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_the_book_is_laid_out_without_outputs(root):
+def test_the_book_is_laid_out_without_outputs(root: Path) -> None:
     changes = study.lay_out(root)
     copy = root / "study"
     expected = {CHAPTER, EXERCISE, study.CONTENTS, "notebooks/data/clicks.csv"}
@@ -92,13 +94,13 @@ def test_the_book_is_laid_out_without_outputs(root):
     assert (copy / "notebooks/data/clicks.csv").read_bytes() == b"x,y\r\n1,2\r\n"
 
 
-def test_links_to_the_library_lead_there_from_the_copy(root):
+def test_links_to_the_library_lead_there_from_the_copy(root: Path) -> None:
     study.lay_out(root)
     words = nbformat.read(root / "study" / CHAPTER, as_version=4).cells[0].source
     assert words == "See [the code](../../minitorch_attn/ops.py)."
 
 
-def test_the_contents_link_what_exists(root):
+def test_the_contents_link_what_exists(root: Path) -> None:
     study.lay_out(root)
     notebook = nbformat.read(root / "study" / study.CONTENTS, as_version=4)
     words = "\n".join(cell.source for cell in notebook.cells)
@@ -108,14 +110,14 @@ def test_the_contents_link_what_exists(root):
     assert "](../exercises" not in study.contents(root)
 
 
-def test_a_second_time_nothing_happens(root):
+def test_a_second_time_nothing_happens(root: Path) -> None:
     study.lay_out(root)
     before = {p: p.stat().st_mtime_ns for p in (root / "study").rglob("*")}
     assert study.lay_out(root) == study.Changes()
     assert {p: p.stat().st_mtime_ns for p in (root / "study").rglob("*")} == before
 
 
-def test_what_the_learner_only_ran_is_updated(root):
+def test_what_the_learner_only_ran_is_updated(root: Path) -> None:
     study.lay_out(root)
     copy = root / "study" / CHAPTER
     save(copy, nbformat.read(copy, as_version=4))
@@ -135,7 +137,9 @@ def test_what_the_learner_only_ran_is_updated(root):
     ],
     ids=["an answer", "a note", "a broken file", "a strange file"],
 )
-def test_what_the_learner_changed_is_kept_and_the_newer_version_named(root, change, capsys):
+def test_what_the_learner_changed_is_kept_and_the_newer_version_named(
+    root: Path, change: Callable[[Path], Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     study.lay_out(root)
     copy = root / "study" / EXERCISE
     change(copy)
@@ -150,7 +154,9 @@ def test_what_the_learner_changed_is_kept_and_the_newer_version_named(root, chan
         assert f"study --fresh {EXERCISE}" in said
 
 
-def test_fresh_puts_the_newer_version_and_keeps_a_dated_copy(root, capsys):
+def test_fresh_puts_the_newer_version_and_keeps_a_dated_copy(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study.lay_out(root)
     copy = root / "study" / EXERCISE
     for ending, answer in (("", "one"), ("-2", "two")):
@@ -164,12 +170,14 @@ def test_fresh_puts_the_newer_version_and_keeps_a_dated_copy(root, capsys):
     assert study.lay_out(root) == study.Changes()
 
 
-def test_fresh_keeps_no_copy_of_what_was_not_changed(root):
+def test_fresh_keeps_no_copy_of_what_was_not_changed(root: Path) -> None:
     study.lay_out(root)
     assert study.freshen(["clicks.csv"], root) == [("notebooks/data/clicks.csv", "")]
 
 
-def test_fresh_asks_which_file_is_meant(root, monkeypatch, capsys):
+def test_fresh_asks_which_file_is_meant(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     study.lay_out(root)
     monkeypatch.setattr(study.run, "__defaults__", (root,))
     assert main(["study", "--fresh", "00_first.ipynb"]) == 1
@@ -182,7 +190,7 @@ def test_fresh_asks_which_file_is_meant(root, monkeypatch, capsys):
     assert "the book has no file 99_nothing.ipynb" in capsys.readouterr().err
 
 
-def test_the_conftest_of_an_older_copy_is_brought_up_to_date(root):
+def test_the_conftest_of_an_older_copy_is_brought_up_to_date(root: Path) -> None:
     """It names a plugin that has moved; one that the learner changed is named instead."""
     conftest = "exercises/conftest.py"
     (root / conftest).write_text('pytest_plugins = ["minitorch_attn.course.pytest_door"]\n')
@@ -195,13 +203,13 @@ def test_the_conftest_of_an_older_copy_is_brought_up_to_date(root):
     assert study.lay_out(root).kept == [conftest]
 
 
-def test_a_deleted_file_comes_back(root):
+def test_a_deleted_file_comes_back(root: Path) -> None:
     study.lay_out(root)
     (root / "study" / CHAPTER).unlink()
     assert study.lay_out(root).new == [CHAPTER]
 
 
-def test_the_learners_own_files_stay(root):
+def test_the_learners_own_files_stay(root: Path) -> None:
     study.lay_out(root)
     own = root / "study" / "notebooks" / "mine.ipynb"
     own.write_text("mine")
@@ -211,7 +219,9 @@ def test_the_learners_own_files_stay(root):
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", '{"files": 3}'])
-def test_without_its_manifest_the_copy_is_taken_over_as_it_is(root, content):
+def test_without_its_manifest_the_copy_is_taken_over_as_it_is(
+    root: Path, content: str | None
+) -> None:
     study.lay_out(root)
     mine = edit(root / "study" / EXERCISE, 1, "mine")
     manifest = root / "study" / study.MANIFEST
@@ -227,7 +237,9 @@ class Killed(BaseException):
     pass
 
 
-def test_killed_at_any_write_it_loses_nothing_and_goes_on(root, monkeypatch):
+def test_killed_at_any_write_it_loses_nothing_and_goes_on(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study.lay_out(root)
     mine = edit(root / "study" / EXERCISE, 1, "mine")
     write(root / CHAPTER, "Newer.", ["2 + 2"])
@@ -236,7 +248,7 @@ def test_killed_at_any_write_it_loses_nothing_and_goes_on(root, monkeypatch):
     for deadly in range(20):
         count = 0
 
-        def replace(source, target, deadly=deadly):
+        def replace(source: Any, target: Any, deadly: int = deadly) -> None:
             nonlocal count
             if count == deadly:
                 raise Killed
@@ -260,7 +272,9 @@ def test_killed_at_any_write_it_loses_nothing_and_goes_on(root, monkeypatch):
     assert (root / "study" / EXERCISE).read_text() == mine
 
 
-def test_before_make_book_it_says_so(root, monkeypatch, capsys):
+def test_before_make_book_it_says_so(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     for path in (root / CHAPTER, root / EXERCISE, root / "notebooks/data/clicks.csv"):
         path.unlink()
     monkeypatch.setattr(study.run, "__defaults__", (root,))
@@ -270,7 +284,7 @@ def test_before_make_book_it_says_so(root, monkeypatch, capsys):
     assert "run `make book` first" in said
 
 
-def test_the_kernel_is_the_python_that_runs_the_book(tmp_path):
+def test_the_kernel_is_the_python_that_runs_the_book(tmp_path: Path) -> None:
     """Even where the user has a kernel of the same name elsewhere."""
     alien = tmp_path / "data" / "kernels" / "python3"
     alien.mkdir(parents=True)
