@@ -31,7 +31,7 @@ class _State:
 
 _state = _State()
 _default = 0  # what set_threads said; 0: nothing yet
-_helper = threading.local()  # .yes in a thread that works on a part
+_worker = threading.local()  # .active in a thread that works on a part
 
 
 def _forget() -> None:
@@ -82,7 +82,7 @@ def _checked(count: Any) -> int:
 
 @contextmanager
 def sharing(count: int | None = None) -> Iterator[None]:
-    """Inside the block `side_by_side` uses `count` threads, and the matrix library one in each.
+    """Inside the block `parallel_map` uses `count` threads, and the matrix library one in each.
 
     `count` is `threads()` by default. Of nested blocks the outermost decides.
     """
@@ -110,13 +110,13 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
-def side_by_side(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
+def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
     """[function(part) for part in parts], by the threads that share the work.
 
     An error in a part is raised here, when all parts have ended.
     """
     state = _state
-    if len(parts) < 2 or state.count == 1 or hasattr(_helper, "yes"):
+    if len(parts) < 2 or state.count == 1 or hasattr(_worker, "active"):
         return [function(part) for part in parts]
 
     todo = iter(range(len(parts)))
@@ -125,14 +125,14 @@ def side_by_side(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
 
     def work() -> None:
         """Do parts until none is left: a slow one keeps nobody waiting."""
-        _helper.yes = True
+        _worker.active = True
         try:
             for i in todo:  # each number goes to one thread: next() holds Python's lock
                 results[i] = function(parts[i])
         except BaseException as error:
             errors.append(error)
         finally:
-            del _helper.yes
+            del _worker.active
 
     with state.lock:
         if state.pool is None or state.pool._max_workers < state.count - 1:

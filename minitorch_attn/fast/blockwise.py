@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..tensor import mode
-from ..threads import sharing, side_by_side, threads
+from ..threads import parallel_map, sharing, threads
 from .rows import row_products
 from .whole import SAFE_SCORE
 
@@ -115,7 +115,7 @@ def forward(
             log_sums[part, rows] = top + np.log(total)
 
     with sharing():
-        side_by_side(work, range(len(parts)))
+        parallel_map(work, range(len(parts)))
     y = output.reshape(*lead, n, v.shape[2])
     if out is not None:
         out[...] = y
@@ -184,7 +184,7 @@ def backward(
             g_query[part] *= scale
 
     with sharing():
-        side_by_side(work, range(len(parts)))
+        parallel_map(work, range(len(parts)))
     for place, gx in zip(out, found, strict=True):
         if place is not None and gx is not None:
             place[...] = gx

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..backward import grad
 from ..ops import cross_entropy
-from ..threads import sharing, side_by_side, threads
+from ..threads import parallel_map, sharing, threads
 
 # A step with fewer rows or products than this is done before a second thread has taken up its part.
 MANY_ROWS, WORTH_SHARING = 1 << 11, 1 << 28
@@ -39,7 +39,7 @@ def shared_gradients(
 
     cuts = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
     with sharing():
-        found = side_by_side(part, cuts)
+        found = parallel_map(part, cuts)
     losses, logits, gradients = zip(*found, strict=True)
     for parameter, parts in zip(parameters, zip(*gradients, strict=True), strict=True):
         total = functools.reduce(operator.iadd, parts)

@@ -41,9 +41,7 @@ class UniformAttention(Impostor):
     With a mask, or causal: 1 over the number of keys that the query may attend to.
     """
 
-    def mix(
-        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
-    ) -> Any:
+    def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
         """(B, N, D) and context (B, S, D) to (B, N, D); the weights are (B, 1, N, S)."""
         context = x if context is None else context
         (batch, n, width), s = raw(x).shape, raw(context).shape[1]
@@ -66,9 +64,7 @@ class NoAttention(Impostor):
     Of a context, the last N tokens are x itself. A token that may not attend to itself gets 0.
     """
 
-    def mix(
-        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
-    ) -> Any:
+    def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
         """(B, N, D) and context (B, S, D) to (B, N, D); the weights are (B, 1, N, S)."""
         context = x if context is None else context
         (batch, n, _), s = raw(x).shape, raw(context).shape[1]

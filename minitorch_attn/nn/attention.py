@@ -59,9 +59,7 @@ class MultiHeadAttention(Mixing):
         self.output = Dense(width, model_dim, rng=rng, dtype=dtype)
         self.dropout = Dropout(dropout, rng=rng)
 
-    def mix(
-        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
-    ) -> Any:
+    def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
         """In each head the queries of x weigh the values of context by their keys."""
         context = x if context is None else context
         drops = self.training and self.dropout.p > 0

@@ -50,12 +50,14 @@ class Mixing(Module):
         """
         for name, tokens in (("x", x), ("context", context)):
             if tokens is not None:
-                width = self.value.weight.shape[0]
-                check_tokens(type(self).__name__, name, raw(tokens).shape, width)
+                check_tokens(type(self).__name__, name, raw(tokens).shape, self.model_dim)
         return self.mix(x, context, mask, causal, return_weights)
 
-    def mix(
-        self, x: TensorLike, context: Any, mask: Any, causal: bool, return_weights: bool
-    ) -> Any:
+    @property
+    def model_dim(self) -> int:
+        """D, the width of the tokens."""
+        return self.value.weight.shape[0]
+
+    def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
         """What the call returns. x and context have the right axes; mask is as it was given."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it mixes tokens")

@@ -12,10 +12,11 @@ from ..ops import gelu
 from ..tensor import Tensor, TensorLike, raw
 from .attention import MultiHeadAttention
 from .layers import Dense, Dropout, LayerNorm
+from .mixing import Mixing
 from .module import Module, Parameter
 
 
-class TransformerBlock(Module):
+class TransformerBlock(Mixing):
     """Attention between tokens, then a dense net on each token, both added to what came in.
 
     Parameters
@@ -57,37 +58,31 @@ class TransformerBlock(Module):
         self.output = Dense(hidden_dim, model_dim, rng=rng, dtype=dtype)
         self.dropout = Dropout(dropout, rng=rng)
 
-    def __call__(
-        self,
-        x: TensorLike,
-        context: TensorLike | None = None,
-        mask: Any = None,
-        causal: bool = False,
-        return_weights: bool = False,
-    ) -> Any:
-        """(B, N, D) to (B, N, D), attending to context (B, S, D), or to x itself.
+    @property
+    def model_dim(self) -> int:
+        return self.norm1.weight.shape[0]
 
-        With `return_weights` also the weights (B, H, N, S).
-        """
+    def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
+        """Attention, then the dense net: each adds to what comes in."""
         how = (mask, causal, return_weights)
         if self.norm == "pre":
             context = None if context is None else self.norm1(context)
-            mixed, weights = self._mix(self.norm1(x), context, *how)
+            mixed, weights = self._attend(self.norm1(x), context, *how)
             x = x + mixed
-            x = x + self._think(self.norm2(x))
+            x = x + self._feed_forward(self.norm2(x))
         else:
-            mixed, weights = self._mix(x, context, *how)
+            mixed, weights = self._attend(x, context, *how)
             x = self.norm1(x + mixed)
-            x = self.norm2(x + self._think(x))
+            x = self.norm2(x + self._feed_forward(x))
         return (x, weights) if return_weights else x
 
-    def _mix(self, x: TensorLike, context: Any, mask: Any, causal: bool, look: bool) -> Any:
+    def _attend(self, x: TensorLike, context: Any, mask: Any, causal: bool, look: bool) -> Any:
         """What attention adds, and its weights if they are looked at."""
         y = self.attention(x, context, mask, causal, look)
         y, weights = y if look else (y, None)
         return self.dropout(y), weights
 
-    def _think(self, x: TensorLike) -> Tensor:
+    def _feed_forward(self, x: TensorLike) -> Tensor:
         """What the dense net adds to each token on its own."""
         return self.dropout(self.output(gelu(self.hidden(x))))
 

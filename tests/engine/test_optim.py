@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.libraries import DEVICES
+from helpers.libraries import DEVICES, OTHERS
 
-from minitorch_attn import Tensor
+from minitorch_attn import DeviceError, Tensor
+from minitorch_attn.arrays import move
 from minitorch_attn.fast import optim as fast
 from minitorch_attn.files import load_arrays, save_arrays
 from minitorch_attn.nn import Dense, Parameter
@@ -220,3 +221,14 @@ def test_a_misshaped_state_is_refused_before_anything_changes() -> None:
     with pytest.raises(ValueError, match=r"misshaped: mean\.parameter 0 is \(2,\)"):
         adam.load_state_dict(state)
     assert adam.steps == 0
+
+
+@pytest.mark.parametrize("device", OTHERS)
+def test_an_optimiser_made_before_the_model_moved_says_so(device: str) -> None:
+    parameter = Parameter(np.ones(3))
+    adam = Adam([parameter])
+    parameter.data = move(parameter.data, device)
+    parameter.grad = parameter.data * 1
+    with pytest.raises(DeviceError, match="move the model first, then make its optimiser"):
+        adam.step()
+    Adam([parameter]).step()

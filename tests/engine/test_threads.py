@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minitorch_attn import Tensor, attention, grad, training
 from minitorch_attn.fast import steps
 from minitorch_attn.models import Classifier
-from minitorch_attn.threads import set_threads, sharing, side_by_side, threads
+from minitorch_attn.threads import parallel_map, set_threads, sharing, threads
 
 
 def blas_threads() -> set[int]:
@@ -30,10 +30,10 @@ def test_parts_come_back_in_order_from_as_many_threads_as_allowed() -> None:
         return i * i
 
     with sharing(3):
-        assert side_by_side(part, range(10)) == [i * i for i in range(10)]
+        assert parallel_map(part, range(10)) == [i * i for i in range(10)]
     assert 2 <= len(seen) <= 3
     seen.clear()
-    assert side_by_side(part, range(3)) == [0, 1, 4]
+    assert parallel_map(part, range(3)) == [0, 1, 4]
     assert seen == {threading.get_ident()}, "outside a block nothing is shared"
 
 
@@ -52,7 +52,7 @@ def test_threads_do_not_multiply() -> None:
         return threading.get_ident()
 
     with sharing(2):
-        groups = side_by_side(lambda _: set(side_by_side(inner, range(4))), range(4))
+        groups = parallel_map(lambda _: set(parallel_map(inner, range(4))), range(4))
     assert all(len(group) == 1 for group in groups)
 
 
@@ -64,10 +64,10 @@ def test_an_error_in_any_part_is_raised_and_the_next_call_works() -> None:
 
     with sharing(2):
         with pytest.raises(KeyError, match="part 2"):
-            side_by_side(part, range(4))
+            parallel_map(part, range(4))
         with pytest.raises(KeyError):
-            side_by_side(part, [2, 0])
-        assert side_by_side(part, [0, 1]) == [0, 1]
+            parallel_map(part, [2, 0])
+        assert parallel_map(part, [0, 1]) == [0, 1]
 
 
 @pytest.mark.parametrize("count", [0, -1, "two", None])
@@ -154,14 +154,14 @@ def test_with_dropout_the_batch_stays_whole(monkeypatch: pytest.MonkeyPatch) -> 
 
 def child(queue: multiprocessing.Queue) -> None:
     with sharing(2):
-        queue.put(side_by_side(lambda i: i + 1, range(4)))
+        queue.put(parallel_map(lambda i: i + 1, range(4)))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_child_does_not_wait_for_threads_that_it_has_not() -> None:
     with sharing(2):
-        side_by_side(lambda i: i, range(4))  # the pool is there
+        parallel_map(lambda i: i, range(4))  # the pool is there
     context = multiprocessing.get_context("fork")
     queue = context.Queue()
     process = context.Process(target=child, args=(queue,))
