@@ -4,6 +4,7 @@ from inspect import ismodule as _ismodule
 
 from .arrays import DeviceError, namespace
 from .backward import GradientError, grad
+from .debugging import debug
 from .errors import MinitorchError
 from .fast.checkpoint import checkpoint
 from .fast.heads import packed_attention
@@ -11,7 +12,7 @@ from .forms import plain
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .ops import *  # noqa: F403
 from .ops.op import Op, op
-from .tensor import Tensor, debug, no_grad
+from .tensor import Tensor, no_grad
 
 __version__ = "0.1.0"
 

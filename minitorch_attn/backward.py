@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, check_same_library, column_sums, namespace, to_numpy
+from .arrays import Array, check_same_library, column_sums, namespace
+from .debugging import what_changed
 from .errors import MinitorchError
 from .tensor import RELEASED, Tensor, TensorLike, mode, raw, recording
 
@@ -168,18 +168,19 @@ def _flow(
         needs = [isinstance(x, Tensor) and x._id in needed for x in inputs]
         if True not in needs:
             continue
-        if y._marks is not None:
-            _check_unchanged(y)
+        if y._marks is not None and (changed := what_changed(y)):
+            raise GradientError(changed)
         gradients = op.gradients(g, y, needs, create_graph)
         if not create_graph:
             y._node = RELEASED
-        for x, gx in zip(inputs, gradients, strict=True):
+        for k, gx in enumerate(gradients):
             if gx is None:
                 continue
+            x = inputs[k]
             data, j = x.data, x._id
             if gx.shape != data.shape:
                 gx = unbroadcast(gx, data.shape)
-            if gx.dtype != data.dtype:
+            if gx.dtype is not data.dtype:
                 gx = gx.astype(data.dtype)
             if j in owned:
                 flowing[j] += gx
@@ -219,24 +220,3 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     stretched = [i + added for i, n in enumerate(shape) if n == 1 and g.shape[i + added] != 1]
     axes = (*range(added), *stretched)
     return g.sum(axis=axes).reshape(shape) if axes else g.reshape(shape)
-
-
-def fingerprints(inputs: Sequence[Any], y: Tensor) -> list[int | None]:
-    """A checksum of each input's array and of the output's; None for what is no Tensor."""
-    return [
-        zlib.crc32(to_numpy(x.data).tobytes()) if isinstance(x, Tensor) else None
-        for x in (*inputs, y)
-    ]
-
-
-def _check_unchanged(y: Tensor) -> None:
-    op_, inputs = y._node[0], y._node[1]
-    now = fingerprints(inputs, y)
-    for i, (before, after) in enumerate(zip(y._marks, now, strict=True)):
-        if before != after:
-            what = f"input {i}" if i < len(inputs) else "the output"
-            raise GradientError(
-                f"{what} of {op_.name} (shape {y.shape if i == len(inputs) else inputs[i].shape}) "
-                "was changed in place after it was recorded, so its gradient would be wrong: make "
-                "a new array instead (x = x + 1, not x.data += 1), or change it after backward"
-            )

@@ -186,16 +186,3 @@ def recording(on: bool) -> Iterator[None]:
 def no_grad() -> AbstractContextManager[None]:
     """Record nothing inside the `with` block (or the decorated function)."""
     return recording(False)
-
-
-@contextmanager
-def debug() -> Iterator[None]:
-    """Check, at every backward, that no recorded array was changed in place. Slow.
-
-    Covers what is recorded inside the `with` block.
-    """
-    before, mode.debugging = mode.debugging, True
-    try:
-        yield
-    finally:
-        mode.debugging = before

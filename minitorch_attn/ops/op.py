@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Generic, ParamSpec
 import numpy as np
 
 from ..arrays import check_same_library, device_of, move
-from ..backward import fingerprints, partial_gradients
+from ..backward import partial_gradients
+from ..debugging import fingerprints
 from ..forms import faster
 from ..tensor import Tensor, TensorLike, mode, new_tensor, next_id, raw
 
