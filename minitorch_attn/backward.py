@@ -9,12 +9,9 @@ import numpy as np
 
 from .arrays import Array, check_same_library, column_sums, namespace
 from .debugging import what_changed
-from .errors import MinitorchError
+from .errors import GradientError
 from .tensor import RELEASED, Tensor, TensorLike, mode, raw, recording
-
-
-class GradientError(MinitorchError, RuntimeError):
-    """A gradient that was asked for and cannot be had; the message says what to do."""
+from .validation import check_gradient_shape, check_start, check_wanted
 
 
 def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
@@ -48,38 +45,20 @@ def grad(
     """
     wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, x in enumerate(wanted):
-        if not (isinstance(x, Tensor) and x.requires_grad):
-            raise GradientError(
-                f"grad: input {i} does not require a gradient: "
-                "make it with Tensor(data, requires_grad=True)"
-            )
+        check_wanted(i, isinstance(x, Tensor) and x.requires_grad)
     with recording(mode.recording or create_graph):
         return tuple(_flow(output, _seed(output, gradient, create_graph), wanted, create_graph))
 
 
 def _seed(output: Tensor, gradient: TensorLike | None, create_graph: bool) -> Any:
     """Check the gradient that backward starts from; 1 for a single number."""
-    if not output.requires_grad:
-        raise GradientError(
-            "nothing to differentiate: this tensor does not depend on one with "
-            "requires_grad=True, or was computed under no_grad()"
-        )
+    check_start(output.requires_grad, output.shape, gradient is None)
     xp = namespace(output.data)
-    if gradient is None:
-        if output.size != 1:
-            raise GradientError(
-                f"a gradient starts from a single number, and this tensor has shape "
-                f"{output.shape}: reduce it with .sum() or .mean(), or pass gradient="
-            )
-        gradient = xp.ones_like(output.data)
+    gradient = xp.ones_like(output.data) if gradient is None else gradient
     check_same_library(output.data, raw(gradient))
     if not isinstance(gradient, Tensor):
         gradient = xp.asarray(gradient, dtype=output.dtype)
-    if gradient.shape != output.shape:
-        raise GradientError(
-            f"the gradient has shape {gradient.shape} and the output {output.shape}: "
-            "they must be equal"
-        )
+    check_gradient_shape(gradient.shape, output.shape)
     if create_graph:
         return gradient if isinstance(gradient, Tensor) else Tensor(gradient)
     return raw(gradient)

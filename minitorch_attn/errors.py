@@ -15,3 +15,7 @@ class MinitorchError(Exception):
     """
 
     status: ClassVar[int] = 2
+
+
+class GradientError(MinitorchError, RuntimeError):
+    """A gradient that was asked for and cannot be had; the message says what to do."""

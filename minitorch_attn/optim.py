@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from .arrays import DeviceError, device_of, namespace, to_numpy
+from .arrays import device_of, namespace, to_numpy
 from .errors import MinitorchError
 from .fast import optim as fast
 from .files import check_fit
 from .forms import sooner
 from .nn.module import Parameter
+from .schedules import constant, warmup, warmup_cosine  # noqa: F401, asked for together
+from .validation import check_state_devices
 
 
 class DivergedError(MinitorchError, FloatingPointError):
@@ -52,8 +54,7 @@ class Optimizer:
             raise ValueError(f"{type(self).__name__} was given no parameters")
         self.names = [name for name, _ in pairs]
         self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
-        self.lr = lr
-        self.steps = 0
+        self.lr, self.steps = lr, 0
         self.state: dict[str, list[Any]] = {
             slot: [namespace(p.data).zeros_like(p.data) for p in self.parameters] for slot in slots
         }
@@ -68,12 +69,8 @@ class Optimizer:
         DeviceError
             If the model has moved since the optimiser was made.
         """
-        first = self.parameters[0]
-        if any(device_of(arrays[0]) != first.device for arrays in self.state.values()):
-            raise DeviceError(
-                f"the parameters are on {first.device}, and what the optimiser keeps is not: move "
-                "the model first, then make its optimiser"
-            )
+        for arrays in self.state.values():
+            check_state_devices(self.parameters[0].device, device_of(arrays[0]))
         norm = gradient_norm(self.parameters)
         self.check_finite(norm)
         if self.max_norm:
@@ -247,32 +244,3 @@ def clip_gradients(
             if parameter.grad is not None:
                 parameter.grad = parameter.grad * (max_norm / norm)
     return norm
-
-
-def constant(step: int) -> float:
-    """A schedule that keeps the learning rate."""
-    return 1.0
-
-
-def warmup(steps: int) -> Callable[[int], float]:
-    """A schedule that rises from 1/steps to 1 within `steps` steps, and stays."""
-    return lambda step: min(1.0, (step + 1) / max(1, steps))
-
-
-def warmup_cosine(
-    total_steps: int, warmup_steps: int = 0, floor: float = 0.0
-) -> Callable[[int], float]:
-    """A schedule: a linear rise, then half a cosine down to `floor` at total_steps.
-
-    A schedule maps a step, from 0, to a factor for the learning rate.
-
-    Source: Loshchilov and Hutter, "SGDR", ICLR 2017, for the cosine.
-    """
-
-    def factor(step: int) -> float:
-        if step < warmup_steps:
-            return (step + 1) / warmup_steps
-        done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-        return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-
-    return factor

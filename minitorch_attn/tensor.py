@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import Array, device_of, namespace, to_numpy
+from .validation import check_dtype
 
 TensorLike: TypeAlias = Any  # a Tensor, an array, a number, or a nested list of numbers
 
@@ -63,18 +64,11 @@ class Tensor:
         if isinstance(data, Tensor):
             data = data.data
         self.data = namespace(data).asarray(data)
-        if self.data.dtype.kind not in "fiub":
-            raise TypeError(f"a Tensor holds real numbers, not dtype {self.data.dtype}")
-        if requires_grad and self.data.dtype.kind != "f":
-            raise TypeError(
-                f"only floating-point tensors have gradients, not dtype {self.data.dtype}: "
-                "convert first, for example with array.astype('float32')"
-            )
+        check_dtype(self.data.dtype, requires_grad)
         self.grad = None
         self.requires_grad = requires_grad
         self._id = next_id()
-        self._node = None
-        self._marks = None
+        self._node = self._marks = None
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import move, to_numpy
+from .arrays import to_numpy
 from .data import Loader
+from .devices import move
 from .fast.steps import shared_gradients
 from .files import FileError, load_arrays, save_arrays, write_atomic
 from .forms import sooner

@@ -5,11 +5,73 @@ Here is what NumPy would let pass, or refuse in words that help nobody. All of i
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .arrays import Array, check_same_library, namespace
+from .arrays import Array, DeviceError, check_same_library, namespace
+from .errors import GradientError
+
+
+def check_dtype(dtype: np.dtype, requires_grad: bool) -> None:
+    """Refuse what a Tensor cannot hold, or cannot have a gradient for. Raises TypeError."""
+    if dtype.kind not in "fiub":
+        raise TypeError(f"a Tensor holds real numbers, not dtype {dtype}")
+    if requires_grad and dtype.kind != "f":
+        raise TypeError(
+            f"only floating-point tensors have gradients, not dtype {dtype}: "
+            "convert first, for example with array.astype('float32')"
+        )
+
+
+def check_rules(name: str, num_rules: int, num_inputs: int) -> None:
+    """Refuse an op that has not one rule per input, or none at all. Raises TypeError."""
+    if num_rules not in (0, num_inputs):
+        raise TypeError(
+            f"{name} has {num_rules} rules and {num_inputs} inputs: what stands before a / is an "
+            "input, as in def f(a, b, /, axis), and has a rule"
+        )
+
+
+def check_start(depends: bool, shape: tuple[int, ...], is_left_out: bool) -> None:
+    """Refuse to begin a backward pass where there is nothing to begin with.
+
+    depends : whether the output depends on a tensor that requires a gradient
+    shape : of the output
+    is_left_out : whether the gradient to begin with was not given
+
+    Raises
+    ------
+    GradientError
+    """
+    if not depends:
+        raise GradientError(
+            "nothing to differentiate: this tensor does not depend on one with "
+            "requires_grad=True, or was computed under no_grad()"
+        )
+    if is_left_out and math.prod(shape) != 1:
+        raise GradientError(
+            f"a gradient starts from a single number, and this tensor has shape {shape}: reduce it "
+            "with .sum() or .mean(), or pass gradient="
+        )
+
+
+def check_gradient_shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    """Refuse a gradient that has not the output's shape. Raises GradientError."""
+    if given != wanted:
+        raise GradientError(
+            f"the gradient has shape {given} and the output {wanted}: they must be equal"
+        )
+
+
+def check_wanted(i: int, has_gradient: bool) -> None:
+    """Refuse to differentiate with respect to a constant. Raises GradientError."""
+    if not has_gradient:
+        raise GradientError(
+            f"grad: input {i} does not require a gradient: "
+            "make it with Tensor(data, requires_grad=True)"
+        )
 
 
 def check_attention_shapes(query: Array, key: Array, value: Array) -> None:
@@ -139,3 +201,83 @@ def check_tokens(name: str, x: str, shape: tuple[int, ...], width: int) -> None:
     """Refuse tokens that are not (batch, tokens, width). Raises ValueError."""
     if len(shape) != 3 or shape[-1] != width:
         raise ValueError(f"{name}: {x} has three axes, (batch, tokens, {width}), not shape {shape}")
+
+
+def check_width(layer: str, shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
+    """Refuse an array whose last axis does not meet the weight (D, M). Raises ValueError."""
+    if not shape or shape[-1] != weight[0]:
+        raise ValueError(f"{layer}{weight} needs a last axis of {weight[0]}, given shape {shape}")
+
+
+def head_dim_of(name: str, model_dim: int, num_heads: int) -> int:
+    """The width of each head where the heads share the model's evenly. Raises ValueError."""
+    if model_dim % num_heads:
+        raise ValueError(
+            f"{name}: {num_heads} heads do not divide a width of {model_dim}: choose a divisor, or "
+            "give head_dim"
+        )
+    return model_dim // num_heads
+
+
+def check_places(tokens: int, places: int) -> None:
+    """Refuse more tokens than there are learned places. Raises ValueError."""
+    if tokens > places:
+        raise ValueError(f"LearnedPositions: {tokens} tokens, but only {places} places")
+
+
+def check_sections(size: int, sections: int, axis: int) -> None:
+    """Refuse to split an axis into sections that are not equal. Raises ValueError."""
+    if size % sections:
+        raise ValueError(
+            f"split: {size} elements along axis {axis} do not divide into {sections} equal "
+            "sections: give the indices at which to cut"
+        )
+
+
+def check_state_devices(parameters: str, state: str) -> None:
+    """Refuse to step where an optimiser keeps its state elsewhere. Raises DeviceError."""
+    if parameters != state:
+        raise DeviceError(
+            f"the parameters are on {parameters}, and what the optimiser keeps is on {state}: move "
+            "the model first, then make its optimiser"
+        )
+
+
+def check_probability(name: str, p: float) -> None:
+    """Refuse to drop with a probability outside [0, 1). Raises ValueError."""
+    if not 0 <= p < 1:
+        raise ValueError(f"{name}: p is the probability to drop, in [0, 1), not {p}")
+
+
+def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
+    """Write an einsum's subscripts out: one string of letters an operand, and the output's.
+
+    Raises
+    ------
+    ValueError
+        For a letter repeated within one operand (a diagonal), which has no rule here.
+    """
+    left, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(arrays):
+        raise ValueError(f"einsum {subscripts!r} names {len(terms)} operands, given {len(arrays)}")
+    spare = [chr(c) for c in range(ord("A"), ord("Z") + 1) if chr(c) not in subscripts]
+    widths = [
+        len(array.shape) - len(term.replace("...", "")) if "..." in term else 0
+        for term, array in zip(terms, arrays, strict=True)
+    ]
+    dots = "".join(spare[: max(widths)])
+    terms = [t.replace("...", dots[len(dots) - w :]) for t, w in zip(terms, widths, strict=True)]
+    if not arrow:
+        letters = "".join(terms)
+        output = dots + "".join(
+            x for x in sorted(set(letters) - set(dots)) if letters.count(x) == 1
+        )
+    output = output.replace("...", dots)
+    for term in terms:
+        if len(set(term)) < len(term):
+            raise ValueError(
+                f"einsum {subscripts!r}: {term!r} repeats a letter, and a diagonal has no gradient "
+                "rule here: take it by indexing, x[..., i, i] with i = arange(n)"
+            )
+    return terms, output

@@ -28,7 +28,7 @@ def start(threads: int, device: str = "cpu") -> dict[str, str]:
     keep_freed_memory()  # as the trainer does
     set_threads(threads)
     if device == "cuda":
-        from minitorch_attn.arrays import cupy
+        from minitorch_attn.devices import cupy
 
         versions["cupy"] = cupy().__version__
     return versions
@@ -38,7 +38,7 @@ def prepare(workload: Workload, device: str = "cpu") -> Job:
     """The workload as a job."""
     wait = None
     if device == "cuda":
-        from minitorch_attn.arrays import cupy
+        from minitorch_attn.devices import cupy
 
         wait = cupy().cuda.get_current_stream().synchronize
     if workload.family == "main":

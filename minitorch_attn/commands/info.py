@@ -8,7 +8,8 @@ import platform
 import sys
 
 from .. import __version__
-from ..arrays import DeviceError, cupy
+from ..arrays import DeviceError
+from ..devices import cupy
 
 PACKAGES = ("numpy", "safetensors", "tqdm", "scikit-learn", "matplotlib", "jupyterlab", "nbgrader")
 

@@ -4,6 +4,6 @@ Each form here equals a plain one in `ops/`, `nn/`, `optim` or `training`, which
 Whoever wants that may skip this room; `with plain():` runs everything without it.
 """
 
-from . import activations, attention, heads, linear, losses, norm, rows
+from . import activations, attention, einsum, heads, linear, losses, norm, rows
 
-__all__ = ["activations", "attention", "heads", "linear", "losses", "norm", "rows"]
+__all__ = ["activations", "attention", "einsum", "heads", "linear", "losses", "norm", "rows"]

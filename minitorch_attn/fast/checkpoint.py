@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backward import partial_gradients, recorded
-from ..ops.norm import draws
+from ..draws import draws
 from ..ops.op import Op, alias
 from ..tensor import Tensor, TensorLike, mode, next_id, recording
 

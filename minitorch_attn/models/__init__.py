@@ -3,9 +3,11 @@
 from .attention_weights import entropy, query_weights
 from .baselines import DenseNet, NoAttention, UniformAttention
 from .classifier import Classifier
+from .document import Attention
 from .patches import patchify
 
 __all__ = [
+    "Attention",
     "Classifier",
     "DenseNet",
     "NoAttention",

@@ -1,7 +1,6 @@
 """Layers: functions that own parameters."""
 
 from .attention import MultiHeadAttention, merge_heads, split_heads
-from .document import Attention
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .mixing import Mixing
 from .module import Module, Parameter

@@ -10,6 +10,7 @@ from ..fast.heads import packed_heads
 from ..forms import sooner
 from ..ops import attention, matmul, merge_heads, split_heads
 from ..tensor import Tensor, TensorLike
+from ..validation import head_dim_of
 from .layers import Dense, Dropout
 from .mixing import Mixing
 
@@ -44,12 +45,7 @@ class MultiHeadAttention(Mixing):
         dtype: Any = np.float32,
     ) -> None:
         if head_dim is None:
-            if model_dim % num_heads:
-                raise ValueError(
-                    f"MultiHeadAttention: {num_heads} heads do not divide a width of {model_dim}: "
-                    "choose a divisor, or give head_dim"
-                )
-            head_dim = model_dim // num_heads
+            head_dim = head_dim_of("MultiHeadAttention", model_dim, num_heads)
         rng = rng or np.random.default_rng()
         width = num_heads * head_dim
         self.num_heads, self.head_dim = num_heads, head_dim

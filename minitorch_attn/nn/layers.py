@@ -9,6 +9,7 @@ import numpy as np
 
 from ..ops import dropout, embedding, layer_norm, linear, matmul, softmax
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_probability, check_width
 from .module import Module, Parameter
 
 
@@ -41,12 +42,7 @@ class Dense(Module):
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
     def __call__(self, x: TensorLike) -> Tensor:
-        given, wanted = raw(x).shape, self.weight.shape[0]
-        if not given or given[-1] != wanted:
-            raise ValueError(
-                f"Dense({wanted}, {self.weight.shape[1]}) needs a last axis of {wanted}, "
-                f"given shape {given}"
-            )
+        check_width("Dense", raw(x).shape, self.weight.shape)
         if self.bias is None:
             return matmul(x, self.weight)
         return linear(x, self.weight, self.bias)
@@ -59,10 +55,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float, *, rng: np.random.Generator | None = None) -> None:
-        if not 0 <= p < 1:
-            raise ValueError(f"Dropout: p is the probability to drop, in [0, 1), not {p}")
-        self.p = p
-        self.is_random = p > 0
+        check_probability("Dropout", p)
+        self.p, self.is_random = p, p > 0
         self.rng = rng or np.random.default_rng()
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, move, namespace, to_numpy
+from ..arrays import Array, namespace, to_numpy
+from ..devices import move
 from ..files import FileError, check_fit, load_arrays, save_arrays
 from ..tensor import Tensor
 

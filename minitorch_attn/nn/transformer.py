@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import move
+from ..devices import move
 from ..ops import gelu
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_places
 from .attention import MultiHeadAttention
 from .layers import Dense, Dropout, LayerNorm
 from .mixing import Mixing
@@ -129,7 +130,6 @@ class LearnedPositions(Module):
         self.weight = Parameter(rng.normal(0, 0.5, (num, model_dim)).astype(dtype))
 
     def __call__(self, x: TensorLike) -> Tensor:
-        tokens, limit = raw(x).shape[-2], self.weight.shape[0]
-        if tokens > limit:
-            raise ValueError(f"LearnedPositions: {tokens} tokens, but only {limit} places")
+        tokens = raw(x).shape[-2]
+        check_places(tokens, self.weight.shape[0])
         return x + self.weight[:tokens]

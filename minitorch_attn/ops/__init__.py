@@ -1,26 +1,8 @@
 """Every op: its forward and its gradient rules side by side, one small file a family."""
 
+from .arithmetic import absolute, add, divide, maximum, minimum, multiply, negative, power, subtract
 from .attention import attention, attention_reference
-from .elementwise import (
-    absolute,
-    add,
-    astype,
-    divide,
-    exp,
-    gelu,
-    log,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    power,
-    relu,
-    sigmoid,
-    sqrt,
-    subtract,
-    tanh,
-    where,
-)
+from .elementwise import astype, exp, gelu, log, relu, sigmoid, sqrt, tanh, where
 from .gather import embedding, take
 from .heads import merge_heads, split_heads
 from .linalg import einsum, linear, matmul

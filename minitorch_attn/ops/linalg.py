@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_linear
+from ..validation import check_linear, parse_einsum
 from .op import op
-from .shape import reshape
+from .reduce import sum
+from .shape import reshape, transpose
 
 
 def product(a: Any, b: Any) -> Any:
@@ -79,67 +79,22 @@ def linear(x: TensorLike, /, weight: TensorLike, bias: TensorLike) -> Tensor:
     Tensor (..., M)
     """
     check_linear(raw(weight), raw(bias))
-    form = fastest(linear_reference) if raw(x).ndim > 1 else linear_reference
-    return form(x, weight, bias)
+    return (fastest(linear_reference) if raw(x).ndim > 1 else linear_reference)(x, weight, bias)
 
 
-def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
-    """Contract g with the other operands, onto the letters of operand i."""
-    terms, output = parse_einsum(subscripts, arrays)
-    others = [term for j, term in enumerate(terms) if j != i]
-    arrays_left = [array for j, array in enumerate(arrays) if j != i]
-    known = set("".join(others)) | set(output)
-    reachable = "".join(letter for letter in terms[i] if letter in known)
-    gradient = _einsum(g, *arrays_left, subscripts=f"{','.join([output, *others])}->{reachable}")
-    sizes = dict(zip(reachable, raw(gradient).shape, strict=True))
-    gradient = reshape(gradient, tuple(sizes.get(letter, 1) for letter in terms[i]))
-    # Along a letter that only operand i has, and was summed over, the gradient is the same.
-    shape = arrays[i].shape
-    if any(have == 1 != want for have, want in zip(raw(gradient).shape, shape, strict=True)):
-        gradient = gradient * namespace(raw(g)).ones(shape, dtype=raw(g).dtype)
-    return gradient
-
-
-def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
-    """Write an einsum's subscripts out: one string of letters an operand, and the output's.
-
-    Raises
-    ------
-    ValueError
-        For a letter repeated within one operand (a diagonal), which has no rule here.
-    """
-    left, arrow, output = subscripts.replace(" ", "").partition("->")
-    terms = left.split(",")
-    if len(terms) != len(arrays):
-        raise ValueError(f"einsum {subscripts!r} names {len(terms)} operands, given {len(arrays)}")
-    spare = [chr(c) for c in range(ord("A"), ord("Z") + 1) if chr(c) not in subscripts]
-    widths = [
-        len(array.shape) - len(term.replace("...", "")) if "..." in term else 0
-        for term, array in zip(terms, arrays, strict=True)
-    ]
-    dots = "".join(spare[: max(widths)])
-    terms = [t.replace("...", dots[len(dots) - w :]) for t, w in zip(terms, widths, strict=True)]
-    if not arrow:
-        letters = "".join(terms)
-        output = dots + "".join(
-            x for x in sorted(set(letters) - set(dots)) if letters.count(x) == 1
-        )
-    output = output.replace("...", dots)
-    for term in terms:
-        if len(set(term)) < len(term):
-            raise ValueError(
-                f"einsum {subscripts!r}: {term!r} repeats a letter, and a diagonal has no gradient "
-                "rule here: take it by indexing, x[..., i, i] with i = arange(n)"
-            )
-    return terms, output
-
-
-@op(variadic_rule=_einsum_rule)
-def _einsum(*arrays: TensorLike, subscripts: str) -> Any:
-    terms, output = parse_einsum(subscripts, arrays)
-    return namespace(*arrays).einsum(f"{','.join(terms)}->{output}", *arrays, optimize=True)
+def einsum_reference(*tensors: TensorLike, subscripts: str) -> Tensor:
+    """The plain form of `einsum`: multiply over all letters, and sum over those not asked for."""
+    terms, output = parse_einsum(subscripts, [raw(x) for x in tensors])
+    letters = output + "".join(sorted(set("".join(terms)) - set(output)))
+    product: Any = 1
+    for term, x in zip(terms, tensors, strict=True):
+        present = [letter for letter in letters if letter in term]
+        x = transpose(x, tuple(term.index(letter) for letter in present))
+        sizes = dict(zip(present, raw(x).shape, strict=True))
+        product = product * reshape(x, tuple(sizes.get(letter, 1) for letter in letters))
+    return sum(product, axis=tuple(range(len(output), len(letters))))
 
 
 def einsum(subscripts: str, *tensors: TensorLike) -> Tensor:
     """Multiply the operands and sum over the letters that the output lacks, as np.einsum."""
-    return _einsum(*tensors, subscripts=subscripts)
+    return fastest(einsum_reference)(*tensors, subscripts=subscripts)

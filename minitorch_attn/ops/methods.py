@@ -6,21 +6,21 @@ from typing import Any
 
 from ..backward import backward
 from ..tensor import Tensor, TensorLike, raw
-from . import elementwise, linalg, op, reduce, shape
+from . import arithmetic, elementwise, linalg, op, reduce, shape
 
 # The names on the left are Python's and NumPy's.
 OPERATORS = {
-    "add": elementwise.add,
-    "sub": elementwise.subtract,
-    "mul": elementwise.multiply,
-    "truediv": elementwise.divide,
-    "pow": elementwise.power,
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "pow": arithmetic.power,
     "matmul": linalg.matmul,
 }
 METHODS = {
-    "__neg__": elementwise.negative,
-    "__abs__": elementwise.absolute,
-    "abs": elementwise.absolute,
+    "__neg__": arithmetic.negative,
+    "__abs__": arithmetic.absolute,
+    "abs": arithmetic.absolute,
     "__getitem__": shape.getitem,
     **{name: getattr(elementwise, name) for name in ("exp", "log", "sqrt", "tanh", "astype")},
     **{name: getattr(reduce, name) for name in ("sum", "mean", "max", "min", "var")},

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 
 from ..arrays import random_keep
+from ..draws import draws
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_row_parameters
+from ..validation import check_probability, check_row_parameters
 from .elementwise import sqrt
 from .reduce import mean, var
 
@@ -46,22 +43,6 @@ def layer_norm(
     return fastest(layer_norm_reference)(x, weight, bias, eps=eps)
 
 
-class _Draws(threading.local):
-    """The random arrays of a checkpointed function: kept when first drawn, then used again."""
-
-    kept: list | None = None
-    replay: list | None = None
-
-    def next(self, draw: Callable[[], Any]) -> Any:
-        drawn = draw() if self.replay is None else self.replay.pop(0)
-        if self.kept is not None:
-            self.kept.append(drawn)
-        return drawn
-
-
-draws = _Draws()
-
-
 def dropout(x: TensorLike, p: float, rng: np.random.Generator) -> Tensor:
     """Set each element to 0 with probability p and divide the others by 1 - p.
 
@@ -70,8 +51,7 @@ def dropout(x: TensorLike, p: float, rng: np.random.Generator) -> Tensor:
     Source: Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from
     Overfitting", JMLR 15, 2014.
     """
-    if not 0 <= p < 1:
-        raise ValueError(f"dropout: p is the probability to drop, in [0, 1), not {p}")
+    check_probability("dropout", p)
     if p == 0:
         return x
     array = raw(x)

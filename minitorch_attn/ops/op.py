@@ -9,11 +9,13 @@ from typing import Any, ClassVar, Generic, ParamSpec
 
 import numpy as np
 
-from ..arrays import check_same_library, device_of, move
+from ..arrays import check_same_library, device_of
 from ..backward import partial_gradients
 from ..debugging import fingerprints
+from ..devices import move
 from ..forms import faster
 from ..tensor import Tensor, TensorLike, mode, new_tensor, next_id, raw
+from ..validation import check_rules
 
 P = ParamSpec("P")
 
@@ -60,11 +62,7 @@ class Op(Generic[P]):
         parameters = inspect.signature(forward).parameters.values()
         inputs = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
         rest = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
-        if rules and len(rules) != len(inputs):
-            raise TypeError(
-                f"{self.name} has {len(rules)} rules and {len(inputs)} inputs: what stands before "
-                "a / is an input, as in def f(a, b, /, axis), and has a rule"
-            )
+        check_rules(self.name, len(rules), len(inputs))
         self.arity = None if len(inputs) + len(rest) < len(parameters) else len(inputs)
         self.param_names = [p.name for p in rest]
         self.defaults = {p.name: p.default for p in rest if p.default is not p.empty}

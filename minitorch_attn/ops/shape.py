@@ -8,6 +8,7 @@ from typing import Any
 
 from ..arrays import index_add, namespace
 from ..tensor import Tensor, TensorLike, raw
+from ..validation import check_sections
 from .op import op
 
 
@@ -98,11 +99,7 @@ def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> lis
     """
     size = raw(x).shape[axis]
     if isinstance(sections, int):
-        if size % sections:
-            raise ValueError(
-                f"split: {size} elements along axis {axis} do not divide into {sections} equal "
-                "sections: give the indices at which to cut"
-            )
+        check_sections(size, sections, axis)
         sections = range(size // sections, size, size // sections) if size else [0] * (sections - 1)
     cuts = [0, *sections, size]
     before = (slice(None),) * (axis % raw(x).ndim)

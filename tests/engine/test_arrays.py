@@ -15,11 +15,11 @@ from minitorch_attn.arrays import (
     device_of,
     index_add,
     is_basic_index,
-    move,
     namespace,
     random_keep,
     to_numpy,
 )
+from minitorch_attn.devices import move
 
 X = np.arange(6.0).reshape(2, 3)
 

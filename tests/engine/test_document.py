@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 from helpers.tokens import F64, influence, rng, tokens
 
-from minitorch_attn.nn import (
-    Attention,
-)
+from minitorch_attn.models import Attention
 
 
 def test_the_documents_attention() -> None:

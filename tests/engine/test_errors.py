@@ -24,9 +24,8 @@ from minitorch_attn import (
 )
 from minitorch_attn.data import Dataset, Loader, cued_digits, digits
 from minitorch_attn.files import FileError
-from minitorch_attn.models import Classifier, patchify
+from minitorch_attn.models import Attention, Classifier, patchify
 from minitorch_attn.nn import (
-    Attention,
     Dense,
     Dropout,
     LearnedPositions,

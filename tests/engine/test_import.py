@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,42 @@ def test_an_arrow_upward_is_found(tmp_path: Path) -> None:
     done = lint_imports(settings)
     assert done.returncode == 1
     assert "minitorch_attn.tensor -> minitorch_attn.arrays" in done.stdout
+
+
+CORE = ("arrays.py", "tensor.py", "backward.py", "gradcheck.py", "optim.py", "ops", "nn")
+
+
+def lines_of_code(path: Path) -> int:
+    """Lines with code on them: no blanks, comments, docstrings."""
+    source = path.read_text(encoding="utf-8")
+    strings: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(
+            node
+        ):
+            text = node.body[0]
+            strings |= set(range(text.lineno, (text.end_lineno or 0) + 1))
+    blank = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    }
+    found: set[int] = set()
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type not in blank:
+            found |= set(range(token.start[0], token.end[0] + 1))
+    return len(found - strings)
+
+
+def test_the_core_can_be_read_in_a_sitting() -> None:
+    package = ROOT / "minitorch_attn"
+    files = [f for name in CORE for f in [package / name, *(package / name).glob("*.py")]]
+    files = [file for file in files if file.is_file()]
+    assert sum(map(lines_of_code, files)) <= 1500
+    assert len((package / "tensor.py").read_text(encoding="utf-8").splitlines()) <= 300
 
 
 def test_style() -> None:

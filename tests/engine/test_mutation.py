@@ -130,7 +130,7 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("max",),
     ),
     "maximum: ties get all": (
-        within("ops.elementwise", "_winner", "0.5 * (a == b)", "1.0 * (a == b)"),
+        within("ops.arithmetic", "_winner", "0.5 * (a == b)", "1.0 * (a == b)"),
         ("maximum",),
     ),
     "sum: the kept axis forgotten": (

@@ -12,7 +12,7 @@ import pytest
 from helpers.libraries import DEVICES, OTHERS
 
 from minitorch_attn import DeviceError, Tensor
-from minitorch_attn.arrays import move
+from minitorch_attn.devices import move
 from minitorch_attn.fast import optim as fast
 from minitorch_attn.files import load_arrays, save_arrays
 from minitorch_attn.nn import Dense, Parameter

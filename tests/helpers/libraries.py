@@ -13,7 +13,7 @@ import numpy as np
 import strict_arrays
 
 from minitorch_attn import DeviceError
-from minitorch_attn.arrays import cupy, move
+from minitorch_attn.devices import cupy, move
 
 
 def why_no_gpu() -> str:

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..nn import Dropout, Module, MultiHeadAttention, Parameter
 from ..tensor import TensorLike, raw
-from .attention import MultiHeadAttention
-from .layers import Dropout
-from .module import Module, Parameter
 
 
 class Attention(Module):
