@@ -57,7 +57,7 @@ class Tensor:
 
     data: Array
     grad: Array | None
-    _node: Any  # how it was computed: None, RELEASED, or (op, inputs, arrays, params, residuals)
+    _node: Any  # how it was computed: None, RELEASED, or (op, inputs, arrays, params, saved)
     _marks: Any  # in debug mode, a checksum of each array that the rule will see
 
     def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
