@@ -33,8 +33,8 @@ patches = Exercise(
         " positions: (N, D)) -> (B, N, D)"
     ),
     difficulty=2,
-    importance=5,
-    minutes=20,
+    importance=3,
+    minutes=25,
     read=f"{READ}#the-matrix-version",
 )
 
@@ -177,8 +177,8 @@ train_it = Exercise(
     ),
     difficulty=4,
     importance=5,
-    minutes=60,
-    read=f"{READ}#training-that-can-be-killed",
+    minutes=75,
+    read=f"{READ}#first-steps",
     library=True,
 )
 
@@ -220,14 +220,15 @@ def expect_accuracy(classify: Any, scenes: list[Array], least: float, claim: str
     expect(reached >= least, claim, expected=f"at least {least} %", got=f"{reached:.1f} %")
 
 
-@train_it.check(2, "with few scenes: better than equal weights can be, whoever reads the digits")
-def beats_equal_weights(classify: Any, rng: np.random.Generator) -> None:
-    # Four digits, one of them asked for: knowing all four, the most frequent one is right in
-    # 35 % of the scenes.
-    expect_accuracy(classify, draw_scenes(rng, 3_200), 50.0, "more than the choice-less can reach")
+@train_it.check(2, "50 % of hidden scenes, from 3,200 to learn from")
+def half_of_them(classify: Any, rng: np.random.Generator) -> None:
+    # Four digits, one of them asked for: whoever knows all four and not which is asked names the
+    # most frequent one, and is right in 38 % of the scenes.
+    claim = "50 % right: knowing the four digits and not which is asked gives about 38 %"
+    expect_accuracy(classify, draw_scenes(rng, 3_200), 50.0, claim)
 
 
-@train_it.check(4, "95 % of hidden scenes")
+@train_it.check(4, "95 % of hidden scenes, from 6,400 to learn from")
 def to_95(classify: Any, rng: np.random.Generator) -> None:
     scenes = draw_scenes(rng, 6_400)
     expect_accuracy(classify, scenes, 95.0, "95 % on scenes of digits that it has not seen")
@@ -252,8 +253,8 @@ def ridge(inputs: Array, targets: Array, test: Array, scenes: int = 800) -> Arra
 
 @train_it.wrong(
     "equal weights",
-    "The tiles are averaged before anything asks. All digits are in the mean, and nothing says "
-    "which of them was asked for: the most frequent one is the best guess.",
+    "The tokens are averaged as they are. All digits are in the mean, and nothing in it says which "
+    "of them has which tag: the most frequent one is the best guess.",
 )
 def averaged(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
     return ridge(train_tokens.mean(axis=1), train_targets, test_tokens.mean(axis=1)).argmax(axis=1)
@@ -271,8 +272,8 @@ def query_alone(train_tokens: Array, train_targets: Array, test_tokens: Array) -
 @train_it.wrong(
     "all tokens end to end",
     "Laid end to end, each place has weights of its own, and which tile counts must be learned "
-    "for each place and tag. Without products between tokens (a query with a key) the tag "
-    "cannot choose.",
+    "for each place and tag. What is added up from places, each with weights of its own, cannot "
+    "let one token choose among the others; a straight line has no product of two tokens.",
 )
 def end_to_end(train_tokens: Array, train_targets: Array, test_tokens: Array) -> Array:
     return ridge(train_tokens, train_targets, test_tokens).argmax(axis=1)
@@ -317,8 +318,8 @@ take_away = Exercise(
         ' mask: (B, N), kind: "attention", "uniform" or "none") -> logits (B, C)'
     ),
     difficulty=3,
-    importance=5,
-    minutes=35,
+    importance=4,
+    minutes=40,
     read=f"{READ}#the-librarys-version",
 )
 
@@ -496,8 +497,8 @@ rival = Exercise(
         " num_classes: C) -> (hidden, count)"
     ),
     difficulty=3,
-    importance=4,
-    minutes=25,
+    importance=2,
+    minutes=35,
     read=f"{READ}#real-data",
 )
 
@@ -666,7 +667,7 @@ write_up = Exercise(
     ),
     difficulty=4,
     importance=5,
-    minutes=40,
+    minutes=50,
     read=f"{READ}#real-data",
 )
 
