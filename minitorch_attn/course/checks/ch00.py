@@ -26,8 +26,8 @@ environment = Exercise(
     function="new_enough",
     signature="new_enough(version: str, needed: str) -> bool",
     difficulty=1,
-    importance=3,
-    minutes=10,
+    importance=1,
+    minutes=15,
     read=f"{READ}#what-the-book-needs",
 )
 
@@ -118,7 +118,7 @@ looking = Exercise(
     signature="my_clicks(picture: str) -> (K, 2), x and y of K clicks in pixels",
     difficulty=1,
     importance=4,
-    minutes=20,
+    minutes=25,
     read=f"{READ}#ten-clicks-on-each",
 )
 
@@ -284,8 +284,8 @@ bits = Exercise(
     function="entropy",
     signature="entropy(clicks: (K, 2), size: (width, height), cells: (columns, rows)) -> bits",
     difficulty=2,
-    importance=4,
-    minutes=25,
+    importance=3,
+    minutes=40,
     read=f"{READ}#how-spread-out-in-bits",
 )
 
@@ -451,7 +451,7 @@ two_people = Exercise(
     signature="agreement(first: (H, W), second: (H, W)) -> (correlation, bits)",
     difficulty=2,
     importance=5,
-    minutes=25,
+    minutes=35,
     read=f"{READ}#do-two-maps-agree",
 )
 
@@ -598,8 +598,8 @@ meanings = Exercise(
     function="sense",
     signature='sense(number: int) -> "overt", "covert", "capacity" or "weights"',
     difficulty=2,
-    importance=4,
-    minutes=15,
+    importance=2,
+    minutes=20,
     read=f"{READ}#four-things-called-attention",
 )
 
