@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-LONG_TABLE = 16  # of a literal with more constants the first and the last one stand for all
+LONG_TABLE = 16  # of a literal with more constants the first and the last stand for all
 SMALL, BORDER = 1.001, 1.1  # a constant a little off: in a formula, in a comparison
 
 
@@ -169,7 +169,10 @@ def constant(place: Place) -> Iterator[str]:
         return  # see `axis`
     value = _number(node)
     if value is not None:
-        yield from _other_numbers(value, parent)
+        if any(long_table(node) for node in place.above):
+            yield from (repr(100 * value), repr(-value))  # a click a little off is as good
+        else:
+            yield from _other_numbers(value, parent)
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield str(not node.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -203,15 +206,18 @@ def _number(node: ast.AST) -> Any:
     return None
 
 
-def inside_table(node: ast.AST, field: str, index: int) -> bool:
-    """Whether this child of a long literal is neither its first nor its last."""
-    if field not in ("elts", "values", "keys"):
-        return False
-    leaves = [leaf for leaf in ast.walk(node) if isinstance(leaf, ast.Constant)]
+def long_table(node: ast.AST) -> bool:
+    """Whether this is a literal that holds many constants and nothing else: data, not thought."""
     inner = (ast.List, ast.Tuple, ast.Dict, ast.Constant, ast.UnaryOp, ast.expr_context, ast.USub)
-    if len(leaves) <= LONG_TABLE or not all(isinstance(part, inner) for part in ast.walk(node)):
-        return False
-    return index not in (0, len(getattr(node, field)) - 1)
+    parts = list(ast.walk(node))
+    constants = sum(isinstance(part, ast.Constant) for part in parts)
+    return constants > LONG_TABLE and all(isinstance(part, inner) for part in parts)
+
+
+def inside_table(node: ast.AST, field: str, index: int) -> bool:
+    """Whether this child of a long table is neither its first nor its last."""
+    held = field in ("elts", "values", "keys") and isinstance(node, ast.List | ast.Tuple | ast.Dict)
+    return held and long_table(node) and index not in (0, len(getattr(node, field)) - 1)
 
 
 @_operator("axis changed")

@@ -26,8 +26,6 @@ from ..checking.loading import load
 
 WORKERS = 2
 MEMORY = 2 << 30  # bytes that a function may take beyond what the process has
-PATIENCE = 20  # a function may take as many times as long as the right answer …
-SECONDS = 10  # … and as many seconds more
 
 
 @dataclass(frozen=True)
@@ -58,27 +56,28 @@ def keeps(exercise: Exercise, function: Any, seed: int, first: int) -> int | Non
     return lost[0] if lost else None
 
 
-def attempt(exercise: Exercise, source: str, seeds: Sequence[int], whole: bool = False) -> Trial:
-    """Try one function, in this process; `whole` goes on after the first seed in which it kept all.
+def attempt(exercise: Exercise, source: str, seeds: Sequence[int], until: str = "end") -> Trial:
+    """Try one function, in this process, with one seed after the other.
 
-    What is printed goes nowhere.
+    `until` says when to stop: "kept", at the first seed in which it kept all points, "lost", at
+    the first in which it lost one, or at the "end". What is printed goes nowhere.
     """
     kept: list[int] = []
-    failed = 0
+    failed, name = 0, ""
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             function = load(collect.Found(exercise.function, source, exercise.id, False))
         except LearnerError:
-            return Trial(())
+            return Trial((), "it does not even load")
         for seed in seeds:
             lost = keeps(exercise, function, seed, failed)
             if lost is None:
                 kept.append(seed)
-                if not whole:
-                    break
             else:
-                failed = lost
-    return Trial(tuple(kept), exercise.checks[failed].name if len(kept) < len(seeds) else "")
+                failed, name = lost, exercise.checks[lost].name
+            if until == ("kept" if lost is None else "lost"):
+                break
+    return Trial(tuple(kept), name)
 
 
 def in_processes(
@@ -86,11 +85,11 @@ def in_processes(
     functions: Sequence[str],
     seeds: Sequence[int],
     *,
-    whole: bool = False,
-    seconds: float = SECONDS,
+    until: str,
+    seconds: float,
     workers: int = WORKERS,
 ) -> list[Trial]:
-    """`attempt` for each source, in order, in as many processes.
+    """`attempt` for each source, in order; each may compute for so many seconds.
 
     Raises MinitorchError where processes cannot be forked: on Windows.
     """
@@ -98,7 +97,7 @@ def in_processes(
         raise MinitorchError("answers are tried in forked processes: on Linux, macOS or WSL")
     trials: dict[int, Trial] = {}
     todo = iter(range(len(functions)))
-    pool = [_Worker(exercise, functions, seeds, whole, seconds) for _ in range(workers)]
+    pool = [_Worker(exercise, functions, seeds, until, seconds) for _ in range(workers)]
     try:
         busy = [worker for worker in pool if worker.give(next(todo, None))]
         while busy:
@@ -156,7 +155,7 @@ def _serve(
     exercise: Exercise,
     functions: Sequence[str],
     seeds: Sequence[int],
-    whole: bool,
+    until: str,
     seconds: float,
 ) -> None:
     end_with_parent()
@@ -164,7 +163,7 @@ def _serve(
     with threadpoolctl.threadpool_limits(1):
         for job in _received(pipe):
             _limit_time(seconds)
-            pipe.send(attempt(exercise, functions[job], seeds, whole))
+            pipe.send(attempt(exercise, functions[job], seeds, until))
 
 
 def _received(pipe: Any) -> Iterator[int]:
