@@ -188,7 +188,7 @@ def _other_numbers(value: float, parent: ast.AST) -> Iterator[str]:
         yield _short(value * (BORDER if compared else SMALL))
         yield _short(value / (BORDER if compared else SMALL))
         yield _short(value * 10)
-    if value:
+    if value and not isinstance(parent, ast.Subscript):  # of two axes, 1 and -1 are one
         yield repr(-value)
 
 
@@ -220,12 +220,15 @@ def inside_table(node: ast.AST, field: str, index: int) -> bool:
     return held and long_table(node) and index not in (0, len(getattr(node, field)) - 1)
 
 
+_OTHER_AXES = {0: ("-1", "None"), -1: ("0", "-2", "None"), -2: ("-1", "None")}
+
+
 @_operator("axis changed")
 def axis(place: Place) -> Iterator[str]:
     """`axis=-1` becomes another axis, or all of them at once: one maximum for all rows."""
     value = _number(place.node)
     if isinstance(place.parent, ast.keyword) and place.parent.arg == "axis" and value is not None:
-        yield from (text for text in ("0", "-1", "-2", "None") if text != str(value))
+        yield from _OTHER_AXES.get(value, ("0", "None"))
 
 
 _KEPT = ("axis", "keepdims", "strict", "rcond", "ddof", "axes")  # elsewhere, or no change at all

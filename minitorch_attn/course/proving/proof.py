@@ -108,31 +108,35 @@ class _First:
     """A right answer's own run with the first seed.
 
     `example` are the arguments of one call, `keywords` the parameters that checks pass by name,
-    `seconds` what it took.
+    `seconds` what each check took.
     """
 
     example: tuple[Any, ...]
     keywords: frozenset[str]
-    seconds: float
+    seconds: tuple[float, ...]
 
     @classmethod
     def of(cls, exercise: Exercise, answer: Answer, seed: int) -> _First:
         found = collect.Found(
             exercise.function, answer.source, f"{exercise.id} {answer.name}", False
         )
-        function, began = load(found), time.process_time()
-        numbers = range(len(exercise.checks))
-        calls = [c for n in numbers for c in running.run_check(exercise, n, function, seed)[1]]
-        seconds = time.process_time() - began
+        function, seconds, calls = load(found), [], []
+        for number in range(len(exercise.checks)):
+            began = time.process_time()
+            calls += running.run_check(exercise, number, function, seed)[1]
+            seconds.append(time.process_time() - began)
         answered = [call.args for call in calls if not isinstance(call.outcome, Exception)]
         keywords = frozenset(name for call in calls for name in call.kwargs)
-        return cls(max(answered, key=len, default=()), keywords, seconds)
+        return cls(max(answered, key=len, default=()), keywords, tuple(seconds))
 
 
 def _try(proof: Proof, sources: Sequence[str], first: _First, until: str) -> list[trials.Trial]:
     """All of them; each may take twenty times as long as the answer that they were made from."""
-    seconds = 10 + 20 * first.seconds * len(proof.seeds)
-    return trials.in_processes(proof.exercise, sources, proof.seeds, until=until, seconds=seconds)
+    seconds = 10 + 20 * sum(first.seconds) * len(proof.seeds)
+    order = sorted(range(len(first.seconds)), key=lambda number: first.seconds[number])
+    return trials.in_processes(
+        proof.exercise, sources, proof.seeds, seconds=seconds, order=order, until=until
+    )
 
 
 def _mutate(proof: Proof, answer: Answer, first: _First, listed: Sequence[Listed]) -> None:

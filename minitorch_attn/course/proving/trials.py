@@ -10,7 +10,7 @@ import contextlib
 import io
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any
@@ -41,43 +41,55 @@ class Trial:
     killed: bool = False
 
 
-def keeps(exercise: Exercise, function: Any, seed: int, first: int) -> int | None:
-    """None where the function has all points with this seed, else the check at which it fails.
-
-    The check `first` is tried first: what failed once, fails again.
-    """
-    numbers = range(len(exercise.checks))
-    for number in sorted(numbers, key=lambda n: n != first):
-        result, _ = running.run_check(exercise, number, function, seed)
-        if result.status != running.PASSED:
-            return number
-    report = running.run(exercise, function, seed)  # refusals alone are worth nothing, for one
-    lost = [i for i, result in enumerate(report.results) if result.status != running.PASSED]
-    return lost[0] if lost else None
-
-
-def attempt(exercise: Exercise, source: str, seeds: Sequence[int], until: str = "end") -> Trial:
+def attempt(
+    exercise: Exercise,
+    source: str,
+    seeds: Sequence[int],
+    *,
+    order: Sequence[int] = (),
+    until: str = "end",
+) -> Trial:
     """Try one function, in this process, with one seed after the other.
 
-    `until` says when to stop: "kept", at the first seed in which it kept all points, "lost", at
-    the first in which it lost one, or at the "end". What is printed goes nowhere.
+    What it prints goes nowhere.
+
+    Parameters
+    ----------
+    order : the numbers of the checks as they are first tried; what failed once is tried first
+    until : when to stop: "kept", at the first seed in which it kept all points, "lost", at the
+        first in which it lost one, or at the "end"
     """
+    checks = list(order or range(len(exercise.checks)))
     kept: list[int] = []
-    failed, name = 0, ""
+    failed = ""
     with contextlib.redirect_stdout(io.StringIO()):
         try:
             function = load(collect.Found(exercise.function, source, exercise.id, False))
         except LearnerError:
             return Trial((), "it does not even load")
         for seed in seeds:
-            lost = keeps(exercise, function, seed, failed)
+            lost = next((n for n in checks if not _passes(exercise, n, function, seed)), None)
+            if lost is None and not kept:
+                lost = _worthless(exercise, function, seed)
             if lost is None:
                 kept.append(seed)
             else:
-                failed, name = lost, exercise.checks[lost].name
+                checks.remove(lost)
+                checks.insert(0, lost)
+                failed = exercise.checks[lost].name
             if until == ("kept" if lost is None else "lost"):
                 break
-    return Trial(tuple(kept), name)
+    return Trial(tuple(kept), failed)
+
+
+def _passes(exercise: Exercise, number: int, function: Any, seed: int) -> bool:
+    return running.run_check(exercise, number, function, seed)[0].status == running.PASSED
+
+
+def _worthless(exercise: Exercise, function: Any, seed: int) -> int | None:
+    """The number of a check that is passed and yet not paid: a constant's refusals, for one."""
+    results = running.run(exercise, function, seed).results
+    return next((n for n, result in enumerate(results) if result.status != running.PASSED), None)
 
 
 def in_processes(
@@ -85,9 +97,8 @@ def in_processes(
     functions: Sequence[str],
     seeds: Sequence[int],
     *,
-    until: str,
     seconds: float,
-    workers: int = WORKERS,
+    **how: Any,
 ) -> list[Trial]:
     """`attempt` for each source, in order; each may compute for so many seconds.
 
@@ -95,9 +106,14 @@ def in_processes(
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise MinitorchError("answers are tried in forked processes: on Linux, macOS or WSL")
+
+    def work(job: int) -> Trial:
+        _limit_time(seconds)
+        return attempt(exercise, functions[job], seeds, **how)
+
     trials: dict[int, Trial] = {}
     todo = iter(range(len(functions)))
-    pool = [_Worker(exercise, functions, seeds, until, seconds) for _ in range(workers)]
+    pool = [_Worker(work) for _ in range(min(WORKERS, len(functions)))]
     try:
         busy = [worker for worker in pool if worker.give(next(todo, None))]
         while busy:
@@ -115,14 +131,14 @@ def in_processes(
 class _Worker:
     """A process that tries one function at a time, started anew where it was killed."""
 
-    def __init__(self, *what: Any) -> None:
-        self.what, self.job = what, -1
+    def __init__(self, work: Callable[[int], Trial]) -> None:
+        self.work, self.job = work, -1
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("fork")
         self.pipe, its = context.Pipe()
-        self.process = context.Process(target=_serve, args=(its, *self.what), daemon=True)
+        self.process = context.Process(target=_serve, args=(its, self.work), daemon=True)
         self.process.start()
         its.close()
 
@@ -150,20 +166,12 @@ class _Worker:
         self.process.join()
 
 
-def _serve(
-    pipe: Any,
-    exercise: Exercise,
-    functions: Sequence[str],
-    seeds: Sequence[int],
-    until: str,
-    seconds: float,
-) -> None:
+def _serve(pipe: Any, work: Callable[[int], Trial]) -> None:
     end_with_parent()
     _limit_memory()
     with threadpoolctl.threadpool_limits(1):
         for job in _received(pipe):
-            _limit_time(seconds)
-            pipe.send(attempt(exercise, functions[job], seeds, until))
+            pipe.send(work(job))
 
 
 def _received(pipe: Any) -> Iterator[int]:
