@@ -36,11 +36,15 @@ class Place:
         """The nearest node around it."""
         return self.above[-1]
 
-    def text(self, node: ast.AST | None = None) -> str:
+    def bare(self, node: ast.AST | None = None) -> str:
         """The source of a node (this one, if none is named) as the author wrote it."""
         node = self.node if node is None else node
-        text = ast.get_source_segment(self.source, node) or ast.unparse(node)
-        return f"({text})" if isinstance(node, _LOOSE) else text
+        return ast.get_source_segment(self.source, node) or ast.unparse(node)
+
+    def text(self, node: ast.AST | None = None) -> str:
+        """The same as a part of a larger expression: in parentheses where it may need them."""
+        node = self.node if node is None else node
+        return f"({self.bare(node)})" if isinstance(node, _LOOSE) else self.bare(node)
 
     def dump_with(self, text: str, tree: ast.Module) -> str:
         """The dump of the whole tree, were this text here."""
@@ -135,14 +139,14 @@ def operand(place: Place) -> Iterator[str]:
     """A term of a sum, a factor, an exponent, a part of a condition; the sign of a term."""
     node = place.node
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mod):
-        yield place.text(node.left)
-        yield place.text(node.right)
+        yield place.bare(node.left)
+        yield place.bare(node.right)
     if isinstance(node, ast.BoolOp):
         for i in range(len(node.values)):
             rest = [place.text(value) for value in node.values[:i] + node.values[i + 1 :]]
             yield (" and " if isinstance(node.op, ast.And) else " or ").join(rest)
     if isinstance(node, ast.UnaryOp) and _number(node) is None:
-        yield place.text(node.operand)
+        yield place.bare(node.operand)
 
 
 @_operator("condition fixed")
@@ -256,7 +260,7 @@ def exchanged(place: Place) -> Iterator[str]:
             yield _call(place, place.text(node.func), args, node.keywords)
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
         for items in _neighbours(node.slice.elts):
-            yield f"{place.text(node.value)}[{', '.join(place.text(item) for item in items)}]"
+            yield f"{place.text(node.value)}[{', '.join(place.bare(item) for item in items)}]"
 
 
 def _neighbours(items: Sequence[Any]) -> Iterator[list[Any]]:
@@ -281,9 +285,9 @@ def unwrapped(place: Place) -> Iterator[str]:
         and ast.unparse(node.func.value).split(".")[0] in place.modules
     )
     if method and isinstance(node.func, ast.Attribute):
-        yield place.text(node.func.value)
+        yield place.bare(node.func.value)
     elif node.args and not method and not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
-        yield place.text(node.args[0])
+        yield place.bare(node.args[0])
 
 
 _OTHERS = {
@@ -354,8 +358,8 @@ def index(place: Place) -> Iterator[str]:
     if subscript and isinstance(node, ast.Name) and node.id in _loop_names(place):
         yield f"{node.id} - 1"
     if isinstance(place.parent, ast.Slice) and _number(node) is None and place.field != "step":
-        yield f"{place.text()} - 1"
-        yield f"{place.text()} + 1"
+        yield f"{place.bare()} - 1"
+        yield f"{place.bare()} + 1"
 
 
 def _loop_names(place: Place) -> set[str]:
@@ -372,8 +376,8 @@ def _loop_names(place: Place) -> set[str]:
 def rounds(place: Place) -> Iterator[str]:
     """A loop without its first round, or without its last, or without any."""
     if isinstance(place.parent, ast.For | ast.comprehension) and place.field == "iter":
-        yield f"list({place.text()})[1:]"
-        yield f"list({place.text()})[:-1]"
+        yield f"list({place.bare()})[1:]"
+        yield f"list({place.bare()})[:-1]"
         if isinstance(place.parent, ast.For):
             yield "()"
 
@@ -431,11 +435,11 @@ def result(place: Place) -> Iterator[str]:
     """One number of one result off, or two results exchanged."""
     returned = _returned(place)
     if returned == "part" or (returned == "all" and not isinstance(place.node, _CONTAINERS)):
-        yield f"first_off({place.text()})"
-        yield f"last_off({place.text()})"
+        yield f"first_off({place.bare()})"
+        yield f"last_off({place.bare()})"
     if returned == "all" and isinstance(place.node, ast.Tuple):
         for items in _neighbours(place.node.elts):
-            yield ", ".join(place.text(item) for item in items)
+            yield ", ".join(place.bare(item) for item in items)
 
 
 _CONTAINERS = (ast.Tuple, ast.Dict)
@@ -455,9 +459,9 @@ def _returned(place: Place) -> str:
 def _call(
     place: Place, function: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> str:
-    parts = [ast.get_source_segment(place.source, arg) or "" for arg in args]
+    parts = [place.bare(arg) for arg in args]
     for word in keywords:
-        value = ast.get_source_segment(place.source, word.value)
+        value = place.bare(word.value)
         parts.append(f"{word.arg}={value}" if word.arg else f"**{value}")
     return f"{function}({', '.join(parts)})"
 

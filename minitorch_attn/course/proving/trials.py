@@ -151,13 +151,16 @@ class _Worker:
         return True
 
     def take(self) -> Trial:
-        """What became of the job."""
+        """What became of the job; raises what the checks themselves raised."""
         try:
-            return self.pipe.recv()
+            found = self.pipe.recv()
         except (EOFError, ConnectionError):
             self.end()
             self._start()
             return Trial((), killed=True)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def end(self) -> None:
         """End the process."""
@@ -171,7 +174,10 @@ def _serve(pipe: Any, work: Callable[[int], Trial]) -> None:
     _limit_memory()
     with threadpoolctl.threadpool_limits(1):
         for job in _received(pipe):
-            pipe.send(work(job))
+            try:
+                pipe.send(work(job))
+            except Exception as error:
+                pipe.send(error)
 
 
 def _received(pipe: Any) -> Iterator[int]:
