@@ -131,8 +131,8 @@ class _First:
 
 
 def _try(proof: Proof, sources: Sequence[str], first: _First, until: str) -> list[trials.Trial]:
-    """All of them; each may take twenty times as long as the answer that they were made from."""
-    seconds = 10 + 20 * sum(first.seconds) * len(proof.seeds)
+    """All of them; each may take ten times as long as the answer that they were made from."""
+    seconds = 2 + 10 * sum(first.seconds)
     order = sorted(range(len(first.seconds)), key=lambda number: first.seconds[number])
     return trials.in_processes(
         proof.exercise, sources, proof.seeds, seconds=seconds, order=order, until=until

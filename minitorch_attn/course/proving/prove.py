@@ -14,6 +14,7 @@ from .answers import answers_of, beside
 from .proof import FEWEST, SEEDS, SHARE, Proof, prove
 
 OTHERS = 2  # right answers beside the worked one, at least
+TRAINED = 2  # seeds for what trains a model: a second or more each
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,7 @@ def _chapter(word: str) -> list[Exercise]:
 def prove_book(exercise: Exercise, seeds: Sequence[int] = SEEDS) -> Proof:
     """The proof of one of the book's exercises, whose answers and list stand in `solutions/`."""
     listed = survivors.read(beside(exercise, ".toml"))
+    seeds = seeds[:TRAINED] if exercise.library else seeds
     return prove(exercise, answers_of(exercise), listed, seeds)
 
 
@@ -97,6 +99,8 @@ def table(proofs: Sequence[Proof]) -> Iterator[str]:
         yield _row(f"{chapter:02}", its)
     yield _row("all", proofs)
     yield f"(at least {FEWEST} made an exercise, and {SHARE:.0%} rejected of the not equivalent)"
+    if few := [p for p in proofs if p.exercise.library]:
+        yield f"({', '.join(p.exercise.id for p in few)} trains: {len(few[0].seeds)} seeds there)"
 
 
 def _row(name: str, proofs: Sequence[Proof]) -> str:

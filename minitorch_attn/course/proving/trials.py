@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import multiprocessing
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -48,6 +49,7 @@ def attempt(
     *,
     order: Sequence[int] = (),
     until: str = "end",
+    seconds: float = math.inf,
 ) -> Trial:
     """Try one function, in this process, with one seed after the other.
 
@@ -58,16 +60,19 @@ def attempt(
     order : the numbers of the checks as they are first tried; what failed once is tried first
     until : when to stop: "kept", at the first seed in which it kept all points, "lost", at the
         first in which it lost one, or at the "end"
+    seconds : of processor time for each seed; this process is killed after them
     """
     checks = list(order or range(len(exercise.checks)))
     kept: list[int] = []
     failed = ""
     with contextlib.redirect_stdout(io.StringIO()):
+        _limit_time(seconds)
         try:
             function = load(collect.Found(exercise.function, source, exercise.id, False))
         except LearnerError:
             return Trial((), "it does not even load")
         for seed in seeds:
+            _limit_time(seconds)
             lost = next((n for n in checks if not _passes(exercise, n, function, seed)), None)
             if lost is None and not kept:
                 lost = _worthless(exercise, function, seed)
@@ -96,11 +101,9 @@ def in_processes(
     exercise: Exercise,
     functions: Sequence[str],
     seeds: Sequence[int],
-    *,
-    seconds: float,
     **how: Any,
 ) -> list[Trial]:
-    """`attempt` for each source, in order; each may compute for so many seconds.
+    """`attempt` for each source, in order.
 
     Raises MinitorchError where processes cannot be forked: on Windows.
     """
@@ -108,7 +111,6 @@ def in_processes(
         raise MinitorchError("answers are tried in forked processes: on Linux, macOS or WSL")
 
     def work(job: int) -> Trial:
-        _limit_time(seconds)
         return attempt(exercise, functions[job], seeds, **how)
 
     trials: dict[int, Trial] = {}
@@ -188,6 +190,8 @@ def _received(pipe: Any) -> Iterator[int]:
 
 def _limit_time(seconds: float) -> None:
     """The system kills this process when it has computed for so long."""
+    if seconds == math.inf:
+        return
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
