@@ -74,21 +74,17 @@ def attend(query, key, value):
     return out
 
 
-# %% 06.2 key by key
+# %% 06.2 query by query
 
 
 def attend(query, key, value):
-    top = np.full(query.shape[:-1], -np.inf)
-    total = np.zeros(query.shape[:-1])
-    out = np.zeros((*query.shape[:-1], value.shape[-1]))
-    for i in range(key.shape[-2]):
-        score = (query * key[..., i : i + 1, :]).sum(axis=-1)
-        new = np.maximum(top, score)
-        old, e = np.exp(top - new), np.exp(score - new)
-        total = total * old + e
-        out = out * old[..., None] + e[..., None] * value[..., i : i + 1, :]
-        top = new
-    return out / total[..., None]
+    answers = []
+    for q in np.moveaxis(query, -2, 0):
+        score = (key * q[..., None, :]).sum(axis=-1)
+        e = np.exp(score - score.max(axis=-1)[..., None])
+        weights = e / e.sum(axis=-1)[..., None]
+        answers.append((weights[..., None] * value).sum(axis=-2))
+    return np.stack(answers, axis=-2)
 
 
 # %% 06.3 differences to the last value

@@ -165,7 +165,7 @@ def condition(place: Place) -> Iterator[str]:
 
 @_operator("constant off")
 def constant(place: Place) -> Iterator[str]:
-    """A number a little off, a lot off, of the other sign; another text, the other truth."""
+    """A number a little off, a lot off, of the other sign; a text empty; 1e10 for infinity."""
     node, parent = place.node, place.parent
     if isinstance(parent, ast.UnaryOp) and _number(parent) is not None:
         return  # the sign belongs to the number
@@ -177,6 +177,8 @@ def constant(place: Place) -> Iterator[str]:
             yield from (repr(100 * value), repr(-value))  # a click a little off is as good
         else:
             yield from _other_numbers(value, parent)
+    elif isinstance(node, ast.Attribute) and node.attr == "inf":
+        yield "1e10"
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield str(not node.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -497,6 +499,8 @@ def of_parameters(
         if isinstance(value, np.ndarray) and value.ndim and len(value) > 1:
             yield "one row alone", f"{name} = {name}[[0] * len({name})]"
             yield "one row alone", f"{name} = {name}[[-1] * len({name})]"
+        if isinstance(value, np.ndarray) and value.ndim > 1 and value.shape[-1] > 1:
+            yield "one column alone", f"{name} = {name}[..., [0] * {name}.shape[-1]]"
 
 
 def _in_place_of(name: str, value: Any) -> Iterator[str]:
