@@ -52,6 +52,7 @@ def build(
     texts = [read(path) for path in sources("chapters", root) if only in path.name]
     worked = [read(path) for path in sources("solutions", root) if only in path.name]
     if not texts and not worked:
+        chapters(root)  # says so if the book is not here
         raise SourceError(f"no chapter's name contains {only!r}")
     _check_names([*texts, *worked], root)
     _check_order([*texts, *worked], root)

@@ -23,8 +23,9 @@ from ..checking.collect import CollectError, collect
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
 from ..checking.report import NOT_DONE, PASSED, Report, Result
-from ..checks import exercises_of
+from ..checks import exercises_of, written_chapters
 from ..sources.contents import chapters
+from ..sources.text import SourceError
 
 _SEED = pytest.StashKey[int]()
 MORE = "--check-seconds 3600"
@@ -45,11 +46,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """A marker for each chapter and each exercise; one seed for the whole run."""
-    for chapter in chapters():
-        config.addinivalue_line(
-            "markers", f"chapter_{chapter.number:02d}: checks of chapter “{chapter.title}”"
-        )
-        for exercise in exercises_of(chapter.number):
+    try:
+        titles = {chapter.number: f"“{chapter.title}”" for chapter in chapters()}
+    except SourceError:  # the package alone, without the book
+        titles = {}
+    for number in written_chapters():
+        title = titles.get(number, f"{number:02d}")
+        config.addinivalue_line("markers", f"chapter_{number:02d}: checks of chapter {title}")
+        for exercise in exercises_of(number):
             name = f"exercise_{exercise.id.replace('.', '_')}"
             config.addinivalue_line("markers", f"{name}: checks of “{exercise.title}”")
     seed = config.getoption("--check-seed")

@@ -43,8 +43,8 @@ def home() -> Path:
     """
     try:
         folder = _home()
-    except RuntimeError as error:  # pathlib's word for no home
-        raise OSError(f"{error} Name a folder in MINITORCH_ATTN_HOME") from None
+    except RuntimeError:  # from pathlib, and newer platformdirs
+        folder = Path("~")
     if str(folder).startswith("~"):  # nobody could say what it stands for
         raise OSError("you have no home folder: name a folder in MINITORCH_ATTN_HOME")
     return folder

@@ -68,7 +68,10 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     """
     path = root / "chapters" / "book.toml"
     if not path.is_file():
-        raise SourceError(f"{path} is missing: the course runs in a checkout of the repository")
+        raise SourceError(
+            f"{path} is missing: the course runs in a checkout of the repository, installed with "
+            "pip install -e '.[course]'"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         found = [
