@@ -19,6 +19,7 @@ COMMANDS = {
     ),
     "info": (".commands.info", "versions, array libraries, GPU"),
     "study": (".course.learner.study", "open the book in JupyterLab"),
+    "check": (".course.learner.handing_in", "say whether a notebook can be marked"),
     "book": (".course.book.build", "build the notebooks and the exercises"),
     "slides": (".course.slides.build", "build the lectures"),
     "prove": (

@@ -116,8 +116,9 @@ def _run_own(args: argparse.Namespace) -> int:
 
     try:
         return own.train(args.own, args.data, args.epochs).status
-    except KeyboardInterrupt:
-        print("\nStopped. Nothing was written.", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        said = f" {error}." if str(error) else ""  # it says which check
+        print(f"\nStopped.{said} Nothing was written.", file=sys.stderr)
         return 130
 
 
