@@ -302,10 +302,14 @@ def of_attention(notices: Any, rng: np.random.Generator) -> None:
     outputs, shuffled = attended(x, matrices), attended(reorder(x, order), matrices)
     got = notices(outputs, shuffled, order)
     near(got, distances(outputs, shuffled, order), "both numbers, for self-attention")
-    order[rng.integers(len(order))] = np.arange(x.shape[1])
-    shuffled = attended(reorder(x, order), matrices)
-    got = notices(outputs, shuffled, order)
-    near(got, distances(outputs, shuffled, order), "also where one scene stays in order")
+    tokens = x.shape[1]
+    for scene, pair in ((0, (0, 1)), (len(x) - 1, (tokens - 2, tokens - 1))):
+        order = np.tile(np.arange(tokens), (len(x), 1))
+        order[scene, list(pair)] = pair[::-1]
+        shuffled = attended(reorder(x, order), matrices)
+        got = notices(outputs, shuffled, order)
+        claim = "also where two tokens of one scene change places, and all else stays"
+        near(got, distances(outputs, shuffled, order), claim)
 
 
 @notice.check(1, "the mean over the tokens, handed to each of them: invariance 0")
@@ -325,10 +329,13 @@ def of_positions(notices: Any, rng: np.random.Generator) -> None:
     place = rng.normal(size=x.shape[1:])
     outputs = attended(x + place, matrices)
     shuffled = attended(reorder(x, order) + place, matrices)
-    # One output far below all others, anywhere: a difference has no sign.
-    shuffled[tuple(rng.integers(shuffled.shape))] -= 50.0
-    got = notices(outputs, shuffled, order)
-    near(got, distances(outputs, shuffled, order), "both numbers, with positions")
+    # One output far below all others, the first, the last, any: a difference has no sign.
+    first, last = (0, 0, 0), tuple(n - 1 for n in shuffled.shape)
+    for where in (first, last, tuple(rng.integers(shuffled.shape))):
+        off = shuffled.copy()
+        off[where] -= 50.0
+        got = notices(outputs, off, order)
+        near(got, distances(outputs, off, order), "both numbers, with positions")
 
 
 @notice.check(1, "what is no order, or moves nothing, raises ValueError")
@@ -336,15 +343,15 @@ def bad_orders(notices: Any, rng: np.random.Generator) -> None:
     x, order, matrices = draw_scene(rng)
     outputs, shuffled = attended(x, matrices), attended(reorder(x, order), matrices)
     notices(outputs, shuffled, order)
-    tokens, scene = x.shape[1], int(rng.integers(len(order)))
-    first, last = (int(np.argmax(order[scene] == token)) for token in (0, tokens - 1))
-    for place, token, what in (
-        (first, int(order[scene, first - 1]), "here a token comes twice"),
-        (last, -1, "here one is called -1"),
-        (first, tokens, "here one is called N"),
+    tokens, any_scene = x.shape[1], int(rng.integers(len(order)))
+    for scene, token, called, what in (
+        (0, 0, 1, "here a token comes twice"),
+        (len(order) - 1, 0, 1, "here a token comes twice"),
+        (any_scene, tokens - 1, -1, "here one is called -1"),
+        (any_scene, 0, tokens, "here one is called N"),
     ):
         bad = order.copy()
-        bad[scene, place] = token
+        bad[scene][order[scene] == token] = called
         expect_error(
             partial(notices, outputs, shuffled, bad),
             ValueError,
