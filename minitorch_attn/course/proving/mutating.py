@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import operators
-from .operators import Place
+from . import operators, parameters
+from .places import Place, inside_table
 
 FAULTS = "\n\nfrom minitorch_attn.course.proving.faults import first_off, last_off\n"
 
@@ -55,7 +55,7 @@ def mutants(source: str, function: str, example: Sequence[Any] = ()) -> list[Mut
             for text in operator(place):
                 changed = _put(place, text, tree, encoded, starts)
                 _add(found, seen, name, source, changed)
-    for name, text in operators.of_parameters(tree, function, example):
+    for name, text in parameters.of_parameters(tree, function, example):
         _add(found, seen, name, source, _insert(tree, function, text, encoded, starts))
     return found
 
@@ -113,7 +113,7 @@ def _left_alone(node: ast.AST, field: str, child: ast.AST, index: int) -> bool:
         return True
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
         return True
-    return operators.inside_table(node, field, index)
+    return inside_table(node, field, index)
 
 
 def _line_starts(encoded: bytes) -> list[int]:
@@ -153,7 +153,7 @@ def _loaded(dump: str) -> str:
 
 def _insert(tree: ast.Module, function: str, text: str, encoded: bytes, starts: list[int]) -> str:
     """The source with a statement put before the first of the function, after its docstring."""
-    body = operators.definition(tree, function).body
+    body = parameters.definition(tree, function).body
     at = 1 if len(body) > 1 and isinstance(body[0], ast.Expr) else 0
     first, _ = _span(body[at], starts)
     indent = " " * body[at].col_offset
