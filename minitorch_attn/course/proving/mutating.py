@@ -77,8 +77,11 @@ def _difference(source: str, changed: str) -> tuple[int, str, str]:
     edits = [code for code in matcher.get_opcodes() if code[0] != "equal"]
     i, j = edits[0][1], edits[0][3]
     k, m = edits[-1][2], edits[-1][4]
-    strip = lambda lines: "\n".join(line.strip() for line in lines)  # noqa: E731
-    return i + 1, strip(old[i:k]), strip(new[j:m])
+    return i + 1, _without_indent(old[i:k]), _without_indent(new[j:m])
+
+
+def _without_indent(lines: Sequence[str]) -> str:
+    return "\n".join(line.strip() for line in lines)
 
 
 def _places(tree: ast.Module, source: str) -> Iterator[Place]:

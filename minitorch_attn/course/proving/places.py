@@ -70,12 +70,14 @@ def number(node: ast.AST) -> Any:
 
 
 def name_of(function: ast.expr) -> str:
+    """The last name: "max" for `max`, `np.max` and `x.max`."""
     return getattr(function, "attr", getattr(function, "id", ""))
 
 
 def call_text(
     place: Place, function: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> str:
+    """A call written out, its arguments as the author wrote them."""
     parts = [place.bare(arg) for arg in args]
     for word in keywords:
         value = place.bare(word.value)
@@ -84,6 +86,7 @@ def call_text(
 
 
 def neighbours(items: Sequence[Any]) -> Iterator[list[Any]]:
+    """The items with two that stand side by side exchanged, each such pair in turn."""
     for i in range(len(items) - 1):
         if not isinstance(items[i], ast.Starred) and not isinstance(items[i + 1], ast.Starred):
             yield [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
