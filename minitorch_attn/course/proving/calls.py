@@ -19,7 +19,8 @@ def keyword(place: Place) -> Iterator[str]:
                 yield call_text(place, place.text(place.node.func), place.node.args, rest)
 
 
-_COMMUTE = {"max", "min", "maximum", "minimum", "add", "multiply", "gcd", "array_equal", "swapaxes"}
+_COMMUTE = {"max", "min", "maximum", "minimum", "add", "multiply", "gcd", "array_equal"}
+_COMMUTE |= {"swapaxes", "moveaxis"}  # of axes that stand side by side
 
 
 def exchanged(place: Place) -> Iterator[str]:

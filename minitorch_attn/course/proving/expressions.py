@@ -107,15 +107,22 @@ def constant(place: Place) -> Iterator[str]:
 
 def _other_numbers(value: float, parent: ast.AST) -> Iterator[str]:
     compared = isinstance(parent, ast.Compare)
+    counts = isinstance(value, int) and isinstance(parent, _COUNTS)
     if isinstance(value, int):
         yield repr(value + 1)
-        yield repr(value - 1)
+        if not (counts and value < 0) or isinstance(parent, ast.Slice | ast.Subscript):
+            yield repr(value - 1)
     if isinstance(value, float) or (isinstance(parent, ast.BinOp) and value):
         yield _short(value * (BORDER if compared else SMALL))
         yield _short(value / (BORDER if compared else SMALL))
         yield _short(value * 10)
-    if value and not isinstance(parent, ast.Subscript):  # of two axes, 1 and -1 are one
+    if value and not counts:
         yield repr(-value)
+
+
+# In these a whole number is an axis, a size or an index: of three axes -1 is 2, and to reshape
+# -2 is -1.
+_COUNTS = (ast.Subscript, ast.Slice, ast.Tuple, ast.Call)
 
 
 def _short(number: float) -> str:

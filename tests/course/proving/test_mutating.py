@@ -37,6 +37,7 @@ CASES = [
     ("condition fixed", "y = [a for a in x if a]", None),
     ("constant off", "y = x[0]", ["y = x[1]", "y = x[-1]"]),
     ("constant off", "y = x[-1]", ["y = x[0]", "y = x[-2]"]),
+    ("constant off", "y = x.reshape(2, -1)", ["(3, -1)", "(1, -1)", "(2, 0)"]),
     (
         "constant off",
         "y = 2 * x",

@@ -13,7 +13,7 @@ from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.proving.prove import prove_book
 
 PROVED: tuple[int, ...] = ()  # a chapter is added when its proof holds, and never taken out
-SEEDS = range(8)
+SEEDS = range(6)
 
 
 @pytest.mark.slow
