@@ -42,7 +42,7 @@ def rewritings(source: str, function: str, *, keywords: Iterable[str] = ()) -> l
     for name, change in OF_SOURCE.items():
         changed = ast.unparse(ast.fix_missing_locations(change(copy.deepcopy(tree))))
         if changed != plain:
-            found.append(Rewriting(name, _HELPERS + changed if "_by_hand" in changed else changed))
+            found.append(Rewriting(name, _HELPERS + changed))
     renamed = ast.unparse(_parameters_renamed(copy.deepcopy(tree), function, keywords))
     if renamed != plain:
         found.append(Rewriting("parameters renamed", renamed))
@@ -58,6 +58,7 @@ Change = Callable[[ast.Module], ast.Module]
 OF_SOURCE: dict[str, Change] = {}
 
 _HELPERS = '''
+import numpy as np
 import numpy as _numpy
 
 def _by_hand(a, b):
