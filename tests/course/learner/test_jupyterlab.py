@@ -16,6 +16,7 @@ from helpers.browsing import browser, lacking, screenshot
 from helpers.jupyterlab import SECONDS, Lab, serving
 
 from minitorch_attn.course.book import exercises
+from minitorch_attn.course.checking.report import where_to_read
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.learner import study
 from minitorch_attn.course.sources import text
@@ -135,6 +136,44 @@ def progress_shows_the_points(lab: Lab) -> None:
     assert f"{points} of 20" in row.text_content()
     shown.scroll_into_view_if_needed()
     screenshot(lab.page, "jupyterlab-5-progress")
+
+
+@pytest.mark.parametrize("where", ["report", "card"])
+def test_read_again_lands_at_the_section(lab: Lab, where: str) -> None:
+    """At the first click, on a chapter that is not open yet.
+
+    On a machine with many times more work than cores JupyterLab can lose the place, whatever the
+    link says: it selects the first cell while the others are still made.
+    """
+    if hasattr(os, "getloadavg") and os.getloadavg()[0] > 3 * (os.cpu_count() or 1):
+        pytest.skip("this machine is too busy to tell")
+    exercise = exercises_of(int(CHAPTER[:2]))[1]
+    _, heading, _ = where_to_read(exercise.read)
+    lab.panel(study.CONTENTS)
+    open_from_contents(lab, "exercises")
+    panel = lab.panel(EXERCISES)
+    if where == "report":
+        lab.run(panel, "from minitorch_attn.course import")
+        lab.cell(panel, f"def {exercise.function}(").locator(".cm-content").click()
+        lab.page.keyboard.press("Control+a")
+        wrong = f"def {exercise.function}(query, key, value): return query"
+        lab.page.keyboard.insert_text(wrong)
+        lab.run(panel, f"def {exercise.function}(")
+        report = lab.run(panel, f'check("{exercise.id}"').locator(".minitorch-report")
+        link = report.get_by_role("link", name=heading)
+    else:
+        card = panel.locator(".jp-MarkdownCell").filter(has_text=exercise.signature)
+        link = card.get_by_role("link", name=f"chapter {exercise.chapter:02d}")
+    link.click(timeout=60 * SECONDS)
+    lab.panel(NOTEBOOK)
+    title = lab.page.locator(f".jp-NotebookPanel:not(.lm-mod-hidden) h2:has-text('{heading}')")
+    end = time.monotonic() + 60
+    while not (title.count() and 0 < title.first.bounding_box()["y"] < 450):
+        if time.monotonic() > end:
+            screenshot(lab.page, "jupyterlab-6-elsewhere")
+            pytest.fail("the chapter opened elsewhere")
+        lab.page.wait_for_timeout(100)
+    screenshot(lab.page, "jupyterlab-6-read-again")
 
 
 def the_next_start_leaves_the_answer_alone(lab: Lab) -> None:
