@@ -12,7 +12,7 @@ import numpy as np
 
 from ...data import digits
 from ..checking.exercise import Exercise
-from ..checking.expecting import LearnerError, expect, expect_error, expect_shape
+from ..checking.expecting import LearnerError, expect, expect_close, expect_error, expect_shape
 from . import common
 from .common import near
 
@@ -715,13 +715,14 @@ def expect_match(
     token_shape, classes, _ = sizes
     arrays, frozen = split_up(rng, total, int(rng.integers(10, 40)))
     want = match(total, token_shape[0] * token_shape[1], classes)
-    near(matched(arrays, frozen, token_shape, classes), want, claim)
+    expect_close(matched(arrays, frozen, token_shape, classes), want, claim)
 
 
 @rival.check(1, "a net with exactly as many numbers is found")
 def exact(matched: Any, rng: np.random.Generator) -> None:
-    for hidden in (1, int(rng.integers(2, 10)), int(rng.integers(20, 40))):
+    for hidden in (1, int(rng.integers(2, 10)), int(rng.integers(20, 40)), 0):
         (token_shape, classes, unit) = drawn = draw_sizes(rng)
+        hidden = hidden or 6 * unit  # wider than all tokens laid end to end
         total = hidden * unit + classes
         claim = f"{hidden} hidden units on {token_shape[0]} × {token_shape[1]} inputs fit exactly"
         expect_match(matched, rng, total, drawn, claim)
@@ -729,11 +730,16 @@ def exact(matched: Any, rng: np.random.Generator) -> None:
 
 @rival.check(2, "otherwise the nearest, above or below")
 def nearest(matched: Any, rng: np.random.Generator) -> None:
-    for place in range(4):
-        _, classes, unit = drawn = draw_sizes(rng)
+    many = (3, 4), int(rng.integers(35, 45))  # few inputs, many classes
+    for place in range(7):
+        token_shape, classes, unit = drawn = draw_sizes(rng)
+        if place > 3:
+            token_shape, classes = many
+            unit = 3 * 4 + 1 + classes
+            drawn = token_shape, classes, unit
         # Three tenths and seven tenths of a unit more, and just below and just above a half.
-        more = (round(0.3 * unit), round(0.7 * unit), (unit - 1) // 2, unit // 2 + 1)[place]
-        hidden = int(rng.integers(20, 40))
+        more = (round(0.3 * unit), round(0.7 * unit), (unit - 1) // 2, unit // 2 + 1)[place % 4]
+        hidden = 6 * unit if place in (0, 5) else int(rng.integers(20, 40))
         claim = (
             f"{hidden} hidden units have {more} numbers too few, one more {unit - more} too many"
         )
@@ -747,10 +753,12 @@ def not_frozen(matched: Any, rng: np.random.Generator) -> None:
     want = match(total, token_shape[0] * token_shape[1], classes)
     arrays, frozen = split_up(rng, total, 100)
     got = matched(arrays, frozen, token_shape, classes)
-    near(got, want, "a table of sines and a mask are not learned")
+    expect_close(got, want, "a table of sines and a mask are not learned")
     every = sum(x.size for x in arrays.values())
     want = match(every, token_shape[0] * token_shape[1], classes)
-    near(matched(arrays, [], token_shape, classes), want, "nothing is frozen, so all is learned")
+    expect_close(
+        matched(arrays, [], token_shape, classes), want, "nothing is frozen, so all is learned"
+    )
 
 
 @rival.check(1, "where no net comes within 10 %, ValueError; 10 % is within")
@@ -779,7 +787,7 @@ def no_match(matched: Any, rng: np.random.Generator) -> None:
             call()
     for call, (total, (token_shape, classes, _), fair, claim) in zip(calls, cases, strict=True):
         if fair:
-            near(call(), match(total, token_shape[0] * token_shape[1], classes), claim)
+            expect_close(call(), match(total, token_shape[0] * token_shape[1], classes), claim)
         else:
             expect_error(call, ValueError, claim)
 
