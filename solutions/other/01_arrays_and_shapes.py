@@ -1,7 +1,6 @@
 """Other right answers to the exercises of chapter 01."""
 
 import itertools
-import math
 
 import numpy as np
 
@@ -43,7 +42,7 @@ def einsum_loops(formula, x, y):
     if len(first) != x.ndim or len(second) != y.ndim:
         raise ValueError("an axis a letter")
     sizes = {}
-    for letter, size in list(zip(first, x.shape)) + list(zip(second, y.shape)):
+    for letter, size in [*zip(first, x.shape, strict=True), *zip(second, y.shape, strict=True)]:
         if letter in sizes and sizes[letter] != size:
             raise ValueError(f"{letter} has two sizes")
         sizes[letter] = size
@@ -68,17 +67,17 @@ def einsum_loops(formula, x, y):
     a, b = left.split(",")
     if x.ndim != len(a) or y.ndim != len(b):
         raise ValueError("letters and axes differ")
-    pairs = [*zip(a, x.shape), *zip(b, y.shape)]
+    pairs = [*zip(a, x.shape, strict=True), *zip(b, y.shape, strict=True)]
     size = dict(pairs)
     if any(size[letter] != n for letter, n in pairs):
         raise ValueError("a letter has two sizes")
     gone = [letter for letter in size if letter not in right]
     out = np.empty([size[letter] for letter in right])
     for place in np.ndindex(*out.shape):
-        at = dict(zip(right, place))
+        at = dict(zip(right, place, strict=True))
         total = 0.0
         for rest in itertools.product(*[range(size[letter]) for letter in gone]):
-            at.update(zip(gone, rest))
+            at.update(zip(gone, rest, strict=True))
             total += x[tuple(at[c] for c in a)] * y[tuple(at[c] for c in b)]
         out[place] = total
     return out

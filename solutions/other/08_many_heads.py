@@ -122,7 +122,7 @@ def three_tests(seen):
             scores = np.log(row)
             variances.append(np.mean((scores - scores.mean()) ** 2))
     mean = sum(variances) / len(variances)
-    return {"reach": reach, "order": order, "spread": 0.25 < mean and mean < 4}
+    return {"reach": reach, "order": order, "spread": 0.25 < mean < 4}
 
 
 # %% 08.5 head by head
@@ -160,7 +160,7 @@ def multi_head(x, context, w_query, w_key, w_value, w_output, num_heads, mask=No
 def multi_head(x, context, w_query, w_key, w_value, w_output, num_heads, mask=None):
     if x.ndim != 3 or context.ndim != 3 or w_query.shape[1] % num_heads > 0:
         raise ValueError(f"{x.shape}, {context.shape}, {num_heads}")
-    b, n, wide = x.shape
+    b, n = x.shape[:2]
     s = context.shape[1]
     q = (x @ w_query).reshape(b, n, num_heads, -1)
     k = (context @ w_key).reshape(b, s, num_heads, -1)
