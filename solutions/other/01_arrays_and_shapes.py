@@ -107,10 +107,10 @@ def patchify(x, p, back=None):
         if width % p:
             raise ValueError("width")
         x = x.reshape(b, height // p, p, width // p, p)
-        return x.swapaxes(2, 3).reshape(b, -1, p * p)
+        return np.swapaxes(x, 2, 3).reshape(b, -1, p * p)
     height, width = back
     x = x.reshape(x.shape[0], height // p, width // p, p, p)
-    return x.swapaxes(2, 3).reshape(x.shape[0], height, width)
+    return np.swapaxes(x, 2, 3).reshape(len(x), height, width)
 
 
 # %% 01.4 the place of each pixel
