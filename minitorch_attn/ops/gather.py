@@ -7,8 +7,8 @@ from typing import Any
 
 from ..arrays import add_rows
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_indices
-from .op import op
+from ..validation import check_axes, check_axis, check_indices
+from .op import op, ready
 from .shape import reshape, transpose
 
 
@@ -34,9 +34,10 @@ def take(x: TensorLike, /, indices: Any, axis: int | None = None) -> Tensor:
     """
     if axis is None:
         return take(reshape(x, -1), indices, axis=0)
-    ndim = raw(x).ndim
-    axis = axis % ndim
-    size = raw(x).shape[axis]
+    x = ready(x)
+    ndim = x.ndim
+    axis = check_axis(axis, ndim)
+    size = x.shape[axis]
     rows = check_indices(raw(indices), raw(x), -size, size, "take", "an index")
     rows = rows % size if size else rows
     if axis == 0:
@@ -56,7 +57,9 @@ def embedding(indices: Any, weight: TensorLike) -> Tensor:
     IndexError
         If an index is outside [0, num): a token id that the table does not have.
     """
+    weight = ready(weight)
     table = raw(weight)
+    check_axes("embedding: the table", table.ndim)
     return _take_rows(
         weight, check_indices(raw(indices), table, 0, len(table), "embedding", "a token id")
     )

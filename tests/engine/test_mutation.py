@@ -163,7 +163,7 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         ("layer_norm",),
     ),
     "layer_norm: the mean not taken away": (
-        forward("layer_norm", "normal = x - row_sums(x) / width", "normal = x + 0"),
+        forward("layer_norm", "normal -= row_sums(normal) / width", "normal += 0"),
         ("layer_norm",),
     ),
     "gelu: the slope of the cubic": (

@@ -113,7 +113,7 @@ row(
     lambda q, k, v, m: attend(q, k, np.eye(5), m),
     (((2, 3, 4), (2, 5, 4)),),
     "weights",
-    constants=(np.ones((5, 1)), SOME),
+    constants=(np.ones((5, 1), np.float32), SOME),
 )
 row(
     "attention_reference",
@@ -188,3 +188,22 @@ row(
 )
 row("alias", registry["alias"], lambda x: x, ONE)
 row("to", lambda x: registry["to"](x, device="cpu"), lambda x: x, ONE, any_library=False)
+
+# The products over allowed pairs: where all are finite, masked products.
+for note, may in (("", SOME), ("a batch", EACH)):
+    row(
+        "pair_products",
+        lambda a, b, m: registry["pair_products"](a, b, allowed=m),
+        lambda a, b, m: (a[..., :, None, :] * b[..., None, :, :]).sum(-1) * m,
+        (((2, 3, 4), (2, 5, 4)), ((2, 3, 0), (2, 5, 0))),
+        note,
+        constants=(may,),
+    )
+    row(
+        "pair_sums",
+        lambda a, b, m: registry["pair_sums"](a, b, allowed=m),
+        lambda a, b, m: ((a * m)[..., None] * b[..., None, :, :]).sum(-2),
+        (((2, 3, 5), (2, 5, 4)), ((2, 3, 5), (5, 0))),
+        note,
+        constants=(may,),
+    )
