@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..arrays import add_rows
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
 from ..validation import check_axes, check_axis, check_indices
 from .op import op, ready
@@ -21,7 +22,7 @@ def _take_rows(x: TensorLike, /, rows: Any) -> Any:
 def _add_rows(x: TensorLike, /, rows: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape`, with each slice of x added at its row."""
     values = x.reshape(rows.size, math.prod(shape[1:]))
-    return add_rows(rows.ravel(), values, shape[0]).reshape(shape)
+    return fastest(add_rows)(rows.ravel(), values, shape[0]).reshape(shape)
 
 
 def take(x: TensorLike, /, indices: Any, axis: int | None = None) -> Tensor:
