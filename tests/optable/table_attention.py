@@ -12,7 +12,7 @@ from minitorch_attn.fast.heads import packed_attention, packed_attention_referen
 from minitorch_attn.ops.attention import attention_reference
 from minitorch_attn.ops.op import Op
 from optable.oprow import ONE, TWO, Shapes, row
-from optable.table_softmax import shares
+from optable.table_softmax import from_the_largest, shares
 
 registry = Op.registry
 
@@ -206,4 +206,17 @@ for note, may in (("", SOME), ("a batch", EACH)):
         (((2, 3, 5), (2, 5, 4)), ((2, 3, 5), (5, 0))),
         note,
         constants=(may,),
+    )
+
+# At the edge of a rule: scores all far below 0, all far above, and some of each.
+for note, level in (("far below 0", -90.0), ("far above 0", 90.0), ("far apart", 0.0)):
+    away = np.array([[0.0], [0.7], [-0.4]]) * (1 if level else 40)
+    row(
+        "attention",
+        lambda q, k, v: ops.attention(q, k, v, scale=1.0),
+        lambda q, k, v: from_the_largest(q @ k.T) @ v,
+        ((),),
+        f"scores {note}",
+        domain=(np.array([[1.0], [1.1]]), level + away, np.array([[1.0], [-2.0], [0.5]])),
+        reference=plain(scale=1.0),
     )
