@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .errors import GradientError
+
 Rng: TypeAlias = "np.random.Generator | int | None"
 
 
@@ -24,6 +26,14 @@ def generator(rng: Rng) -> np.random.Generator:
         ) from error
 
 
+def other_draws() -> GradientError:
+    """The error for a second run that is not the first one again."""
+    return GradientError(
+        "a checkpointed function drew other random numbers when it was computed again: leave the "
+        "model's mode, train() or eval(), as it is until backward is done"
+    )
+
+
 class _Draws(threading.local):
     """The random arrays of a checkpointed function: kept when first drawn, then used again."""
 
@@ -31,7 +41,10 @@ class _Draws(threading.local):
     replay: list | None = None
 
     def next(self, draw: Callable[[], Any]) -> Any:
-        """What `draw` gives, or gave in its place the first time."""
+        """What `draw` gives, or gave in its place the first time. Raises GradientError where the
+        second run draws more than the first."""
+        if self.replay == []:
+            raise other_draws()
         drawn = draw() if self.replay is None else self.replay.pop(0)
         if self.kept is not None:
             self.kept.append(drawn)

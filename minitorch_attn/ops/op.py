@@ -127,7 +127,7 @@ class Op(Generic[P]):
             y._tracked = True
             y._node = (self, inputs, arrays, params, saved)
             if mode.debugging:
-                y._marks = fingerprints(inputs, y)
+                y._marks = fingerprints(y)
         return y
 
     def _again(self, error: Exception, arrays: list, params: dict) -> Any:

@@ -1,0 +1,207 @@
+"""Try many functions on an exercise: for each, the seeds in which it keeps all its points.
+
+The functions may loop without end or eat all memory, so they run in processes that are killed
+where they take too long. Processor time counts, not the clock: a busy machine changes no outcome.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import multiprocessing
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from typing import Any
+
+import threadpoolctl
+
+from ...errors import MinitorchError
+from ...processes import end_with_parent
+from ..checking import collect, running
+from ..checking.exercise import Exercise
+from ..checking.expecting import LearnerError
+from ..checking.loading import load
+
+WORKERS = 2
+MEMORY = 2 << 30  # bytes that a function may take beyond what the process has
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of a function: the seeds in which it kept all its points.
+
+    `failed` names the check at which the others failed last, "" where none did; `killed` says that
+    it took too long, or that its process died.
+    """
+
+    kept: tuple[int, ...]
+    failed: str = ""
+    killed: bool = False
+
+
+def attempt(
+    exercise: Exercise,
+    source: str,
+    seeds: Sequence[int],
+    *,
+    order: Sequence[int] = (),
+    until: str = "end",
+    seconds: float = math.inf,
+) -> Trial:
+    """Try one function, in this process, with one seed after the other.
+
+    What it prints goes nowhere.
+
+    Parameters
+    ----------
+    order : the numbers of the checks as they are first tried; what failed once is tried first
+    until : when to stop: "kept", at the first seed in which it kept all points, "lost", at the
+        first in which it lost one, or at the "end"
+    seconds : of processor time for each seed; this process is killed after them
+    """
+    checks = list(order or range(len(exercise.checks)))
+    kept: list[int] = []
+    failed = ""
+    with contextlib.redirect_stdout(io.StringIO()):
+        _limit_time(seconds)
+        try:
+            function = load(collect.Found(exercise.function, source, exercise.id, False))
+        except LearnerError:
+            return Trial((), "it does not even load")
+        for seed in seeds:
+            _limit_time(seconds)
+            lost = next((n for n in checks if not _passes(exercise, n, function, seed)), None)
+            if lost is None and not kept:
+                lost = _worthless(exercise, function, seed)
+            if lost is None:
+                kept.append(seed)
+            else:
+                checks.remove(lost)
+                checks.insert(0, lost)
+                failed = exercise.checks[lost].name
+            if until == ("kept" if lost is None else "lost"):
+                break
+    return Trial(tuple(kept), failed)
+
+
+def _passes(exercise: Exercise, number: int, function: Any, seed: int) -> bool:
+    return running.run_check(exercise, number, function, seed)[0].status == running.PASSED
+
+
+def _worthless(exercise: Exercise, function: Any, seed: int) -> int | None:
+    """The number of a check that is passed and yet not paid: a constant's refusals, for one."""
+    results = running.run(exercise, function, seed).results
+    return next((n for n, result in enumerate(results) if result.status != running.PASSED), None)
+
+
+def in_processes(
+    exercise: Exercise,
+    functions: Sequence[str],
+    seeds: Sequence[int],
+    **how: Any,
+) -> list[Trial]:
+    """`attempt` for each source, in order.
+
+    Raises MinitorchError where processes cannot be forked: on Windows.
+    """
+    if "fork" not in multiprocessing.get_all_start_methods():
+        raise MinitorchError("answers are tried in forked processes: on Linux, macOS or WSL")
+
+    def work(job: int) -> Trial:
+        return attempt(exercise, functions[job], seeds, **how)
+
+    trials: dict[int, Trial] = {}
+    todo = iter(range(len(functions)))
+    pool = [_Worker(work) for _ in range(min(WORKERS, len(functions)))]
+    try:
+        busy = [worker for worker in pool if worker.give(next(todo, None))]
+        while busy:
+            for ready in connection.wait([worker.pipe for worker in busy]):
+                worker = next(w for w in busy if w.pipe is ready)
+                trials[worker.job] = worker.take()
+                if not worker.give(next(todo, None)):
+                    busy.remove(worker)
+    finally:
+        for worker in pool:
+            worker.end()
+    return [trials[i] for i in range(len(functions))]
+
+
+class _Worker:
+    """A process that tries one function at a time, started anew where it was killed."""
+
+    def __init__(self, work: Callable[[int], Trial]) -> None:
+        self.work, self.job = work, -1
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("fork")
+        self.pipe, its = context.Pipe()
+        self.process = context.Process(target=_serve, args=(its, self.work), daemon=True)
+        self.process.start()
+        its.close()
+
+    def give(self, job: int | None) -> bool:
+        """Hand it a job; False where there is none."""
+        if job is None:
+            return False
+        self.job = job
+        self.pipe.send(job)
+        return True
+
+    def take(self) -> Trial:
+        """What became of the job; raises what the checks themselves raised."""
+        try:
+            found = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            self.end()
+            self._start()
+            return Trial((), killed=True)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def end(self) -> None:
+        """End the process."""
+        self.pipe.close()
+        self.process.kill()
+        self.process.join()
+
+
+def _serve(pipe: Any, work: Callable[[int], Trial]) -> None:
+    end_with_parent()
+    _limit_memory()
+    with threadpoolctl.threadpool_limits(1):
+        for job in _received(pipe):
+            try:
+                pipe.send(work(job))
+            except Exception as error:
+                pipe.send(error)
+
+
+def _received(pipe: Any) -> Iterator[int]:
+    with contextlib.suppress(EOFError):
+        while True:
+            yield pipe.recv()
+
+
+def _limit_time(seconds: float) -> None:
+    """The system kills this process when it has computed for so long."""
+    if seconds == math.inf:
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, hard))
+
+
+def _limit_memory() -> None:
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):  # macOS does not know it
+        with open("/proc/self/statm") as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, used + MEMORY))
