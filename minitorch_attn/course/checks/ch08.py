@@ -108,7 +108,7 @@ def round_trip(regroup: Any, rng: np.random.Generator) -> None:
 @groups.check(1, "what cannot be split or merged raises ValueError")
 def refuses(regroup: Any, rng: np.random.Generator) -> None:
     b, h, n, d = sizes(rng, 4)
-    bad = {
+    bad: dict[str, list[tuple[int, ...]]] = {
         f"{h} heads do not divide a width of {{}}": [(b, n, h * d + s) for s in (-1, 1)],
         f"{{}} is less than {h} heads": [(b, n, h - 1)],
         f"four axes with {{}} heads, not {h}": [(b, k, n, d) for k in (h - 1, h + 1, 2 * h, n)],
@@ -1236,7 +1236,7 @@ def padding(multi_head: Any, rng: np.random.Generator) -> None:
     x, context, matrices, h = draw_layer(rng)
     (b, n), s = x.shape[:2], context.shape[1]
     kept = rng.integers(1, s, size=b)
-    real = np.arange(s) < kept[:, None]
+    real: Array = np.arange(s) < np.reshape(kept, (b, 1))
     real[int(rng.integers(b))] = False
     every = rng.random((b, h, n, s)) < 0.6
     every[tuple(int(rng.integers(size)) for size in (b, h, n))] = False
