@@ -90,7 +90,7 @@ def other_variances(spread: Any, rng: np.random.Generator) -> None:
 def other_means(spread: Any, rng: np.random.Generator) -> None:
     d = int(rng.integers(3, 6))
     # Above 1 in size, so that another power of a mean is another number.
-    mean_q, mean_k = rng.uniform(2, 4, size=(2, d)) * rng.choice([-1, 1], size=(2, d))
+    mean_q, mean_k = rng.uniform(2, 4, size=(2, d)) * rng.permutation([1, -1, 1, -1, 1][:d])
     var_q, var_k = rng.uniform(0.5, 4, size=(2, d))
     agrees_with_every_case(spread, mean_q, var_q, mean_k, var_k)
     none = np.zeros(d)  # one of the two is always the same
@@ -101,12 +101,11 @@ def other_means(spread: Any, rng: np.random.Generator) -> None:
 @variance.check(1, "unequal lengths and negative variances raise ValueError")
 def bad_numbers(spread: Any, rng: np.random.Generator) -> None:
     d = int(rng.integers(3, 6))
-    mean, var = rng.normal(size=d), rng.uniform(0.5, 4, size=d)
+    mean, var = rng.uniform(0.5, 4, size=(2, d))
     good = (mean, var, mean, var)
     longer = (np.append(mean, 1.0), np.append(var, 1.0))
-    for odd, place in itertools.product((mean[:1], mean[:-1], longer[0]), range(4)):
-        inputs = [abs(odd) if i == place and i % 2 else part for i, part in enumerate(good)]
-        inputs[place] = abs(odd)
+    for odd, place in itertools.product((var[:1], var[:-1], longer[1]), range(4)):
+        inputs = [odd if i == place else part for i, part in enumerate(good)]
         expect_error(partial(spread, *inputs), ValueError, "one of the four lengths differs")
     for query, key in ((good[:2], longer), (good[:2], (mean[:1], var[:1]))):
         claim = "query and key differ in length"
@@ -276,9 +275,9 @@ zoo = Exercise(
 
 
 def draw_mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """About half is allowed; in each row at least one key is, and at least one is not."""
+    """About half is allowed; in each row at least two keys are, and at least one is not."""
     allowed = rng.random(shape) < 0.5
-    allowed[..., 0], allowed[..., -1] = True, False
+    allowed[..., :2], allowed[..., -1] = True, False
     order = rng.permutation(shape[-1])
     return allowed[..., order]
 
@@ -315,6 +314,8 @@ def right_numbers(masked_weights: Any, scores: Array, allowed: Array, rtol: floa
 def allowed_only(masked_weights: Any, rng: np.random.Generator) -> None:
     n, s = sizes(rng, 2)
     right_numbers(masked_weights, rng.normal(size=(n, s)), draw_mask(rng, (n, s)))
+    alone = np.arange(s) == rng.integers(s, size=(n, 1))
+    right_numbers(masked_weights, rng.normal(size=(n, s)), alone)
 
 
 @zoo.check(1, "a forbidden key has no say, though its score be a thousand higher")
@@ -323,6 +324,7 @@ def no_say(masked_weights: Any, rng: np.random.Generator) -> None:
     allowed = draw_mask(rng, (n, s))
     scores = np.where(allowed, 0, 1000) + rng.normal(size=(n, s)) + far_apart(rng, n)
     right_numbers(masked_weights, scores, allowed)
+    right_numbers(masked_weights, scores + far_apart(rng, s).T, allowed)
 
 
 @zoo.check(1, "scores of minus five million, in 32-bit numbers")
@@ -564,6 +566,7 @@ def full_rows(safe_softmax: Any, rng: np.random.Generator) -> None:
     rows[~blank] = far_apart(rng, int((~blank).sum()))
     for moved in (
         scores + rows,
+        scores + far_apart(rng, scores.shape[1]).T,
         scores + rows + np.where(allowed, 0, 1000),
         np.where(allowed, -1e35, scores),
     ):
@@ -844,14 +847,14 @@ def caught(future_test: Any, rng: np.random.Generator, mask: Any, want: Array, c
 def draw_answers(rng: np.random.Generator, t: int, size: float) -> tuple[Array, Array]:
     """Answers y (T, 12) of an honest layer and ys (T, T, 12), rounded differently each time.
 
-    The largest answer has this size and is below 0; one is far smaller than the rest of them, and
-    in one row all are of a size. Rounding moves each by almost a millionth of the largest. What a
-    position after t answers in try t is something else, and larger.
+    The largest answer is `size`, of either sign. In one row the others are a tenth of it and more,
+    and of its sign; elsewhere they are a thousandth or so. Rounding moves each by almost a
+    millionth of the largest. What a position after t answers in try t is something else.
     """
-    y = rng.uniform(0.3, 0.9, size=(t, 12)) * rng.choice([-1, 1], size=(t, 12))
-    rows = rng.permutation(t)
-    y[rows[0], rng.integers(12)] = -1.0
-    y[rows[1], rng.integers(12)] = 1e-3
+    y = rng.uniform(0.001, 0.009, size=(t, 12)) * rng.choice([-1, 1], size=(t, 12))
+    even, largest = rng.permutation(t)[:2]
+    y[even] = rng.uniform(0.11, 0.15, size=12)
+    y[largest, rng.integers(12)] = 1.0
     ys = y + 0.9999e-6 * rng.choice([-1, 1], size=(t, t, 12))
     later = np.arange(t)[None, :] > np.arange(t)[:, None]
     ys[later] = 100 * rng.normal(size=(int(later.sum()), 12))
@@ -890,7 +893,7 @@ def no_mask(future_test: Any, rng: np.random.Generator) -> None:
 @leak.check(1, "a causal layer is acquitted, though its answers are rounded differently each time")
 def honest(future_test: Any, rng: np.random.Generator) -> None:
     t, d = sizes(rng, 2)
-    sizes_of_y = (10.0 ** rng.uniform(-12, -9), 1.0, 10.0 ** rng.uniform(6, 9))
+    sizes_of_y = (10.0 ** rng.uniform(-12, -9), -1.0, 1.0, -(10.0 ** rng.uniform(6, 9)))
     found = [of_answers(future_test, rng, *draw_answers(rng, t, size)) for size in sizes_of_y]
     for got in found:
         judged(got, np.zeros(t, bool), "a change of less than a millionth is rounding")
@@ -918,16 +921,16 @@ def one_ahead(future_test: Any, rng: np.random.Generator) -> None:
 @leak.check(1, "a small leak, in one number of one answer, is found there, and nowhere else")
 def one_place(future_test: Any, rng: np.random.Generator) -> None:
     t = int(rng.integers(4, 10))
-    size, up, change = 10.0 ** rng.uniform(-9, -6), 1, 1.0001e-5
-    found = []
-    numbers = [0, *rng.permutation(np.arange(1, 12))]
-    for number, place in zip(numbers, rng.permutation(t - 1), strict=False):
+    small, change, found = 10.0 ** rng.uniform(-9, -6), 1.0001e-5, []
+    # Small and large answers, the largest above 0 and below, moved up and down.
+    kinds = itertools.cycle([(-small, -1), (1 / small, -1), (small, 1), (-1 / small, 1)])
+    numbers = [0, 11, *rng.permutation(np.arange(1, 11))]
+    for place, number, (size, way) in zip(rng.permutation(t - 1), numbers, kinds, strict=False):
         y, ys = draw_answers(rng, t, size)
-        ys[place, place, number] = y[place, number] + up * change * size
+        ys[place, place, number] = y[place, number] + way * change * size
         found.append((place, of_answers(future_test, rng, y, ys)))
-        size, up = 1 / size, -up if size > 1 else up  # small and large, each up and down
-    y, ys = draw_answers(rng, t, size)
-    ys[place, place] = y[place] + 2 * change * size  # in every number
+    y, ys = draw_answers(rng, t, 1.0)
+    ys[place, place] = y[place] + 2 * change  # in every number
     found.append((place, of_answers(future_test, rng, y, ys)))
     # All are asked before the first is judged: only together they tell one mistake from another.
     for place, got in found:
@@ -1020,8 +1023,8 @@ def too_tolerant(x: Array, other: Array, y: Array | None = None, ys: Array | Non
 
 @leak.wrong(
     "a tolerance that is too large",
-    "A change of more than 0.00001 of the largest answer is a leak, and yours lets larger ones "
-    "pass.",
+    "A change of more than 0.00001 of the largest answer in y is a leak, and yours lets larger "
+    "ones pass.",
 )
 def tolerant(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
     if y is None or ys is None:
