@@ -1,5 +1,8 @@
 """A book in code: attention from scratch, in NumPy, with CuPy as a drop-in."""
 
+from . import current_folder  # before all others: it says where they may come from
+
+# isort: split
 from inspect import ismodule as _ismodule
 
 from .arrays import DeviceError, namespace

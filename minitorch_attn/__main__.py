@@ -21,6 +21,10 @@ COMMANDS = {
     "study": (".course.learner.study", "open the book in JupyterLab"),
     "book": (".course.book.build", "build the notebooks and the exercises"),
     "slides": (".course.slides.build", "build the lectures"),
+    "prove": (
+        ".course.proving.prove",
+        "mutate the right answers, and see what the checks let pass",
+    ),
     "grade": (".course.grading.grade", "mark a folder of submissions"),
     "export": (".course.grading.export", "write a course for nbgrader or Gradescope"),
 }

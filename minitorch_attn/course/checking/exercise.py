@@ -108,6 +108,16 @@ class Exercise:
         return int(self.id[3:])
 
     @property
+    def parameters(self) -> list[str]:
+        """The names of the function's arguments, as the signature gives them."""
+        inside = self.signature.partition("(")[2].rpartition(") ->")[0] or self.signature[:-1]
+        depth, flat = 0, ""
+        for letter in inside:
+            depth += (letter in "([{") - (letter in ")]}")
+            flat += letter if depth == 0 else " "
+        return re.findall(r"(?:^|,)\s*([A-Za-z_]\w*)", flat)
+
+    @property
     def points(self) -> float:
         """Those of all its checks."""
         return sum(check.points for check in self.checks)

@@ -36,6 +36,17 @@ class LearnerError(MinitorchError):
         self.kinds, self.message, self.line, self.code = tuple(kinds), message, line, code
 
 
+class Text(str):
+    """A text that the learner's function returned, not words of a check: shown in quotes."""
+
+
+def frozen(array: Any) -> np.ndarray:
+    """A copy that cannot be written to, for an input that the card says must be left alone."""
+    array = np.array(array)
+    array.flags.writeable = False
+    return array
+
+
 def expect(condition: Any, claim: str, *, expected: Any = "", got: Any = "") -> None:
     """The claim holds if the condition is true; `expected` and `got` are shown where it is not."""
     if not bool(condition):
@@ -47,9 +58,9 @@ def expect_close(
 ) -> None:
     """Got and want have the same shape and the same numbers (NaN equals NaN), also in a tree.
 
-    A tree is arrays, numbers, strings, booleans and None in lists, tuples and dicts. A list stands
-    for a tuple and for an array, and dtypes may differ. The numbers may differ by
-    `atol + rtol * |want|`.
+    A tree is arrays, numbers, strings, booleans and None in lists, tuples and dicts. A list, a
+    tuple and an array stand for one another, and dtypes may differ: what holds the right numbers
+    is right. The numbers may differ by `atol + rtol * |want|`.
     """
     difference = _difference(got, want, rtol, atol, "")
     if difference is not None:
@@ -64,9 +75,10 @@ def expect_shape(got: Any, shape: Sequence[int], claim: str) -> None:
     except ValueError:  # rows of unequal length
         array = np.asarray(None)
     if array.dtype.kind not in "biufc":
-        raise CheckFailed(claim, f"an array of shape {shape}", show(got))
+        wanted = f"an array of shape {shape}" if shape else "one number"
+        raise CheckFailed(claim, wanted, show(_quoted(got)))
     if array.shape != shape:
-        raise CheckFailed(claim, f"shape {shape}", f"shape {array.shape}")
+        raise CheckFailed(claim, _shape(shape), _shape(array.shape))
 
 
 def expect_error(
@@ -102,16 +114,21 @@ def _difference(
     at = f" in {place}" if place else ""
     if isinstance(want, dict):
         if not isinstance(got, dict) or set(got) != set(want):
-            keys = show(list(got)) if isinstance(got, dict) else show(got)
-            return f"a dict with the keys {list(want)}{at}", keys
+            keys = f"the keys {show(list(got))}" if isinstance(got, dict) else show(got)
+            return f"a dict with the keys {show(list(want))}{at}", keys
         pairs: list[tuple[str, Any, Any]] = [(f"[{k!r}]", got[k], want[k]) for k in want]
     elif isinstance(want, list | tuple):
-        if not isinstance(got, list | tuple) or len(got) != len(want):
+        ordered = isinstance(got, list | tuple) or (isinstance(got, np.ndarray) and got.ndim)
+        if not ordered or len(got) != len(want):
             return f"a {type(want).__name__} of {len(want)}{at}", show(got)
         pairs = [(f"[{i}]", g, w) for i, (g, w) in enumerate(zip(got, want, strict=True))]
-    elif want is None or isinstance(want, str | bool):
-        equal = got is want if want is None else isinstance(got, type(want)) and got == want
-        return None if equal else (show(want) + at, show(got))
+    elif want is None:
+        return None if got is None else (f"None{at}", show(got))
+    elif isinstance(want, str):
+        if isinstance(got, np.ndarray | np.generic):
+            got = got.item() if got.ndim == 0 else got
+        equal = isinstance(got, str) and got == want
+        return None if equal else (show(Text(want)) + at, show(_quoted(got)))
     else:
         return _array_difference(got, np.asarray(want), rtol, atol, at)
     for key, g, w in pairs:
@@ -124,51 +141,85 @@ def _difference(
 def _array_difference(
     got: Any, want: np.ndarray, rtol: float, atol: float, at: str
 ) -> tuple[str, str] | None:
+    wanted = f"an array of shape {want.shape}" if want.ndim else "one number"
     if got is None or isinstance(got, str | dict):
-        return f"an array of shape {want.shape}{at}", show(got)
+        return wanted + at, show(_quoted(got))
     try:
         array = np.asarray(got)
     except ValueError:  # a list of rows of unequal length
-        return f"an array of shape {want.shape}{at}", show(got)
+        return wanted + at, show(got)
     if array.shape != want.shape:
-        return f"shape {want.shape}{at}", f"shape {array.shape}"
-    if want.dtype.kind not in "biufc":  # texts
-        equal = array.dtype.kind == want.dtype.kind and np.array_equal(array, want)
-        return None if equal else (show(want) + at, show(got))
-    if array.dtype.kind not in "biufc":
-        return f"numbers{at}", show(got)
-    close = np.isclose(array, want, rtol=rtol, atol=atol, equal_nan=True)
-    if close.all():
+        return _shape(want.shape) + at, _shape(array.shape)
+    texts = want.dtype.kind not in "biufc"
+    if (array.dtype.kind in "biufc") == texts:
+        return f"{'texts' if texts else 'numbers'}{at}", show(got)
+    differ = array != want if texts else ~_close(array, want, rtol, atol)
+    if not differ.any():
         return None
-    if want.size <= 12:
-        return show(want) + at, show(array)
-    wrong = np.argwhere(~close)
-    first = tuple(int(i) for i in wrong[0])
+    first = tuple(int(i) for i in np.argwhere(differ)[0])
+    one = _apart(want[first], array[first])
+    if want.ndim == 0:
+        return one[0] + at, one[1]
     where = f" at {list(first)}{at}"
-    return (
-        f"{show(want[first])}{where}",
-        f"{show(array[first])} ({len(wrong)} of {want.size} numbers differ)",
-    )
+    count = f" ({int(differ.sum())} of {want.size} differ)"
+    if want.size > 12:
+        return one[0] + where, one[1] + count
+    whole = _apart(want, array)
+    return f"{whole[0]}{at}, so {one[0]} at {list(first)}", f"{whole[1]}, {one[1]} there{count}"
 
 
-def show(value: Any) -> str:
-    """A value in few words; a string is taken as words already."""
+def _close(got: np.ndarray, want: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    """np.isclose, NaN with NaN; piece by piece, for what comes back may be large."""
+    close, piece = np.empty(want.size, bool), 1 << 20
+    for i in range(0, want.size, piece):
+        a, b = got.reshape(-1)[i : i + piece], want.reshape(-1)[i : i + piece]
+        close[i : i + piece] = np.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)
+    return close.reshape(want.shape)
+
+
+def _apart(want: Any, got: Any) -> tuple[str, str]:
+    """Both with as many digits as it takes to see that they differ."""
+    for digits in (4, 6, 9, 12, 17):
+        pair = show(want, digits=digits), show(got, digits=digits)
+        if pair[0] != pair[1]:
+            break
+    return pair
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"shape {shape}" if shape else "one number, shape ()"
+
+
+def _quoted(value: Any) -> Any:
+    return Text(value) if isinstance(value, str) else value
+
+
+def show(value: Any, *, digits: int = 0, most: int = 24) -> str:
+    """A value in few words; a string is taken as words already, a `Text` is quoted.
+
+    digits : significant ones of a number; 0 for what is usual
+    most : numbers of an array that are shown; of a larger one its shape
+    """
+    if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
+        return show(_quoted(value.item()), digits=digits)
+    if isinstance(value, Text):
+        return repr(str(value[:200]))
     if isinstance(value, str):
         return value
     if value is None:
         return "None (is a `return` missing?)"
     if isinstance(value, np.ndarray):
-        if value.ndim == 0:
-            return show(value.item())
-        if value.size <= 24:
-            return np.array2string(value, precision=4, suppress_small=True, separator=", ")
-        return f"an array of shape {value.shape}"
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, float | np.floating):
-        return f"{value:.6g}"
-    if isinstance(value, list | tuple) and len(value) <= 6:
-        inner = ", ".join(show(item) for item in value)
+        if value.size > most:
+            return f"an array of shape {value.shape}"
+        text = np.array2string(
+            value, precision=digits or 4, suppress_small=digits <= 4, separator=", "
+        )
+        return text if value.size else f"an empty array, shape {value.shape}"
+    if isinstance(value, float):
+        return f"{value:.{digits or 6}g}"
+    if isinstance(value, list | tuple):
+        inner = ", ".join(show(_quoted(item), digits=digits, most=most) for item in value[:12])
+        inner += f", … {len(value)} in all" if len(value) > 12 else ""
         return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}…"

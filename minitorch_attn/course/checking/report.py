@@ -11,7 +11,11 @@ from typing import Any
 from ..sources.text import ROOT, headings_of, notebook_anchor
 
 PASSED, FAILED, NOT_DONE = "passed", "failed", "not done"
-VALUES = ("expected", "got")  # headings of arrays, which stand in columns; the others are prose
+VALUES = (
+    "given",
+    "expected",
+    "got",
+)  # headings of arrays, which stand in columns; the others are prose
 _SIGN = {PASSED: "✓", FAILED: "✗", NOT_DONE: "○"}
 _COLOR = {PASSED: "#009E73", FAILED: "#D55E00", NOT_DONE: "#808080"}
 
@@ -29,6 +33,7 @@ class Result:
     got: str = ""
     misconception: str = ""
     explanation: str = ""
+    given: str = ""  # the inputs of the call that failed
 
     @property
     def points(self) -> float:
@@ -40,7 +45,12 @@ class Result:
 
     def lines(self) -> list[tuple[str, str]]:
         """What is said below the claim: pairs of a heading and a text."""
-        pairs = [("must hold", self.problem), ("expected", self.expected), ("got", self.got)]
+        pairs = [
+            ("must hold", self.problem),
+            ("given", self.given),
+            ("expected", self.expected),
+            ("got", self.got),
+        ]
         if self.misconception:
             smell = f"“{self.misconception}”"
             smell += f". {self.explanation}" if self.explanation else " again"

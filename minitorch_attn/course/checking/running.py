@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .expecting import CheckFailed, LearnerError, NotDone, same, show
+from .expecting import CheckFailed, LearnerError, NotDone, Text, same, show
 from .report import FAILED, NOT_DONE, PASSED, Report, Result
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Call:
 class Recorder:
     """The learner's function as a check sees it: plain arrays in, plain arrays out, all noted.
 
-    The function gets copies, so that changing its inputs cannot change the check.
+    The function gets copies, so that changing its inputs cannot change the check, and each
+    argument is a copy of its own: an array that a check hands over twice arrives as two.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -43,12 +44,12 @@ class Recorder:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function and note it; raises LearnerError, NotDone or CheckFailed."""
-        args, kwargs = copy.deepcopy((args, kwargs))
+        args, kwargs = own(args), own(kwargs)
         outcome = call(self.function, args, kwargs)
         self.calls.append(Call(args, kwargs, outcome))
         if isinstance(outcome, Exception):
             raise outcome
-        return copy.deepcopy(outcome)
+        return own(outcome)
 
 
 def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -57,7 +58,7 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     The outcome is a plain tree of arrays, or one of LearnerError, NotDone and CheckFailed.
     A stand-in for a function in another process raises the first two itself.
     """
-    args, kwargs = copy.deepcopy((args, kwargs))
+    args, kwargs = own(args), own(kwargs)
     try:
         with quiet():
             return plain(function(*args, **kwargs))
@@ -68,6 +69,18 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     except (Exception, SystemExit) as error:
         file = getattr(getattr(function, "__code__", None), "co_filename", "")
         return learner_error(error, file)
+
+
+def own(tree: Any) -> Any:
+    """A copy in which no two places are one array; what was read-only stays so, see `frozen`."""
+    if isinstance(tree, list | tuple):
+        return type(tree)(own(item) for item in tree)
+    if isinstance(tree, dict):
+        return {key: own(item) for key, item in tree.items()}
+    copied = copy.deepcopy(tree)
+    if isinstance(tree, np.ndarray) and tree.flags.owndata and not tree.flags.writeable:
+        copied.flags.writeable = False  # not so a view: of np.broadcast_to nobody meant it
+    return copied
 
 
 @contextlib.contextmanager
@@ -91,7 +104,9 @@ def plain(value: Any) -> Any:
     CheckFailed
         If there is anything else in it: a Tensor, an array of objects.
     """
-    if value is None or isinstance(value, str | bool | int | float | complex):
+    if isinstance(value, str):
+        return Text(value)
+    if value is None or isinstance(value, bool | int | float | complex):
         return value
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
@@ -130,28 +145,50 @@ def run(exercise: Exercise, function: Callable[..., Any], seed: int | None = Non
     raises is part of the report. Raises what a check itself raises before it called the function.
     """
     seed = secrets.randbits(32) if seed is None else seed
+    runs = run_checks(exercise, function, seed)
+    results = [result for result, _ in runs]
+    mistake = find_mistake(exercise, runs, seed)
+    if mistake is not None:
+        told = mistake.explanation  # once is enough
+        for i, result in enumerate(results):
+            if result.status == FAILED:
+                results[i] = replace(result, misconception=mistake.name, explanation=told)
+                told = ""
+    return Report(exercise.id, exercise.title, exercise.read, tuple(results), seed)
+
+
+def run_checks(
+    exercise: Exercise, function: Callable[..., Any], seed: int
+) -> list[tuple[Result, list[Call]]]:
+    """The result of every check, without a diagnosis, and the calls that it made.
+
+    Refusing bad input is worth nothing by itself: it counts once some good input is answered
+    rightly, and not where every answer is the same (zeros or NaN, say).
+    """
     runs = [run_check(exercise, number, function, seed) for number in range(len(exercise.checks))]
-    everything = [calls for _, calls in runs]
-    results: list[Result] = []
-    explained: set[str] = set()  # once is enough
-    outcomes = [call.outcome for calls in everything for call in calls]
+    outcomes = [call.outcome for _, calls in runs for call in calls]
     answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
-    # Refusing bad input is worth nothing where good input is refused as well, or gets one answer
-    # whatever it is: zeros or NaN, say. An attempt that is wrong otherwise keeps what it refuses.
     idle = ""
     if not answers:
         idle = "raises, whatever it is given"
     elif constant(answers):
         idle = "gives the same answer, whatever it is given"
-    for result, calls in runs:
-        if result.status == PASSED and idle:
+    right = any(result.status == PASSED and not refused(calls) for result, calls in runs)
+    for i, (result, calls) in enumerate(runs):
+        if result.status != PASSED or (right and not idle):
+            continue
+        if idle:
             result = replace(result, status=FAILED, got=f"{exercise.function} {idle}")
-        result = _diagnosed(exercise, result, calls, everything)
-        if result.misconception in explained:
-            result = replace(result, explanation="")
-        explained.add(result.misconception)
-        results.append(result)
-    return Report(exercise.id, exercise.title, exercise.read, tuple(results), seed)
+        elif refused(calls):
+            claim = "refusing bad input counts once a check of good input passes"
+            result = replace(result, status=FAILED, problem=claim)
+        runs[i] = result, calls
+    return runs
+
+
+def refused(calls: list[Call]) -> bool:
+    """Whether each call raised."""
+    return all(isinstance(call.outcome, Exception) for call in calls)
 
 
 def constant(answers: list[Any]) -> bool:
@@ -163,8 +200,11 @@ def constant(answers: list[Any]) -> bool:
     numbers = [np.asarray(leaf) for leaf in leaves(answers)]
     if not numbers or any(array.dtype.kind not in "biufc" for array in numbers):
         return False
-    flat = np.concatenate([array.ravel().astype(complex) for array in numbers])
-    return bool(np.isclose(flat, flat[:1], rtol=0, atol=0, equal_nan=True).all())
+    filled = [array for array in numbers if array.size]
+    first = filled[0].flat[0] if filled else 0
+    if first == first:
+        return all((array == first).all() for array in filled)
+    return all((array != array).all() for array in filled)  # NaN
 
 
 def leaves(tree: Any) -> Iterator[Any]:
@@ -185,46 +225,66 @@ def run_check(
     check, recorder = exercise.checks[number], Recorder(function)
 
     def result(status: str, problem: str = "", expected: str = "", got: str = "") -> Any:
-        made = Result(check.name, check.claim, check.points, status, problem, expected, got)
-        return made, recorder.calls
+        given = shown_inputs(exercise, recorder.calls[-1]) if status == FAILED else ""
+        said = (check.name, check.claim, check.points, status, problem, expected, got)
+        return Result(*said, given=given), recorder.calls
 
     try:
         check.body(recorder, np.random.default_rng([seed, number]))
     except NotDone:
         return result(NOT_DONE)
     except CheckFailed as failed:
+        if not recorder.calls:
+            raise
         problem = "" if failed.claim == check.claim else failed.claim
         return result(FAILED, problem, failed.expected, failed.got)
     except LearnerError as error:
         line = f"\nline {error.line}: {error.code}" if error.line else ""
         return result(FAILED, got=f"{exercise.function} raised {error}{line}")
-    except Exception as error:
+    except Exception:
         # The check stumbled over what came back: two results where one was asked for, say.
         if not recorder.calls:
             raise
-        got = f"{show(recorder.calls[-1].outcome)}\nwhich could not be used: {error}"
+        got = show(recorder.calls[-1].outcome)
         return result(FAILED, expected=f"what {exercise.signature} says", got=got)
     if not recorder.calls:
         raise RuntimeError(f"{exercise.id}: the check {check.name} never calls the function")
     return result(PASSED)
 
 
-def _diagnosed(
-    exercise: Exercise, result: Result, calls: list[Call], everything: list[list[Call]]
-) -> Result:
-    """Name the wrong answer that does just what the learner's function did, if there is one.
+def shown_inputs(exercise: Exercise, call: Call) -> str:
+    """The inputs of a call by their names: what is small in full, of the rest the shapes."""
+    names = [*exercise.parameters[: len(call.args)]]
+    names += [f"argument {i + 1}" for i in range(len(names), len(call.args))]
+    pairs = [*zip(names, call.args, strict=True), *call.kwargs.items()]
+    return "\n".join(f"{name} = {show(value, most=12)}" for name, value in pairs)
 
-    Of several, the one that agrees with it in the most checks.
+
+def find_mistake(
+    exercise: Exercise, runs: list[tuple[Result, list[Call]]], seed: int
+) -> Wrong | None:
+    """The named wrong answer that explains these results, if one and only one does.
+
+    It gives what the learner's function gave in every call of every check that failed, and of all
+    the checks it fails those and no other. So each of its answers there is wrong, for it fails by
+    itself; and a slip beside the named one leaves the evidence without a name, which misleads
+    nobody.
     """
-    if result.status != FAILED:
-        return result
-    fits = [wrong for wrong in exercise.wrong_answers if _does_the_same(wrong, calls)]
-    if not fits:
-        return result
-    best = fits[0]
-    if len(fits) > 1:
-        best = max(fits, key=lambda wrong: sum(_does_the_same(wrong, c) for c in everything))
-    return replace(result, misconception=best.name, explanation=best.explanation)
+    failed = [i for i, (result, _) in enumerate(runs) if result.status == FAILED]
+    calls = [call for i in failed for call in runs[i][1]]
+    fits = [
+        wrong
+        for wrong in exercise.wrong_answers
+        if failed
+        and _does_the_same(wrong, calls)
+        and [
+            i
+            for i, (result, _) in enumerate(run_checks(exercise, wrong.function, seed))
+            if result.status != PASSED
+        ]
+        == failed
+    ]
+    return fits[0] if len(fits) == 1 else None
 
 
 def _does_the_same(wrong: Wrong, calls: list[Call]) -> bool:

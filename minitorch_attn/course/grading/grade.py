@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ... import current_folder
 from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
@@ -79,6 +80,7 @@ def _address(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
+    current_folder.leave(str(args.submissions))
     _check_isolation(args)
     found, warnings = find_submissions(args.submissions, args.chapter)
     for warning in warnings:
@@ -199,6 +201,7 @@ def work(task: Task) -> tuple[Mark, str]:
 
     Returns the mark, and the fingerprint of the code.
     """
+    current_folder.leave()  # where a worker of a cluster was started
     isolation = box.find_isolation()
     if isolation.level != "sandbox" and not task.unsafe:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
@@ -208,6 +211,7 @@ def work(task: Task) -> tuple[Mark, str]:
 
 def _why_not(chapter: int, version: str, unsafe: bool) -> str:
     """Asked on each worker of a cluster: why it cannot grade as we would, or nothing."""
+    current_folder.leave()
     if records.grader_version(chapter) != version:
         return "its version of the book, or of NumPy, is another"
     isolation = box.find_isolation()

@@ -11,10 +11,11 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing import connection
 from typing import Any
 
+from ... import current_folder
 from ...errors import MinitorchError
 from ...processes import end_with_parent
 
@@ -91,6 +92,21 @@ def _once_more(
     return None
 
 
+@contextlib.contextmanager
+def _environment(changes: Mapping[str, str]) -> Iterator[None]:
+    """Variables for the processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in changes}
+    os.environ.update(changes)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 class _Worker:
     """One process, and the piece of work that it has."""
 
@@ -102,15 +118,9 @@ class _Worker:
     def start(self) -> None:
         self.pipe, theirs = self.context.Pipe()
         self.process = self.context.Process(target=_serve, args=(theirs, self.work), daemon=False)
-        before = os.environ.get("OPENBLAS_NUM_THREADS")
-        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the processes are the parallelism
-        try:
+        # The processes are the parallelism, and import nothing of what lies about.
+        with _environment({"OPENBLAS_NUM_THREADS": "1", **current_folder.environment()}):
             self.process.start()
-        finally:
-            if before is None:
-                del os.environ["OPENBLAS_NUM_THREADS"]
-            else:
-                os.environ["OPENBLAS_NUM_THREADS"] = before
         theirs.close()
         self.since = time.monotonic() + STARTING
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ from minitorch_attn.course.checking.expecting import (
     expect_close,
     expect_error,
     expect_shape,
+    frozen,
     show,
 )
 from minitorch_attn.course.checking.running import run
@@ -90,8 +92,8 @@ def test_the_diagnosis_knows_the_mistake_in_other_words() -> None:
         return np.add.reduce(matrix)
 
     report = run(mean, mine)
-    assert [r.misconception for r in report.results] == ["the sum", ""]
-    assert report.points == 1
+    assert [r.misconception for r in report.results] == ["the sum", "the sum"]
+    assert report.points == 0
 
 
 @pytest.mark.parametrize(
@@ -112,9 +114,177 @@ def test_one_answer_to_every_question_earns_nothing_not_even_for_refusing(said: 
     assert run(pair, _right).points == 5
 
 
-def test_what_is_wrong_otherwise_keeps_what_it_refuses() -> None:
-    report = run(mean, lambda x: 2 * _right(x))
-    assert [result.points for result in report.results] == [0, 1]
+def test_refusing_counts_once_something_is_answered_rightly() -> None:
+    noise = np.random.default_rng(0)
+
+    def guesses(x: Any) -> Any:
+        return noise.normal(size=_right(x).shape)
+
+    report = run(mean, guesses)
+    assert report.points == 0
+    assert "refusing bad input counts once a check of good input passes" in repr(report)
+    half = two_sided()
+    assert [r.points for r in run(half, lambda x: np.abs(_right(x))).results] == [0, 1, 1]
+
+
+def two_sided() -> Exercise:
+    """The mean, of small numbers and of large ones; and no rows are refused."""
+    both = Exercise("06.8", "Twice", "mean", "mean(x: (N, d)) -> (d,)", 1, 1, 1, "06_one_query.md")
+
+    @both.check(1, "also below 0")
+    def below(mean: Any, rng: np.random.Generator) -> None:
+        x = -rng.uniform(1, 2, size=(4, 3))
+        expect_close(mean(x), x.mean(axis=0), "the mean of each column")
+
+    @both.check(1, "above 0")
+    def above(mean: Any, rng: np.random.Generator) -> None:
+        x = rng.uniform(1, 2, size=(5, 2))
+        expect_close(mean(x), x.mean(axis=0), "the mean of each column")
+
+    both.check(1, "no rows are refused")(refuses)
+    return both
+
+
+def test_a_mistake_is_named_only_where_it_explains_every_failure() -> None:
+    both = two_sided()
+
+    @both.wrong("the size of the mean", "It forgets the sign.")
+    def size(x: Any) -> Any:
+        return np.abs(_right(x))
+
+    @both.wrong("half of it", "It divides by two.")
+    def halved(x: Any) -> Any:
+        return _right(x) / 2
+
+    def named(function: Any) -> set[str]:
+        return {r.misconception for r in run(both, function).results if r.status == "failed"}
+
+    assert named(lambda x: np.sign(_right(x)) * _right(x)) == {"the size of the mean"}
+    # Right where the mistake is wrong: it fails a check that this answer passes.
+    assert named(lambda x: _right(x) / 2 if len(x) == 4 else _right(x)) == {""}
+    # Two slips at once: no name, for neither explains the other's failure.
+    assert named(lambda x: np.abs(_right(x)) if len(x) == 4 else _right(x) / 2) == {""}
+    # Two names that fit alike: none.
+    both.wrong("the size again", "The same.")(size)
+    assert named(lambda x: np.abs(_right(x))) == {""}
+
+
+def test_each_argument_is_an_array_of_its_own() -> None:
+    pair = Exercise("06.8", "Twice", "add", "add(a: (N,), b: (N,)) -> (N,)", 1, 1, 1, "06_a.md")
+
+    @pair.check(1, "the sum")
+    def total(add: Any, rng: np.random.Generator) -> None:
+        x = rng.normal(size=3)
+        for a, b in ((x, x), (x, x[::-1])):
+            expect_close(add(a, b), a + b, "a + b")
+        expect_close(add((x, x), [x, x]), 2 * x, "and in trees")
+
+    def in_place(a: Any, b: Any) -> Any:
+        if isinstance(a, tuple):
+            a[0][:] += b[1]
+            return a[0] if np.array_equal(a[1], b[0]) else None
+        a += b
+        return a
+
+    report = run(pair, in_place)
+    assert report.points == 1, report
+
+
+def test_a_frozen_input_cannot_be_changed() -> None:
+    kept = Exercise("06.8", "Kept", "twice", "twice(x: (N,)) -> (N,)", 1, 1, 1, "06_a.md")
+
+    @kept.check(1, "twice x, and x is left alone")
+    def left_alone(twice: Any, rng: np.random.Generator) -> None:
+        x = rng.normal(size=3)
+        expect_close(twice(frozen(x)), 2 * x, "twice x")
+
+    def changes(x: Any) -> Any:
+        x *= 2
+        return x
+
+    assert run(kept, lambda x: 2 * x).points == 1
+    assert "read-only" in repr(run(kept, changes))
+
+
+def test_the_evidence_shows_the_input_that_failed() -> None:
+    def mine(x: Any) -> Any:
+        return _right(x) + 1
+
+    text = repr(run(mean, mine, seed=3))
+    assert re.search(r"given:\s+x = \[\[", text)
+    wide = Exercise("06.8", "Wide", "f", "f(x: (N, d), p=1) -> (d,)", 1, 1, 1, "06_a.md")
+    wide.check(1, "c")(lambda f, rng: expect_close(f(rng.normal(size=(9, 9)), p=2), 1.0, "one"))
+    text = repr(run(wide, lambda x, p: 0.0))
+    assert "x = an array of shape (9, 9)" in text
+    assert "p = 2" in text
+    assert wide.parameters == ["x", "p"]
+
+
+def test_a_result_of_another_form_is_told_without_pythons_error() -> None:
+    pair = Exercise("06.8", "Two", "pair", "pair(x) -> (a, b)", 1, 1, 1, "06_one_query.md")
+
+    @pair.check(1, "two results come back")
+    def two(pair: Any, rng: np.random.Generator) -> None:
+        a, b = pair(rng.normal(size=3))
+        expect_close(a["key"] + b, 0, "they sum to 0")
+
+    for answer in (lambda x: 5.0, lambda x: [[1.0], 2.0], lambda x: (1.0, 2.0, 3.0)):
+        text = repr(run(pair, answer))
+        assert "indices" not in text
+        assert "unpack" not in text
+        assert "what pair(x) -> (a, b) says" in text
+
+
+@pytest.mark.parametrize(
+    ("got", "want"),
+    [
+        (np.array([1.0, 2.0]), (1.0, 2.0)),
+        ([np.zeros(2), np.ones(2)], (np.zeros(2), np.ones(2))),
+        (np.stack([np.zeros(2), np.ones(2)]), [np.zeros(2), np.ones(2)]),
+        ((1, 2), np.array([1.0, 2.0])),
+        (np.True_, True),
+        (np.array(True), True),
+        (1, True),
+        ([True, False], np.array([True, False])),
+        (np.str_("yes"), "yes"),
+        (np.array("yes"), "yes"),
+        (["a", "b"], np.array(["a", "b"])),
+        (np.float32(2), 2),
+    ],
+)
+def test_a_container_that_holds_the_right_numbers_is_right(got: Any, want: Any) -> None:
+    expect_close(got, want, "claim")
+
+
+@pytest.mark.parametrize(
+    ("got", "want", "says", "wants"),
+    [
+        ("False", False, "'False'", "one number"),
+        (1.00001, 1.0, "1.00001", "1"),
+        (
+            np.array([0.5, 1.0 + 1e-5]),
+            np.array([0.5, 1.0]),
+            "1.00001 there (1 of 2 differ)",
+            "1 at [1]",
+        ),
+        (
+            np.array([True, False]),
+            np.array([True, True]),
+            "False there (1 of 2 differ)",
+            "True at [1]",
+        ),
+        (np.zeros(3), 1.0, "shape (3,)", "one number, shape ()"),
+        ([np.int64(0)] * 8, [1] * 8, "0", "1"),
+        (["no", "b"], np.array(["yes", "b"]), "'no' there", "'yes' at [0]"),
+    ],
+)
+def test_the_evidence_tells_the_two_apart(got: Any, want: Any, says: str, wants: str) -> None:
+    with pytest.raises(CheckFailed) as failure:
+        expect_close(got, want, "claim")
+    assert says in failure.value.got
+    assert wants in failure.value.expected
+    assert failure.value.got != failure.value.expected
+    assert "np." not in failure.value.got
 
 
 def test_another_mistake_gets_no_name() -> None:
@@ -149,11 +319,9 @@ def test_an_error_names_the_learners_own_line() -> None:
 
 def test_one_failing_check_does_not_stop_the_next() -> None:
     def mine(x: Any) -> Any:
-        if len(x):
-            return x[0, 0]
-        raise ValueError("no rows")
+        return x[0, 0] if len(x) == 4 else _right(x)
 
-    assert [r.points for r in run(mean, mine).results] == [0, 1]
+    assert [r.points for r in run(two_sided(), mine).results] == [0, 1, 1]
 
 
 def test_fresh_inputs_each_time_and_the_same_with_the_same_seed() -> None:
@@ -241,14 +409,14 @@ def test_the_html_is_escaped_and_carries_the_points() -> None:
         (None, np.zeros(2), "is a `return` missing"),
         (np.zeros((2, 1)), np.zeros(2), r"shape \(2, 1\)"),
         (np.array([1.0, np.nan]), np.array([1.0, 2.0]), "nan"),
-        (np.zeros((9, 9)), np.eye(9), r"9 of 81 numbers differ"),
+        (np.zeros((9, 9)), np.eye(9), r"9 of 81 differ"),
         ([[1, 2], [3]], np.zeros((2, 2)), r"\[3\]"),
         ((1.0,), (1.0, 2.0), r"\(1\)"),
         ({"a": 1.0}, {"b": 1.0}, "a"),
         ({"a": (1.0, np.zeros(2))}, {"a": (1.0, np.ones(2))}, "0."),
         ("yes", 1.0, "yes"),
         (1.0, None, "1"),
-        (1, True, "1"),
+        (2, True, "2"),
         (np.array("yes"), 1.0, "yes"),
         (np.zeros(1), np.array(["yes"]), "0"),
         (np.array(["no"]), np.array(["yes"]), "no"),
@@ -282,7 +450,7 @@ def test_expect_shape_takes_lists_of_numbers_for_arrays() -> None:
 def test_show_takes_arrays_of_every_kind() -> None:
     zero_d = ["yes", b"yes", True, 7, 1 / 3, 1 + 2j]
     assert [show(np.array(x)) for x in zero_d] == [
-        "yes",
+        "'yes'",
         "b'yes'",
         "True",
         "7",
@@ -293,7 +461,7 @@ def test_show_takes_arrays_of_every_kind() -> None:
     assert "yes" in repr(run(mean, lambda x: np.array(["yes"] * 3) if len(x) else np.zeros(3)))
     with pytest.raises(CheckFailed) as failure:
         expect_close(np.zeros(20, bool), np.ones(20, bool), "claim")
-    assert failure.value.got == "False (20 of 20 numbers differ)"
+    assert failure.value.got == "False (20 of 20 differ)"
 
 
 def test_expect_error_looks_at_kind_and_words() -> None:

@@ -70,6 +70,13 @@ def test_a_tree_comes_back_as_it_was(value: Any) -> None:
         assert not isinstance(got, np.ndarray) or got.flags.writeable or not got.ndim
 
 
+def test_what_cannot_be_written_to_stays_so() -> None:
+    array = np.arange(3.0)
+    assert there_and_back(array).flags.writeable
+    array.flags.writeable = False
+    assert not there_and_back(array).flags.writeable
+
+
 def test_not_a_number_comes_back() -> None:
     assert np.isnan(there_and_back(float("nan")))
 

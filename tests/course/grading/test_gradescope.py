@@ -296,6 +296,11 @@ def grade(container: list[str]) -> Grade:
 CASES: dict[str, tuple[dict[str, str | bytes], float]] = {
     "solved": ({"06_one_query.ipynb": nbformat.writes(built(answers=True))}, TOTAL),
     "messy, by another name": ({"homework.ipynb": messy()}, TOTAL),
+    "beside files that are named like Python's": (
+        dict.fromkeys(["numpy.py", "symtable.py", "json.py", "sitecustomize.py"], "raise OSError")
+        | {"06_one_query.ipynb": nbformat.writes(built(answers=True))},
+        TOTAL,
+    ),
     "untouched": ({"06_one_query.ipynb": nbformat.writes(built(answers=False))}, 0),
     "hostile": ({"06_one_query.ipynb": code(HOSTILE)}, 0),
     "leaves at once": ({"06_one_query.ipynb": code("import os\nos._exit(0)\n" + HOSTILE)}, 0),

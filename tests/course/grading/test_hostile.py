@@ -163,8 +163,13 @@ def test_worst_case_is_bounded(alone: Isolation, monkeypatch: pytest.MonkeyPatch
     assert "too long" in attend.note or "no answer" in attend.note
 
 
-def test_inputs_change_with_the_secret() -> None:
-    draws = {marking.seed_for(secret, id) for secret in ("a", "b") for id in ("06.1", "06.2")}
-    assert len(draws) == 4
-    assert marking.seed_for("a", "06.1") == marking.seed_for("a", "06.1")
-    np.random.default_rng([marking.seed_for("a", "06.1"), 0])
+def test_inputs_change_with_the_secret_and_with_the_answer() -> None:
+    draws = {
+        marking.seed_for(secret, id, source)
+        for secret in ("a", "b")
+        for id in ("06.1", "06.2")
+        for source in ("def mend(): ...", "def mend(): pass")
+    }
+    assert len(draws) == 8
+    assert marking.seed_for("a", "06.1", "x") == marking.seed_for("a", "06.1", "x")
+    np.random.default_rng([marking.seed_for("a", "06.1", "x"), 0])

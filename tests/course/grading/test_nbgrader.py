@@ -179,11 +179,14 @@ def term(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (extras / "answers.txt").symlink_to(course / "source/ch06" / NAME)
     (extras / "gone.txt").symlink_to("/nowhere")
     (extras / "timestamp.txt").write_text("2026-11-01 12:00:00 UTC")
+    for module in ("numpy", "symtable", "random", "nbformat", "sitecustomize", "nbgrader_config"):
+        (extras / f"{module}.py").write_text(f"open({str(course / 'canary')!r}, 'w')\n")
     before = fingerprints(course / "submitted")
     said = nbgrader(course, "autograde", "ch06")
     assert "look at this" in said
     assert fingerprints(course / "submitted") == before, "the originals were changed"
     nbgrader(course, "generate_feedback", "ch06")
+    assert not (course / "canary").exists(), "a file beside a notebook was imported"
     nbgrader(course, "export")
     return course
 

@@ -71,6 +71,7 @@ def test_the_form_on_disk() -> None:
         "got": "“<b>”\n\t1",
         "misconception": "a slip",
         "explanation": "Why.",
+        "given": "",
     }
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from .... import current_folder
+
 HERE = Path(__file__).parent
 ENGINE = HERE.parents[2]  # the package minitorch_attn
 ENVIRONMENT = {
@@ -159,7 +161,7 @@ def find_isolation() -> Isolation:
         mounts, links, hidden = _system()
         full = Isolation("sandbox", "", bwrap, None, False, mounts, links, hidden, packages)
         kinds = [full]
-        if root and shutil.which("setpriv"):
+        if root and _which("setpriv"):
             kinds = [replace(full, user=user, staged=True), replace(full, user=user), full]
         failed = ""
         for kind in kinds:
@@ -208,8 +210,13 @@ def _try(isolation: Isolation) -> str:
 
 
 def _find_bubblewrap() -> str | None:
-    found = shutil.which("bwrap") or shutil.which("bwrap", path=os.path.dirname(sys.executable))
+    found = _which("bwrap") or shutil.which("bwrap", path=os.path.dirname(sys.executable))
     return os.path.realpath(found) if found else None
+
+
+def _which(name: str) -> str | None:
+    """A program on the search path; never one that lies in the current folder."""
+    return shutil.which(name, path=current_folder.absolute(os.environ.get("PATH", os.defpath)))
 
 
 def _free_user() -> int:

@@ -91,10 +91,15 @@ def unreadable(reason: str, chapter: int) -> Mark:
     return Mark(chapter, exercises, (reason,))
 
 
-def seed_for(secret: str, exercise_id: str) -> int:
-    """What the checks of an exercise draw from, for this secret."""
+def seed_for(secret: str, exercise_id: str, source: str) -> int:
+    """What the checks of an exercise draw from, for this secret and this answer.
+
+    Who hands in again gets other inputs: what one report shows of them, no table of answers can
+    use in the next.
+    """
     key = hashlib.blake2b(secret.encode()).digest()
-    return int.from_bytes(hashlib.blake2b(exercise_id.encode(), key=key, digest_size=8).digest())
+    drawn = hashlib.blake2b(f"{exercise_id}\n{source}".encode(), key=key, digest_size=8)
+    return int.from_bytes(drawn.digest())
 
 
 def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
@@ -130,7 +135,7 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
 def _best(sitting: Sitting, exercise: Exercise, found: Found, allowance: Allowance) -> Report:
     """The report on the function as it stands or, if that is better, on the function with right
     answers in place of the student's own for the exercises before: one slip costs one mark."""
-    seed = seed_for(sitting.secret, exercise.id)
+    seed = seed_for(sitting.secret, exercise.id, found.source)
     with sitting.standin(exercise, found, allowance) as own:
         report = run(exercise, own, seed)
     if report.points == report.total:
@@ -212,6 +217,7 @@ def _cleaned(exercise: Exercise, results: Iterable[Result], where: str, note: st
             problem=lines(result.problem, 2000),
             expected=lines(result.expected, 2000),
             got=lines(result.got, 2000),
+            given=lines(result.given, 2000),
         )
         for result in results
     )

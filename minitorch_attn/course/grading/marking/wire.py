@@ -129,7 +129,9 @@ class _Packer:
         if array.nbytes > MAX_BODY:
             raise NotPlain(f"an array of {array.nbytes // 1_000_000} MB")
         self.parts.append(array.tobytes())
-        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+        kind = "scalar" if isinstance(value, np.generic) else "array"
+        if kind == "array" and not array.flags.writeable:
+            kind = "frozen"
         return {kind: [array.dtype.str, *array.shape]}
 
 
@@ -172,11 +174,13 @@ class _Reader:
                 raise ValueError("too many keys")
             pairs = [(self.value(k, depth + 1), self.value(v, depth + 1)) for k, v in content]
             return dict(pairs)
-        if kind in ("array", "scalar"):
+        if kind in ("array", "frozen", "scalar"):
             array = self.array(*content)
             if kind == "scalar" and array.ndim:
                 raise ValueError("a scalar with axes")
-            return array if kind == "array" else array[()]
+            if kind == "frozen":
+                array.flags.writeable = False
+            return array[()] if kind == "scalar" else array
         raise ValueError(f"no such kind: {kind[:20]}")
 
     def array(self, dtype: Any, *shape: Any) -> np.ndarray:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from .... import current_folder
 from ....files import write_if_changed
 from ...book import exercises
 from ...book.notebook import to_text
@@ -61,6 +62,7 @@ def write(
 
 def configure(c: Any) -> None:
     """Set nbgrader's options, in nbgrader_config.py: students' code is read, never executed."""
+    current_folder.leave()
     from nbconvert.preprocessors import ClearMetadataPreprocessor
     from nbgrader.preprocessors import (
         AssignLatePenalties,

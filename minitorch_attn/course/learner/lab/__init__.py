@@ -18,7 +18,7 @@ def server(folder: Path, page: str, root: Path = ROOT) -> tuple[list[str], dict[
     """
     top = root if folder.is_relative_to(root) else folder
     url = f"/lab/tree/{(folder / page).relative_to(top).as_posix()}"
-    command = [sys.executable, "-m", "jupyterlab"]
+    command = [sys.executable, "-P", "-m", "jupyterlab"]  # nothing from the current folder
     command += [f"--ServerApp.root_dir={top}", f"--LabApp.default_url={url}"]
     # Nothing leaves the machine: no news, no question about news. And kernels of this Python come
     # before kernels of the user's that have the same name.

@@ -1,0 +1,75 @@
+"""The right answers of an exercise: the worked one, and others that are built differently.
+
+The worked one stands in `solutions/NN_name.md`, the others in `solutions/other/NN_name.py`: plain
+Python, in which a line `# %% 06.2 loops` begins the answer named "loops" to exercise 06.2. What
+stands above the first such line (imports) belongs to all.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ..checking import collect
+from ..checking.exercise import Exercise
+from ..sources.text import ROOT, SourceError, read, sources
+
+WORKED = "worked"
+_CELL = re.compile(r"^# %%[ \t]*(\d\d\.\d+)[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A right answer: its name, and the source of the exercise's function and all it needs."""
+
+    name: str
+    source: str
+
+
+def answers_of(exercise: Exercise, root: Path = ROOT) -> list[Answer]:
+    """The worked answer of a book's exercise, and its others, in the order of their file."""
+    return [worked(exercise, root), *others(exercise, root)]
+
+
+def worked(exercise: Exercise, root: Path = ROOT) -> Answer:
+    """The worked answer, from `solutions/`. Raises SourceError or CollectError where it lacks."""
+    return _answer(exercise, WORKED, _code(_source(exercise, root)))
+
+
+def others(exercise: Exercise, root: Path = ROOT) -> list[Answer]:
+    """The other right answers, from `solutions/other/`; raises SourceError for a name twice."""
+    path = beside(exercise, ".py", root)
+    if not path.is_file():
+        return []
+    head, *cells = _CELL.split(path.read_text(encoding="utf-8"))
+    found: dict[str, Answer] = {}
+    for id, name, text in zip(cells[::3], cells[1::3], cells[2::3], strict=True):
+        if id != exercise.id:
+            continue
+        if name in (*found, WORKED):
+            raise SourceError(f"{path.name}: two answers to {id} are named {name!r}")
+        found[name] = _answer(exercise, name, head + text)
+    return list(found.values())
+
+
+def beside(exercise: Exercise, suffix: str, root: Path = ROOT) -> Path:
+    """Where the other answers (".py") and the survivors (".toml") of its chapter are."""
+    return root / "solutions" / "other" / f"{_source(exercise, root).stem}{suffix}"
+
+
+def _source(exercise: Exercise, root: Path) -> Path:
+    for path in sources("solutions", root):
+        if int(path.name[:2]) == exercise.chapter:
+            return path
+    raise SourceError(f"there is no solutions/{exercise.chapter:02d}_….md")
+
+
+@cache
+def _code(path: Path) -> str:
+    return "\n\n".join(cell.text for cell in read(path).cells if cell.kind == "code")
+
+
+def _answer(exercise: Exercise, name: str, text: str) -> Answer:
+    return Answer(name, collect.collect_text(text, ".py", exercise.function).source)
