@@ -3,6 +3,7 @@
 # make test    run the tests (make test-all adds the slow ones)
 # make book    build notebooks/ and exercises/ from their sources
 # make slides  build the lectures
+# make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
 # make lock    pin anew what `make` installs
@@ -15,7 +16,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides lint bench lock clean
+.PHONY: run study test test-all book slides prove lint bench lock clean
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
 
@@ -33,6 +34,10 @@ book: .venv/test.stamp
 
 slides: .venv/test.stamp
 	$(PY) -m minitorch_attn slides
+
+PROVE ?=
+prove: .venv/test.stamp
+	$(PY) -m minitorch_attn prove $(PROVE)
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check .

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -19,6 +21,7 @@ COMMANDS = {
     ),
     "info": (".commands.info", "versions, array libraries, GPU"),
     "study": (".course.learner.study", "open the book in JupyterLab"),
+    "check": (".course.learner.handing_in", "say whether a notebook can be marked"),
     "book": (".course.book.build", "build the notebooks and the exercises"),
     "slides": (".course.slides.build", "build the lectures"),
     "prove": (
@@ -53,8 +56,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             loaded = importlib.import_module(module, __package__)
             loaded.add_arguments(command)
     args = parser.parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # ± on a terminal that has none
     try:
         return loaded.run(args)
+    except BrokenPipeError:  # who read our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except (MinitorchError, OSError, ImportError) as error:
         # What the user can mend is one line; a defect of ours keeps its traceback.
         print(f"{parser.prog} {args.command}: {error}", file=sys.stderr)

@@ -6,6 +6,16 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from .errors import GradientError
+
+
+def other_draws() -> GradientError:
+    """The error for a second run that is not the first one again."""
+    return GradientError(
+        "a checkpointed function drew other random numbers when it was computed again: leave the "
+        "model's mode, train() or eval(), as it is until backward is done"
+    )
+
 
 class _Draws(threading.local):
     """The random arrays of a checkpointed function: kept when first drawn, then used again."""
@@ -14,7 +24,10 @@ class _Draws(threading.local):
     replay: list | None = None
 
     def next(self, draw: Callable[[], Any]) -> Any:
-        """What `draw` gives, or gave in its place the first time."""
+        """What `draw` gives, or gave in its place the first time. Raises GradientError where the
+        second run draws more than the first."""
+        if self.replay == []:
+            raise other_draws()
         drawn = draw() if self.replay is None else self.replay.pop(0)
         if self.kept is not None:
             self.kept.append(drawn)

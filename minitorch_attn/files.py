@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -17,20 +18,24 @@ class FileError(MinitorchError, ValueError):
     """A file that is not what it should be; the message says which and why."""
 
 
-def write_atomic(path: str | os.PathLike, content: bytes, mode: int = 0o666) -> None:
+def write_atomic(path: str | os.PathLike, content: bytes, mode: int | None = None) -> None:
     """Write a file so that a reader, or a crash, finds the old one or the new one, whole.
 
-    `mode` is who may do what with it, before the umask: 0o600 for what is its owner's alone.
+    `mode` is who may do what with it, before the umask: 0o600 for what is its owner's alone. Left
+    out, the old file's rights stay, and a new file's are the usual ones.
 
     Its folder is made where it is missing. Raises OSError where it cannot be written; then the old
     file stays, and nothing else.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # a link stays one: what it leads to is written
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    short = path.name if len(path.name) < 100 else hashlib.sha256(path.name.encode()).hexdigest()
+    temporary = path.with_name(f".{short}.{os.getpid()}.tmp")
     try:
         temporary.unlink(missing_ok=True)  # left by a process that died
-        with open(temporary, "xb", opener=functools.partial(os.open, mode=mode)) as file:
+        with open(temporary, "xb", opener=functools.partial(os.open, mode=mode or 0o666)) as file:
+            if mode is None and path.is_file():
+                os.chmod(temporary, path.stat().st_mode & 0o777)
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -82,22 +87,10 @@ def load_arrays(path: str | os.PathLike) -> tuple[dict[str, np.ndarray], dict[st
         with safe_open(path, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             notes = json.loads((file.metadata() or {}).get("notes", "{}"))
+    except json.JSONDecodeError as error:
+        raise FileError(f"{os.fspath(path)}: its notes are not JSON: {error}") from error
+    except (TypeError, AttributeError) as error:  # bfloat16, float8
+        raise FileError(f"{os.fspath(path)} holds numbers that NumPy has not: {error}") from error
     except (SafetensorError, ValueError) as error:
         raise FileError(f"{os.fspath(path)} is not a whole safetensors file: {error}") from error
     return arrays, notes
-
-
-def check_fit(own: dict[str, tuple[int, ...]], state: dict[str, Any], owner: str) -> None:
-    """Raise ValueError unless named arrays fit in the place of `own`, given by their shapes.
-
-    The message names every array that is missing, unexpected, or of another shape.
-    """
-    problems = [f"missing: {name}" for name in own if name not in state]
-    problems += [f"unexpected: {name}" for name in state if name not in own]
-    problems += [
-        f"misshaped: {name} is {tuple(np.shape(state[name]))}, the model's is {shape}"
-        for name, shape in own.items()
-        if name in state and tuple(np.shape(state[name])) != shape
-    ]
-    if problems:
-        raise ValueError(f"the state does not fit this {owner}:\n  " + "\n  ".join(problems))

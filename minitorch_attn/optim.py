@@ -11,11 +11,16 @@ import numpy as np
 from .arrays import device_of, namespace, to_numpy
 from .errors import MinitorchError
 from .fast import optim as fast
-from .files import check_fit
 from .forms import sooner
 from .nn.module import Parameter
 from .schedules import constant, warmup, warmup_cosine  # noqa: F401, asked for together
-from .validation import check_state_devices
+from .validation import (
+    check_gradient,
+    check_optimizer,
+    check_range,
+    check_state_devices,
+    fitting,
+)
 
 
 class DivergedError(MinitorchError, FloatingPointError):
@@ -50,8 +55,7 @@ class Optimizer:
         pairs = [
             p if isinstance(p, tuple) else (f"parameter {i}", p) for i, p in enumerate(parameters)
         ]
-        if not pairs:
-            raise ValueError(f"{type(self).__name__} was given no parameters")
+        check_optimizer(type(self).__name__, pairs, lr)
         self.names = [name for name, _ in pairs]
         self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
         self.lr, self.steps = lr, 0
@@ -66,14 +70,18 @@ class Optimizer:
         ------
         DivergedError
             If a gradient is NaN or infinite; nothing is changed then.
+        ValueError
+            If a gradient has not its parameter's shape.
         DeviceError
             If the model has moved since the optimiser was made.
         """
         for arrays in self.state.values():
             check_state_devices(self.parameters[0].device, device_of(arrays[0]))
+        for name, p in zip(self.names, self.parameters, strict=True):
+            check_gradient(name, p.grad, p.data)
         norm = gradient_norm(self.parameters)
         self.check_finite(norm)
-        if self.max_norm:
+        if self.max_norm is not None:
             clip_gradients(self.parameters, self.max_norm, norm)
         self.steps += 1
         self.update_all()
@@ -128,14 +136,13 @@ class Optimizer:
         Raises
         ------
         ValueError
-            Naming every key that is missing, unexpected, or of another shape.
+            Naming every key that is missing, unexpected, or holds what its place cannot.
         """
         own = self._arrays()
-        shapes = {name: array.shape for name, array in own.items()}
-        check_fit({"steps": (), **shapes}, state, type(self).__name__)
-        self.steps = int(state["steps"])
+        new = fitting({"steps": np.asarray(self.steps), **own}, state, type(self).__name__)
+        self.steps = int(new["steps"])
         for name, array in own.items():
-            array[...] = namespace(array).asarray(state[name])
+            array[...] = new[name]
 
 
 class SGD(Optimizer):
@@ -157,6 +164,7 @@ class SGD(Optimizer):
         self, parameters: Iterable[Any], lr: float, momentum: float = 0.0, nesterov: bool = False
     ) -> None:
         super().__init__(parameters, lr, ("velocity",) if momentum else ())
+        check_range("SGD: momentum", momentum, 0, 1)
         if nesterov and not momentum:
             raise ValueError("SGD: Nesterov's look-ahead needs a momentum above 0")
         self.momentum, self.nesterov = momentum, nesterov
@@ -172,6 +180,9 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Step by the running mean of the gradient over the root of the running mean of its square.
 
+    The steps that correct the means' bias are the optimiser's, one count for all parameters: one
+    that gets its first gradient late begins with a smaller step than it would have alone.
+
     Source: Kingma and Ba, "Adam: A Method for Stochastic Optimization", ICLR 2015.
     """
 
@@ -183,6 +194,9 @@ class Adam(Optimizer):
         eps: float = 1e-8,
     ) -> None:
         super().__init__(parameters, lr, ("mean", "square"))
+        for beta in betas:
+            check_range("Adam: beta", beta, 0, 1)
+        check_range("Adam: eps", eps, 0)
         self.betas, self.eps = betas, eps
 
     @sooner(fast.adam)
@@ -211,6 +225,7 @@ class AdamW(Adam):
         weight_decay: float = 0.01,
     ) -> None:
         super().__init__(parameters, lr, betas, eps)
+        check_range("AdamW: weight_decay", weight_decay, 0)
         self.weight_decay = weight_decay
 
     def update(self, data: Any, gradient: Any, mean: Any, square: Any) -> None:
@@ -220,8 +235,14 @@ class AdamW(Adam):
 
 def gradient_norm(parameters: Iterable[Parameter]) -> float:
     """The length of all gradients taken together as one vector."""
-    squares = [namespace(p.grad).vdot(p.grad, p.grad) for p in parameters if p.grad is not None]
-    return math.sqrt(float(sum(squares))) if squares else 0.0
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    squares = [float(namespace(g).vdot(g, g)) for g in gradients]
+    norm = math.sqrt(sum(squares))
+    if math.isfinite(norm):
+        return norm
+    # The squares overflow long before the gradients do: divide by the largest number first.
+    largest = max(float(abs(g).max()) for g in gradients if g.size)
+    return largest * math.sqrt(sum(float(((g / largest) ** 2).sum()) for g in gradients))
 
 
 def clip_gradients(
@@ -234,9 +255,16 @@ def clip_gradients(
     float
         The length before; `norm`, where the caller knows it already.
 
+    Raises
+    ------
+    ValueError
+        If max_norm is not above 0.
+
     Source: Pascanu, Mikolov and Bengio, "On the difficulty of training recurrent neural networks",
     ICML 2013.
     """
+    if not max_norm > 0:
+        raise ValueError(f"clip_gradients: max_norm is a length above 0, not {max_norm}")
     parameters = list(parameters)
     norm = gradient_norm(parameters) if norm is None else norm
     if norm > max_norm:

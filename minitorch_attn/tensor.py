@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import Array, device_of, namespace, to_numpy
-from .validation import check_dtype
+from .validation import check_dtype, check_no_history
 
 TensorLike: TypeAlias = Any  # a Tensor, an array, a number, or a nested list of numbers
 
@@ -57,11 +57,13 @@ class Tensor:
 
     data: Array
     grad: Array | None
+    requires_grad: bool
     _node: Any  # how it was computed: None, RELEASED, or (op, inputs, arrays, params, saved)
     _marks: Any  # in debug mode, a checksum of each array that the rule will see
 
     def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
         if isinstance(data, Tensor):
+            check_no_history("Tensor(t)", data.requires_grad)
             data = data.data
         self.data = namespace(data).asarray(data)
         check_dtype(self.data.dtype, requires_grad)
@@ -94,6 +96,12 @@ class Tensor:
     def detach(self) -> Tensor:
         """Return a tensor with the same array and no history."""
         return Tensor(self.data)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How `copy` and `pickle` make another: of its own identity, so that it has its own place
+        in the record and its own gradient."""
+        check_no_history("a copy", self._node is not None)
+        return _another, (type(self), self.data, self.requires_grad, self.grad)
 
     def item(self) -> float:
         """Return the single number inside, as Python's."""
@@ -157,6 +165,13 @@ class Tensor:
         __neg__ = __abs__ = abs = exp = log = sqrt = tanh = _one
         sum = mean = max = min = var = _reduce
         __getitem__ = astype = reshape = transpose = swapaxes = squeeze = to = _other
+
+
+def _another(kind: type, data: Array, requires_grad: bool, grad: Array | None) -> Tensor:
+    x: Tensor = new_tensor(kind)
+    Tensor.__init__(x, data, requires_grad)
+    x.grad = grad
+    return x
 
 
 def raw(x: Any) -> Any:

@@ -8,14 +8,24 @@ inside `sharing` it is held to one.
 
 from __future__ import annotations
 
+import collections
+import contextlib
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
+from .errors import MinitorchError
+
 T = TypeVar("T")
+
+
+class ThreadsError(MinitorchError, ValueError):
+    """A number of threads that is none, from `set_threads` or MINITORCH_ATTN_THREADS."""
 
 
 class _State:
@@ -59,9 +69,30 @@ def _from_outside() -> int:
 
 
 def cores() -> int:
-    """How many processor cores this process may use."""
+    """How many processor cores this process may use.
+
+    The variable PYTHON_CPU_COUNT says it, or the fewest of what there are, what the process may be
+    put on, and what a container's quota (JupyterHub, Kubernetes) lets it use up.
+    """
+    given = os.environ.get("PYTHON_CPU_COUNT", "")
+    if given.isdigit() and int(given):
+        return int(given)
     usable = getattr(os, "sched_getaffinity", None)
-    return len(usable(0)) if usable else os.cpu_count() or 1
+    count = len(usable(0)) if usable else os.cpu_count() or 1
+    return max(1, math.ceil(min(count, _quota())))
+
+
+def _quota(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The processor time that a Linux container may use in a unit of time; infinite without one."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (root / "cpu.max").read_text().split()
+        return float("inf") if quota == "max" else int(quota) / int(period)
+    with contextlib.suppress(OSError, ValueError):  # the older form
+        quota, period = (
+            (root / "cpu" / f"cpu.cfs_{x}_us").read_text() for x in ("quota", "period")
+        )
+        return int(quota) / int(period) if int(quota) > 0 else float("inf")
+    return float("inf")
 
 
 def set_threads(count: int) -> None:
@@ -76,7 +107,7 @@ def _checked(count: Any) -> int:
     except (TypeError, ValueError):
         number = 0
     if number < 1:
-        raise ValueError(f"the number of threads is a whole number above 0, not {count!r}")
+        raise ThreadsError(f"the number of threads is a whole number above 0, not {count!r}")
     return number
 
 
@@ -92,7 +123,7 @@ def sharing(count: int | None = None) -> Iterator[None]:
         state.blocks += 1
         if state.blocks == 1:
             state.count = count
-            state.release = _controller().limit(limits=1, user_api="blas").restore_original_limits
+            state.release = _hold_to_one()
     try:
         yield
     finally:
@@ -110,10 +141,32 @@ def _controller() -> Any:
     return ThreadpoolController()
 
 
+def _hold_to_one() -> Callable[[], None]:
+    """Hold the matrix library to one thread; what is returned gives it back its own."""
+    libraries = _controller().lib_controllers
+
+    def from_any_thread() -> None:
+        # threadpoolctl 3.8 obeys the thread that asked first until told that it is done; here the
+        # first block may begin in one thread and the last one end in another.
+        for library in libraries:
+            getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+
+    from_any_thread()
+    limit = _controller().limit(limits=1, user_api="blas")
+
+    def release() -> None:
+        from_any_thread()
+        limit.restore_original_limits()
+        from_any_thread()
+
+    return release
+
+
 def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
     """[function(part) for part in parts], by the threads that share the work.
 
-    An error in a part is raised here, when all parts have ended.
+    An error in a part, or Ctrl-C, is raised here when the parts under way have ended; no other is
+    begun then.
     """
     state = _state
     if len(parts) < 2 or state.count == 1 or hasattr(_worker, "active"):
@@ -131,6 +184,7 @@ def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
                 results[i] = function(parts[i])
         except BaseException as error:
             errors.append(error)
+            collections.deque(todo, maxlen=0)  # nobody begins another part
         finally:
             del _worker.active
 

@@ -23,6 +23,8 @@ from .optim import DivergedError, Optimizer, constant
 from .processes import keep_freed_memory
 from .tensor import no_grad
 
+CHECKPOINT = "checkpoint.safetensors"
+
 
 @sooner(shared_gradients)
 def compute_gradients(
@@ -94,6 +96,9 @@ class Trainer:
     ) -> None:
         if patience is not None and validation is None:
             raise ValueError("early stopping (patience) needs a validation set")
+        for name, data in (("training", train), ("test", test), ("validation", validation)):
+            if data is not None and not len(data):
+                raise ValueError(f"the {name} set is empty")
         self.model, self.optimizer = model, optimizer
         self.loader = Loader(train, batch_size, seed=seed)
         self.test, self.validation = test, validation
@@ -101,8 +106,8 @@ class Trainer:
         self.folder = Path(folder) if folder else None
         self.progress, self.title = progress, title
         self.loss = loss
-        self.base_lr = optimizer.lr
-        self.device = model.parameters()[0].device
+        self.device = optimizer.parameters[0].device
+        self.owns_folder = False  # whether what is in the folder is this run's
         self.epoch = 0
         self.history: list[dict[str, float]] = []
         self.best: dict[str, np.ndarray] | None = None
@@ -110,7 +115,9 @@ class Trainer:
     def fit(self, epochs: int) -> list[dict[str, float]]:
         """Train until so many epochs are done, counting those before a resume.
 
-        Asks the C library to keep freed memory, for the whole process (`keep_freed_memory`).
+        However a run is cut into calls, by Ctrl-C or an error too, it ends as one call does: an
+        epoch that was broken off is undone, and done again by the next call. Asks the C library to
+        keep freed memory, for the whole process (`keep_freed_memory`).
 
         Returns
         -------
@@ -121,12 +128,14 @@ class Trainer:
         ------
         DivergedError
             If the loss or a gradient becomes NaN or infinite. The last checkpoint stays.
+        FileError
+            If the folder holds another run's checkpoint.
         """
         from tqdm import tqdm
 
         keep_freed_memory()
-        if self.folder and not self.epoch:
-            self.save()
+        if self.folder and not self.owns_folder:
+            self._claim_folder()
         total = epochs * len(self.loader)
         done = self.epoch * len(self.loader)
         bar = tqdm(
@@ -134,33 +143,40 @@ class Trainer:
         )
         with bar:
             while self.epoch < epochs and not self._is_patience_spent():
-                started = time.perf_counter()
-                row = {"epoch": self.epoch + 1, **self._train_epoch(bar)}
-                for name, data in (("test", self.test), ("validation", self.validation)):
-                    if data is not None:
-                        row |= {f"{name}_{k}": v for k, v in self.evaluate(data).items()}
-                row["seconds"] = time.perf_counter() - started
-                self.history.append(row)
-                self.epoch += 1
-                self._remember_best(row)
+                before = self._state()
+                try:
+                    self._do_epoch(bar)
+                except BaseException:
+                    self._go_back(*before)
+                    raise
                 if self.folder:
                     self.save()
         if self.best is not None:
             self.model.load_state_dict(self.best)
         return self.history
 
+    def _do_epoch(self, bar: Any) -> None:
+        started = time.perf_counter()
+        row = {"epoch": self.epoch + 1, **self._train_epoch(bar)}
+        for name, data in (("test", self.test), ("validation", self.validation)):
+            if data is not None:
+                row |= {f"{name}_{k}": v for k, v in self.evaluate(data).items()}
+        row["seconds"] = time.perf_counter() - started
+        self.history = [*self.history, row]
+        self.epoch += 1
+        self._remember_best(row)
+
     def _train_epoch(self, bar: Any) -> dict[str, float]:
         self.model.train()
         loss_sum = right = seen = 0.0
-        for inputs, targets in self.loader.epoch(self.epoch):
-            self.optimizer.lr = self.base_lr * self.schedule(self.optimizer.steps)
-            self.optimizer.max_norm = self.clip
+        rate = self.optimizer.lr
+        for i, (inputs, targets) in enumerate(self.loader.epoch(self.epoch)):
             inputs, targets = move(inputs, self.device), move(targets, self.device)
             self.optimizer.zero_grad()
             value, logits = compute_gradients(self.model, inputs, targets, self.loss)
             if not math.isfinite(value):
                 self._explain_loss(value)
-            self.optimizer.step()
+            self._step(rate * self.schedule(self.epoch * len(self.loader) + i))
             loss_sum += value * len(targets)
             right += int((logits.argmax(axis=-1) == targets).sum())
             seen += len(targets)
@@ -170,8 +186,17 @@ class Trainer:
         return {
             "train_loss": loss_sum / seen,
             "train_accuracy": right / seen,
-            "learning_rate": self.optimizer.lr,
+            "learning_rate": rate * self.schedule((self.epoch + 1) * len(self.loader) - 1),
         }
+
+    def _step(self, rate: float) -> None:
+        """One step at this rate; between steps the optimiser keeps its own."""
+        own = self.optimizer.lr, self.optimizer.max_norm
+        self.optimizer.lr, self.optimizer.max_norm = rate, self.clip
+        try:
+            self.optimizer.step()
+        finally:
+            self.optimizer.lr, self.optimizer.max_norm = own
 
     def _explain_loss(self, value: float) -> None:
         """Name the parameter that is broken already, if one is, and stop."""
@@ -188,16 +213,19 @@ class Trainer:
 
     def evaluate(self, data: Any, batch_size: int = 500) -> dict[str, float]:
         """Mean loss (nats) and accuracy on a data set, with dropout off."""
-        was_training = self.model.training
+        modes = [(module, module.training) for _, module in self.model.named_modules()]
         self.model.eval()
         loss_sum = right = 0.0
-        with no_grad():
-            for inputs, targets in Loader(data, batch_size, shuffle=False):
-                inputs, targets = move(inputs, self.device), move(targets, self.device)
-                logits = self.model(inputs)
-                loss_sum += self.loss(logits, targets).item() * len(targets)
-                right += int((logits.data.argmax(axis=-1) == targets).sum())
-        self.model.train(was_training)
+        try:
+            with no_grad():
+                for inputs, targets in Loader(data, batch_size, shuffle=False):
+                    inputs, targets = move(inputs, self.device), move(targets, self.device)
+                    logits = self.model(inputs)
+                    loss_sum += self.loss(logits, targets).item() * len(targets)
+                    right += int((logits.data.argmax(axis=-1) == targets).sum())
+        finally:  # each part as it was, whatever happened
+            for module, mode in modes:
+                module.training = mode
         return {"loss": loss_sum / len(data), "accuracy": right / len(data)}
 
     def _best_epoch(self) -> int:
@@ -215,17 +243,75 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all, and the history as JSON lines."""
-        folder = self._folder()
+        save_arrays(self._folder() / CHECKPOINT, *self._state())
+        self._write_history()
+
+    def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        """All that changes while it trains: arrays by name, and notes that JSON can hold."""
         arrays = {f"model.{k}": v for k, v in self.model.state_dict().items()}
         arrays |= {f"optimizer.{k}": v for k, v in self.optimizer.state_dict().items()}
         arrays |= {f"best.{k}": v for k, v in (self.best or {}).items()}
-        notes = {
+        generators = [rng.bit_generator.state for rng in self.model.generators()]
+        return arrays, {
             "epoch": self.epoch,
             "history": self.history,
-            "generators": [rng.bit_generator.state for rng in self.model.generators()],
+            "generators": json.loads(json.dumps(generators, default=np.ndarray.tolist)),
+            "settings": self._settings(),
         }
-        save_arrays(folder / "checkpoint.safetensors", arrays, notes)
-        self._write_history()
+
+    def _go_back(self, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+        """Set what `_state` gave. Raises ValueError, and changes nothing, if it does not fit."""
+
+        def part(name: str) -> dict[str, np.ndarray]:
+            start = f"{name}."
+            return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+
+        missing = [name for name in ("epoch", "history", "generators") if name not in notes]
+        if missing:
+            raise ValueError(f"this is no Trainer's checkpoint: it has no {missing[0]}")
+        ours = self._settings()
+        for name, value in notes.get("settings", ours).items():
+            if ours.get(name) != value:
+                raise ValueError(f"this run was begun with {name} {value}, not {ours.get(name)}")
+        generators = self.model.generators()
+        if len(generators) != len(notes["generators"]):
+            raise ValueError(
+                f"it keeps {len(notes['generators'])} random generators, and the model has "
+                f"{len(generators)}: is a Dropout missing, or one too many?"
+            )
+        model = self.model.state_dict()
+        self.model.load_state_dict(part("model"))
+        try:
+            self.optimizer.load_state_dict(part("optimizer"))
+        except ValueError:
+            self.model.load_state_dict(model)
+            raise
+        self.best = part("best") or None
+        self.epoch, self.history = notes["epoch"], notes["history"]
+        for rng, state in zip(generators, notes["generators"], strict=True):
+            rng.bit_generator.state = state
+
+    def _settings(self) -> dict[str, Any]:
+        """What must stay the same for a run to go on as if it had not been cut."""
+        return {
+            "examples": len(self.loader.dataset),
+            "batch_size": self.loader.batch_size,
+            "seed": int(self.loader.seed),
+            "optimizer": type(self.optimizer).__name__,
+            "lr": self.optimizer.lr,
+            "clip": self.clip,
+            "patience": self.patience,
+        }
+
+    def _claim_folder(self) -> None:
+        """Make the folder this run's; raises FileError if another's checkpoint is there."""
+        path = self._folder() / CHECKPOINT
+        if path.exists():
+            raise FileError(
+                f"{path} is another run's: call resume() to go on with it, or name another folder"
+            )
+        self.save()
+        self.owns_folder = True
 
     def _folder(self) -> Path:
         if self.folder is None:
@@ -233,7 +319,10 @@ class Trainer:
         return self.folder
 
     def _write_history(self) -> None:
-        lines = "".join(json.dumps(row) + "\n" for row in self.history)
+        finite = [  # JSON knows no NaN
+            {k: v if math.isfinite(v) else None for k, v in row.items()} for row in self.history
+        ]
+        lines = "".join(json.dumps(row) + "\n" for row in finite)
         write_atomic(self._folder() / "history.jsonl", lines.encode())
 
     def resume(self) -> bool:
@@ -242,25 +331,17 @@ class Trainer:
         Raises
         ------
         FileError
-            If the checkpoint is damaged or belongs to another model or optimiser.
+            If the checkpoint is damaged, or belongs to another model, optimiser or run: one of
+            another batch size, seed, rate. Nothing is changed then.
         """
-        path = self.folder / "checkpoint.safetensors" if self.folder else None
+        path = self.folder / CHECKPOINT if self.folder else None
         if path is None or not path.exists():
             return False
         arrays, notes = load_arrays(path)
-
-        def part(name: str) -> dict[str, np.ndarray]:
-            start = f"{name}."
-            return {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
-
         try:
-            self.model.load_state_dict(part("model"))
-            self.optimizer.load_state_dict(part("optimizer"))
+            self._go_back(arrays, notes)
         except ValueError as error:
             raise FileError(f"{path}: {error}") from error
-        self.best = part("best") or None
-        self.epoch, self.history = notes["epoch"], notes["history"]
-        for rng, state in zip(self.model.generators(), notes["generators"], strict=True):
-            rng.bit_generator.state = state
+        self.owns_folder = True
         self._write_history()  # a kill may have come between the two files
         return True

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Array, DeviceError, check_same_library, namespace
+from .arrays import Array, DeviceError, check_same_library, namespace, to_numpy
 from .errors import GradientError
 
 
@@ -22,6 +22,50 @@ def check_dtype(dtype: np.dtype, requires_grad: bool) -> None:
         raise TypeError(
             f"only floating-point tensors have gradients, not dtype {dtype}: "
             "convert first, for example with array.astype('float32')"
+        )
+
+
+def check_no_history(what: str, has_history: bool) -> None:
+    """Refuse to lose, without a word, how a tensor was computed. Raises GradientError."""
+    if has_history:
+        raise GradientError(
+            f"{what} would not know how this tensor was computed, and no gradient would reach "
+            "what it came from: use the tensor itself, or its values alone, t.detach()"
+        )
+
+
+def check_range(what: str, number: float, low: float, below: float = math.inf) -> None:
+    """Refuse what is not in [low, below), or no number. Raises ValueError."""
+    if not low <= number < below:
+        upper = "" if below == math.inf else f" and below {below}"
+        raise ValueError(f"{what} is a number from {low} on{upper}, not {number}")
+
+
+def check_optimizer(name: str, pairs: list[tuple[str, Any]], lr: float) -> None:
+    """Refuse what cannot be trained: no parameters, one twice, what is none; a rate that is none.
+
+    Raises
+    ------
+    ValueError, TypeError
+    """
+    check_range(f"{name}: lr", lr, 0)
+    if not pairs:
+        raise ValueError(f"{name} was given no parameters")
+    seen: dict[int, str] = {}
+    for label, parameter in pairs:
+        if not hasattr(parameter, "grad"):
+            kind = type(parameter).__name__
+            raise TypeError(f"{name} moves parameters, and {label} is of type {kind}")
+        if id(parameter) in seen:
+            raise ValueError(f"{name}: {label} and {seen[id(parameter)]} are one parameter")
+        seen[id(parameter)] = label
+
+
+def check_gradient(name: str, gradient: Array | None, data: Array) -> None:
+    """Refuse a gradient that has not its parameter's shape. Raises ValueError."""
+    if gradient is not None and gradient.shape != data.shape:
+        raise ValueError(
+            f"the gradient of {name} has shape {gradient.shape}, and the parameter {data.shape}"
         )
 
 
@@ -281,3 +325,35 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
                 "rule here: take it by indexing, x[..., i, i] with i = arange(n)"
             )
     return terms, output
+
+
+def fitting(own: dict[str, Any], state: dict[str, Any], owner: str) -> dict[str, Any]:
+    """Named arrays as they may stand in the place of `own`: of its shapes, dtypes and device.
+
+    Raises
+    ------
+    ValueError
+        Naming every array that is missing, unexpected, of another shape, or of numbers that its
+        place cannot hold: complex ones, texts, or too large for the dtype.
+    """
+    problems = [f"missing: {name}" for name in own if name not in state]
+    problems += [f"unexpected: {name}" for name in state if name not in own]
+    new: dict[str, Any] = {}
+    for name, old in own.items():
+        if name not in state:
+            continue
+        given = to_numpy(state[name]) if hasattr(state[name], "dtype") else np.asarray(state[name])
+        if given.shape != old.shape:
+            problems.append(f"misshaped: {name} is {given.shape}, the model's is {old.shape}")
+            continue
+        if given.dtype.kind not in "fiub":
+            problems.append(f"no real numbers: {name} is of dtype {given.dtype}")
+            continue
+        with np.errstate(over="ignore"):
+            cast = given.astype(old.dtype)
+        if not (np.isfinite(cast) == np.isfinite(given)).all():
+            problems.append(f"too large for {old.dtype}: {name}")
+        new[name] = namespace(old).asarray(cast)
+    if problems:
+        raise ValueError(f"the state does not fit this {owner}:\n  " + "\n  ".join(problems))
+    return new

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import shlex
 import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ from ..arguments import positive
 from ..errors import MinitorchError
 from ..files import write_atomic
 from ..recipes import MODELS, RECIPES, Recipe, make_trainer
-from ..threads import sharing
+from ..threads import sharing, threads
 from ..training import Trainer
 
 
@@ -74,22 +77,24 @@ def run(args: argparse.Namespace) -> int:
         "device": args.device,
     }
     out = args.out or Path("runs") / args.data
+    threads()  # a number that is none is told before anything is written
     _claim(out, settings, args.resume)
     try:
-        with sharing():
+        with _alone(out), sharing():
             runs = _train_all(settings, names, out)
             metrics = {**settings, "version": __version__, "models": _summaries(recipe, runs)}
             write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
             print(table(metrics))
             written = [(out / "metrics.json", "every figure above")]
             written += _artifacts(args.data, runs, out, args.pictures)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError) as error:
+        why = str(error) and f" ({error})"
         print(
-            f"\nStopped. Nothing before the last finished epoch is lost; go on with:\n"
+            f"\nStopped{why}. Nothing before the last finished epoch is lost; go on with:\n"
             f"  python -m minitorch_attn {_again(args, out)}",
             file=sys.stderr,
         )
-        return 130
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
     print("\nWritten:")
     for path, what in written:
         print(f"  {path}: {what}")
@@ -116,8 +121,9 @@ def _run_own(args: argparse.Namespace) -> int:
 
     try:
         return own.train(args.own, args.data, args.epochs).status
-    except KeyboardInterrupt:
-        print("\nStopped. Nothing was written.", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        said = f" {error}." if str(error) else ""  # it says which check
+        print(f"\nStopped.{said} Nothing was written.", file=sys.stderr)
         return 130
 
 
@@ -134,7 +140,9 @@ def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:
         try:
             before = json.loads(path.read_text())
         except ValueError:
-            raise UsageError(f"{path} is damaged: remove {out}, or name another --out") from None
+            before = None
+        if not isinstance(before, dict):
+            raise UsageError(f"{path} is damaged: remove {out}, or name another --out")
         changed = [k for k in settings if settings[k] != before.get(k)]
         if changed:
             k = changed[0]
@@ -145,6 +153,23 @@ def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:
     write_atomic(path, (json.dumps(settings) + "\n").encode())
 
 
+@contextlib.contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Refuse to work where another `train` is at work: each would write over the other's."""
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError:  # a bare installation has none
+        yield
+        return
+    try:
+        with FileLock(out / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UsageError(
+            f"another train is at work in {out}: wait until it is done, or name another --out"
+        ) from None
+
+
 def _again(args: argparse.Namespace, out: Path) -> str:
     words = ["train", "--data", args.data, "--model", args.model]
     for name in ("epochs", "seeds"):
@@ -153,7 +178,7 @@ def _again(args: argparse.Namespace, out: Path) -> str:
     if args.device != "cpu":
         words += ["--device", args.device]
     words += [] if args.pictures else ["--no-pictures"]
-    return " ".join([*words, "--out", str(out), "--resume"])
+    return shlex.join([*words, "--out", str(out), "--resume"])
 
 
 def _train_all(settings: dict[str, Any], names: Any, out: Path) -> dict[str, list[Trainer]]:

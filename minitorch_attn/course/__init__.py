@@ -11,6 +11,7 @@ from typing import Any
 
 _HOME = {
     "check": "learner.check",
+    "check_file": "learner.handing_in",
     "predict": "learner.predictions",
     "reveal": "learner.predictions",
     "progress": "learner.progress",
@@ -18,7 +19,7 @@ _HOME = {
     "clicks": "learner",
 }
 
-__all__ = ["check", "clicks", "exercises_of", "predict", "progress", "reveal"]
+__all__ = ["check", "check_file", "clicks", "exercises_of", "predict", "progress", "reveal"]
 
 
 def __getattr__(name: str) -> Any:

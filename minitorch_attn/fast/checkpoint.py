@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..backward import partial_gradients, recorded
-from ..draws import draws
+from ..draws import draws, other_draws
 from ..ops.op import Op, alias
 from ..tensor import Tensor, TensorLike, mode, next_id, recording
 
@@ -17,6 +17,14 @@ def checkpoint(function: Callable[..., Tensor], *inputs: TensorLike) -> Tensor:
     The backward pass calls the function a second time and differentiates that: memory for one
     more forward pass. Parameters and other tensors that the function uses without being handed
     them get their gradients too, and dropout drops the same elements again.
+
+    Raises
+    ------
+    TypeError
+        If the function returns several things: put them into one tensor, or checkpoint each.
+    GradientError
+        In the backward pass, where the second call draws other random numbers than the first:
+        a model that was switched between training and evaluation, say.
 
     Source: Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016.
     """
@@ -33,6 +41,11 @@ def checkpoint(function: Callable[..., Tensor], *inputs: TensorLike) -> Tensor:
     if before is not None:  # a checkpoint inside another: the outer one must replay these too
         before.extend(kept)
     if not isinstance(y, Tensor):
+        if isinstance(y, list | tuple | dict):
+            raise TypeError(
+                f"checkpoint takes a function that returns one Tensor, not a {type(y).__name__}: "
+                "join the results, or checkpoint each"
+            )
         return y
     return _Checkpoint(function, len(inputs), y.data, kept)(*inputs, *_used(y, floor))
 
@@ -58,6 +71,8 @@ class _Checkpoint(Op):
         try:
             with recording(True):
                 again = self.function(*operands[: self.count])
+            if draws.replay:
+                raise other_draws()
         finally:
             draws.replay = before
         wanted = [x for x, n in zip(operands, needed, strict=True) if n]

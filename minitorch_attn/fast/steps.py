@@ -12,6 +12,7 @@ import numpy as np
 
 from ..backward import grad
 from ..ops import cross_entropy
+from ..tensor import mode
 from ..threads import parallel_map, sharing, threads
 
 # A step with fewer rows or products than this is done before a second thread has taken up its part.
@@ -49,7 +50,7 @@ def shared_gradients(
 
 def _sharers(model: Any, inputs: Any) -> int:
     """How many threads are worth while for one step."""
-    if threads() == 1 or not isinstance(inputs, np.ndarray):
+    if threads() == 1 or mode.debugging or not isinstance(inputs, np.ndarray):
         return 1
     # A row of the input (a token, say) meets about every parameter once: a rough count of products.
     rows = math.prod(inputs.shape[:-1])

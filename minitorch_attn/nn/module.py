@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Array, namespace, to_numpy
+from ..arrays import Array, to_numpy
 from ..devices import move
-from ..files import FileError, check_fit, load_arrays, save_arrays
+from ..files import FileError, load_arrays, save_arrays
 from ..tensor import Tensor
+from ..validation import fitting
 
 
 class Parameter(Tensor):
@@ -27,7 +28,8 @@ class Module:
     """A function with parameters of its own: subclasses set them as attributes.
 
     Parameters and modules are found by walking the attributes in the order in which they were
-    first set, and into lists and tuples of modules. Their names are the paths: "blocks.0.weight".
+    first set, and into lists, tuples and dicts. Their names are the paths: "blocks.0.weight". A
+    Tensor with `requires_grad` that was not computed from others counts as a parameter.
     """
 
     training = True
@@ -38,24 +40,26 @@ class Module:
 
     def children(self) -> Iterator[tuple[str, Any]]:
         """The modules and parameters that are attributes of this one, by name."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module | Parameter):
+        for name, value in _leaves(vars(self)):
+            if isinstance(value, Module) or _is_parameter(value):
                 yield name, value
-            elif isinstance(value, list | tuple):
-                for i, item in enumerate(value):
-                    if isinstance(item, Module | Parameter):
-                        yield f"{name}.{i}", item
 
     def own_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """The parameters that are attributes of this module itself."""
-        return ((name, c) for name, c in self.children() if isinstance(c, Parameter))
+        return ((name, c) for name, c in self.children() if not isinstance(c, Module))
 
-    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all inside it, outer before inner."""
-        yield prefix, self
-        for name, child in self.children():
-            if isinstance(child, Module):
-                yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """This module and all inside it, outer before inner, each once by its first name."""
+        seen = {id(self)}
+
+        def inside(module: Module, path: str) -> Iterator[tuple[str, Module]]:
+            yield path, module
+            for name, child in module.children():
+                if isinstance(child, Module) and id(child) not in seen:
+                    seen.add(id(child))
+                    yield from inside(child, f"{path}.{name}" if path else name)
+
+        return inside(self, "")
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Every parameter once, by the first name under which it is found."""
@@ -77,7 +81,7 @@ class Module:
         """The random generators inside (dropout's), each once."""
         found: dict[int, np.random.Generator] = {}
         for _, module in self.named_modules():
-            for value in vars(module).values():
+            for _, value in _leaves(vars(module)):
                 if isinstance(value, np.random.Generator):
                     found.setdefault(id(value), value)
         return list(found.values())
@@ -115,13 +119,12 @@ class Module:
         Raises
         ------
         ValueError
-            Naming every key that is missing, unexpected, or of another shape.
+            Naming every key that is missing, unexpected, or holds what the parameter cannot.
         """
         own = dict(self.named_parameters())
-        check_fit({name: p.shape for name, p in own.items()}, state, type(self).__name__)
+        new = fitting({name: p.data for name, p in own.items()}, state, type(self).__name__)
         for name, parameter in own.items():
-            xp = namespace(parameter.data)
-            parameter.data = xp.array(state[name], dtype=parameter.dtype)
+            parameter.data = new[name]
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the parameters to a safetensors file, whole or not at all."""
@@ -141,3 +144,18 @@ class Module:
         except ValueError as error:
             raise FileError(f"{os.fspath(path)}: {error}") from error
         return self
+
+
+def _is_parameter(x: Any) -> bool:
+    return isinstance(x, Parameter) or (isinstance(x, Tensor) and x.requires_grad and not x._node)
+
+
+def _leaves(held: dict[Any, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    """What stands in attributes, and in lists, tuples and dicts among them, by its path."""
+    for name, value in held.items():
+        if isinstance(value, list | tuple):
+            value = dict(enumerate(value))
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value

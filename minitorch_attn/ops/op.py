@@ -110,7 +110,7 @@ class Op(Generic[P]):
             y.requires_grad = True
             y._node = (self, inputs, arrays, params, saved)
             if mode.debugging:
-                y._marks = fingerprints(inputs, y)
+                y._marks = fingerprints(y)
         return y
 
     def _explain(self, error: Exception, arrays: list) -> None:

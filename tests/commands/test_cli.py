@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -48,6 +50,78 @@ def one_epoch(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     done = call("train", "--data", "digits", "--epochs", 1, "--seeds", 1, "--out", out)
     assert done.returncode == 0, done.stderr
     return out, done.stdout
+
+
+@pytest.mark.parametrize("text", ["null", "[1, 2]", "{", ""])
+def test_settings_that_are_none_are_one_line(text: str, tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text(text)
+    done = call("train", "--data", "digits", "--out", tmp_path, "--resume")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "damaged" in done.stderr
+
+
+def test_two_at_once_in_one_folder(tmp_path: Path) -> None:
+    from filelock import FileLock
+
+    with FileLock(tmp_path / ".lock"):
+        done = call("train", "--data", "digits", "--out", tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "another train is at work" in done.stderr
+
+
+def test_how_to_go_on_can_be_pasted_whatever_the_folder_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minitorch_attn.commands.train.make_trainer", stop)
+    out = tmp_path / "my runs"
+    done = call("train", "--data", "digits", "--out", out)
+    assert done.returncode == 130
+    words = shlex.split(done.stderr.splitlines()[-1])
+    assert str(out) in words
+    monkeypatch.setattr("minitorch_attn.commands.train.make_trainer", full)
+    done = call("train", "--data", "digits", "--out", out, "--resume")
+    assert done.returncode == 1
+    assert "No space left" in done.stderr
+    assert shlex.split(done.stderr.splitlines()[-1]) == words
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_threads_that_are_none_are_one_line(tmp_path: Path) -> None:
+    env = {**os.environ, "MINITORCH_ATTN_THREADS": "two"}
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "minitorch_attn", "train", "--data", "digits", "--out", out]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert "'two'" in done.stderr
+    assert not out.exists()
+
+
+def test_a_terminal_without_a_sign_gets_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn.commands import info
+
+    monkeypatch.setattr(info, "run", lambda args: print("97 ± 1") or 0)
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="ascii"))
+    assert main(["info"]) == 0
+    sys.stdout.flush()
+    assert written.getvalue() == b"97 ? 1\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+def test_a_reader_that_has_gone_is_no_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "minitorch_attn", "info"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode == 141
 
 
 def test_train_writes_what_it_says(one_epoch: tuple[Path, str]) -> None:

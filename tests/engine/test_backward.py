@@ -263,6 +263,27 @@ def test_create_graph_keeps_the_record() -> None:
     np.testing.assert_allclose(grad(y, x)[0], 3 * x.data**2)
 
 
+def test_debug_sees_every_array_of_the_record() -> None:
+    rng = np.random.default_rng(0)
+    batch, weight = rng.normal(size=(3, 4)), leaf(4, 5)
+    index, targets = np.array([0, 2]), np.array([1, 0, 4])
+    mask = np.ones((3, 3), bool)
+    uses: dict[str, tuple[np.ndarray, Callable[[], Tensor]]] = {
+        "a reused batch": (batch, lambda: batch @ weight),
+        "an index": (index, lambda: weight[index]),
+        "targets": (targets, lambda: ops.cross_entropy(batch @ weight, targets)),
+        "a mask": (mask, lambda: ops.where(mask[:, :1], batch @ weight, 0.0)),
+    }
+    for name, (array, compute) in uses.items():
+        with debug():
+            y = compute().sum()
+        array.flat[0] = 0 if array.dtype == bool else array.flat[0] + 1
+        for create_graph in (True, False):
+            with pytest.raises(GradientError, match="changed in place") as caught:
+                grad(y, weight, create_graph=create_graph)
+            assert "(shape (" in str(caught.value), name
+
+
 @pytest.mark.parametrize("which", ["leaf", "output"])
 def test_debug_finds_a_change_in_place(which: str) -> None:
     x = leaf(3)

@@ -6,9 +6,10 @@ import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from helpers.graphs import leaf
 
-from minitorch_attn import Tensor, checkpoint, grad, gradgradcheck, ops
+from minitorch_attn import GradientError, Tensor, checkpoint, grad, gradgradcheck, ops
 from minitorch_attn.nn import Dense, Dropout
 
 
@@ -62,3 +63,29 @@ def test_checkpoint_needs_less_memory() -> None:
         return top
 
     assert peak(lambda x: checkpoint(deep, x)) < 0.5 * peak(deep)
+
+
+def test_a_second_gradient_through_one_checkpoint_with_dropout() -> None:
+    x, drop = leaf(3, 4), Dropout(0.5, rng=np.random.default_rng(0))
+    y = checkpoint(lambda x: drop(x).tanh(), x).sum()
+    first = grad(y, x, create_graph=True)[0].data
+    np.testing.assert_array_equal(grad(y, x, create_graph=True)[0].data, first)
+    np.testing.assert_array_equal(grad(y, x)[0], first)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_model_that_changes_its_mode_before_backward_is_told(training: bool) -> None:
+    x, drop = leaf(3, 4), Dropout(0.5)
+    drop.train(training)
+    y = checkpoint(drop, x)
+    drop.train(not training)
+    with pytest.raises(GradientError, match="eval"):
+        y.sum().backward()
+    drop.train(training)
+    checkpoint(drop, x).sum().backward()
+    assert x.grad is not None
+
+
+def test_several_results_are_refused() -> None:
+    with pytest.raises(TypeError, match="one Tensor, not a tuple"):
+        checkpoint(lambda x: (x, x * 2), leaf(3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -106,6 +107,39 @@ def test_a_private_file_is_private_whatever_was_there(tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.write_bytes(b"")
     assert (tmp_path / "other").stat().st_mode == plain.stat().st_mode
+
+
+def test_rights_links_and_long_names_stay(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"old")
+    secret.chmod(0o600)
+    write_atomic(secret, b"new")
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
+    real, link = tmp_path / "elsewhere" / "real", tmp_path / "link"
+    real.parent.mkdir()
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    write_atomic(link, b"new")
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+    assert list(real.parent.iterdir()) == [real]
+    long = tmp_path / ("n" * 250)
+    write_atomic(long, b"x")
+    write_atomic(long, b"y")
+    assert long.read_bytes() == b"y"
+
+
+def test_numbers_that_numpy_has_not_and_notes_that_are_no_json(tmp_path: Path) -> None:
+    path = tmp_path / "file.safetensors"
+    for dtype, size in (("BF16", 2), ("F8_E4M3", 1)):
+        head = json.dumps({"w": {"dtype": dtype, "shape": [1], "data_offsets": [0, size]}}).encode()
+        path.write_bytes(len(head).to_bytes(8, "little") + head + b"\0" * size)
+        with pytest.raises(FileError, match="numbers that NumPy has not"):
+            load_arrays(path)
+    head = json.dumps({"__metadata__": {"notes": "{"}}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head)
+    with pytest.raises(FileError, match="its notes are not JSON"):
+        load_arrays(path)
 
 
 def test_only_what_changes_is_written(tmp_path: Path) -> None:

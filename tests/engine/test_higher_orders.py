@@ -79,3 +79,28 @@ def test_gradcheck_finds_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Op.registry["tanh"], "rules", (lambda g, y, x: g,))
     with pytest.raises(GradcheckError, match="input 0"):
         gradcheck(ops.tanh, [x])
+
+
+def test_an_input_that_is_not_used_has_gradients_of_zero() -> None:
+    x, y = RNG.normal(size=3), RNG.normal(size=2)
+    assert gradgradcheck(lambda x, y: ops.tanh(x), [x, y])
+    assert gradgradcheck(lambda x, y: x * 3.0, [x, y])
+
+
+def test_the_checkers_leave_the_callers_arrays_alone() -> None:
+    x = RNG.normal(size=3)
+    before = x.copy()
+
+    def shifts(t: Tensor) -> Tensor:
+        t.data += 1
+        return ops.tanh(t)
+
+    with pytest.raises(GradcheckError):  # what it computes is not a function of x
+        gradcheck(shifts, [x])
+    np.testing.assert_array_equal(x, before)
+
+
+def test_a_rule_that_gives_nan_is_refused() -> None:
+    broken = Op(lambda x, /: x * 1.0, (lambda g, y, x: g * np.nan,))
+    with pytest.raises(AssertionError, match="the rules give nan"):
+        gradcheck(broken, [RNG.normal(size=3)])

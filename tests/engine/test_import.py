@@ -117,7 +117,7 @@ def test_the_core_can_be_read_in_a_sitting() -> None:
     package = ROOT / "minitorch_attn"
     files = [f for name in CORE for f in [package / name, *(package / name).glob("*.py")]]
     files = [file for file in files if file.is_file()]
-    assert sum(map(lines_of_code, files)) <= 1500
+    assert sum(map(lines_of_code, files)) <= 1550
     assert len((package / "tensor.py").read_text(encoding="utf-8").splitlines()) <= 300
 
 

@@ -42,13 +42,13 @@ def test_a_module_that_computes_nothing_says_so() -> None:
 def test_parameters_in_the_order_in_which_they_were_set() -> None:
     names = [name for name, _ in Tower().named_parameters()]
     # A module's own come before those of the modules inside it.
-    assert names == ["a", "layers.2", "z.weight", "z.bias", "layers.0.weight"]
-    assert Tower().num_parameters() == 2 + 1 + 6 + 3 + 9
+    assert names == ["a", "layers.2", "plain", "z.weight", "z.bias", "layers.0.weight"]
+    assert Tower().num_parameters() == 2 + 1 + 5 + 6 + 3 + 9
 
 
 def test_a_shared_parameter_counts_once() -> None:
     tower = Tower()
-    assert len(tower.parameters()) == len({id(p) for p in tower.parameters()}) == 5
+    assert len(tower.parameters()) == len({id(p) for p in tower.parameters()}) == 6
     assert set(tower.state_dict()) == {name for name, _ in tower.named_parameters()}
 
 
@@ -155,3 +155,58 @@ def test_a_model_moves_and_gives_the_same(device: str) -> None:
     for p, g in zip(model.parameters(), gradients, strict=True):
         np.testing.assert_allclose(p.grad, g, rtol=1e-8, atol=1e-12)
     assert SinusoidalPositions(4)(Tensor(x).to(device)).device == device
+
+
+class Nest(Module):
+    """Parameters wherever a person would put them."""
+
+    def __init__(self) -> None:
+        self.rows = [[Dense(1, 1), Dense(1, 1)], (Parameter(np.ones(1)),)]
+        self.heads = {"left": Dense(1, 1), 2: [Parameter(np.ones(1))]}
+        self.temperature = Tensor(np.ones(1), requires_grad=True)
+        self.seen = self.temperature * 2  # computed, so none
+        self.constant = Tensor(np.ones(1))
+        self.draws = [np.random.Generator(np.random.PCG64(0))]
+
+
+def test_parameters_in_lists_of_lists_in_dicts_and_as_plain_tensors() -> None:
+    nest = Nest()
+    assert [name for name, _ in nest.named_parameters()] == [
+        *("rows.1.0", "heads.2.0", "temperature"),
+        *(f"{name}.{w}" for name in ("rows.0.0", "rows.0.1", "heads.left") for w in WORDS),
+    ]
+    assert len(nest.generators()) == 1
+    nest.eval()
+    assert not nest.rows[0][1].training  # type: ignore[union-attr]
+
+
+WORDS = ("weight", "bias")
+
+
+def test_a_module_that_leads_back_to_itself() -> None:
+    parent, child = Module(), Dense(2, 1)
+    parent.child, child.parent = child, parent  # type: ignore[attr-defined]
+    assert [name for name, _ in parent.named_parameters()] == ["child.weight", "child.bias"]
+    assert parent.eval() is parent
+
+
+@pytest.mark.parametrize(
+    ("weight", "word"),
+    [
+        (np.full((2, 1), 1e300), "too large for float32: weight"),
+        (np.full((2, 1), 1j), "no real numbers: weight is of dtype complex128"),
+        (np.full((2, 1), "a"), "no real numbers"),
+        (np.zeros((1, 2)), r"misshaped: weight is \(1, 2\)"),
+    ],
+)
+def test_a_state_with_one_bad_value_changes_nothing(weight: np.ndarray, word: str) -> None:
+    layer = Dense(2, 1)
+    before = layer.state_dict()
+    for state in ({"bias": np.ones(1), "weight": weight}, {"weight": weight, "bias": np.ones(1)}):
+        with pytest.raises(ValueError, match=word):
+            layer.load_state_dict(state)
+    for name, array in layer.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+    nan = np.array([[np.nan], [np.inf]])
+    layer.load_state_dict({"weight": nan, "bias": [2]})
+    np.testing.assert_array_equal(layer.weight.data, nan)

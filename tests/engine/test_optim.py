@@ -232,3 +232,49 @@ def test_an_optimiser_made_before_the_model_moved_says_so(device: str) -> None:
     with pytest.raises(DeviceError, match="move the model first, then make its optimiser"):
         adam.step()
     Adam([parameter]).step()
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "word"),
+    [
+        (lambda p: SGD(p, math.nan), ValueError, "lr is a number from 0 on, not nan"),
+        (lambda p: SGD(p, -1), ValueError, "SGD: lr"),
+        (lambda p: SGD(p, 0.1, momentum=1.5), ValueError, "momentum is a number from 0 on and"),
+        (lambda p: Adam(p, betas=(0.9, 1.5)), ValueError, "beta"),
+        (lambda p: Adam(p, betas=(-0.1, 0.9)), ValueError, "beta"),
+        (lambda p: Adam(p, eps=-1e-8), ValueError, "eps"),
+        (lambda p: AdamW(p, weight_decay=math.nan), ValueError, "weight_decay"),
+        (lambda p: Adam([*p, p[0]]), ValueError, "parameter 2 and parameter 0 are one"),
+        (lambda p: Adam([np.zeros(2)]), TypeError, "parameter 0 is of type ndarray"),
+        (lambda p: Adam([]), ValueError, "no parameters"),
+    ],
+)
+def test_what_cannot_train_is_refused(make: Callable, kind: type[Exception], word: str) -> None:
+    with pytest.raises(kind, match=word):
+        make(Dense(3, 2).parameters())
+
+
+def test_a_gradient_of_another_shape_is_refused() -> None:
+    layer = Dense(3, 2)
+    before = layer.state_dict()
+    layer.weight.grad, layer.bias.grad = np.ones((2, 3)), np.ones(2)  # type: ignore[union-attr]
+    with pytest.raises(ValueError, match=r"weight has shape \(2, 3\), and the parameter \(3, 2\)"):
+        SGD(layer.named_parameters(), 0.1).step()
+    np.testing.assert_array_equal(layer.weight.data, before["weight"])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("share", [0.1, 1e-30])
+def test_the_norm_holds_over_the_whole_range(dtype: type, share: float) -> None:
+    size = np.finfo(dtype).max * share
+    p = Parameter(np.zeros(3, dtype))
+    p.grad = np.full(3, size, dtype)
+    assert gradient_norm([p]) == pytest.approx(math.sqrt(3) * size)
+    clip_gradients([p], 1.0)
+    np.testing.assert_allclose(p.grad, 1 / math.sqrt(3), rtol=1e-5)
+
+
+@pytest.mark.parametrize("length", [-1, 0, math.nan])
+def test_a_length_that_is_none_is_refused(length: float) -> None:
+    with pytest.raises(ValueError, match="max_norm"):
+        clip_gradients([Parameter(np.zeros(3))], length)

@@ -130,7 +130,7 @@ def test_what_a_tensor_says_of_itself(six: Tensor) -> None:
 
 def test_a_tensor_keeps_the_array_it_is_given(six: Tensor) -> None:
     assert six.numpy() is six.data
-    assert Tensor(six).data is six.data
+    assert Tensor(six.detach()).data is six.data
     assert Tensor([1, 2]).dtype == np.int64
 
 

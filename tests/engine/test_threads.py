@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,6 +48,85 @@ def test_the_matrix_library_is_held_to_one_thread_and_let_go() -> None:
                 assert blas_threads() == {1}
             assert blas_threads() == {1}, "the outer block still holds it"
         assert blas_threads() == {3}
+
+
+ALONE = """
+import threading
+from threadpoolctl import threadpool_info
+from minitorch_attn.threads import sharing
+def blas(): return {i["num_threads"] for i in threadpool_info() if i["user_api"] == "blas"}
+before, seen = blas(), []
+def work():
+    with sharing(2):
+        seen.append(blas())
+    seen.append(blas())
+def in_a_thread(function):
+    thread = threading.Thread(target=function)
+    thread.start()
+    thread.join()
+work(); in_a_thread(work); work()
+print(seen == [{1}, before] * 3)
+outer, inner = sharing(2), sharing(2)
+outer.__enter__()
+in_a_thread(inner.__enter__)
+outer.__exit__(None, None, None)
+print(blas() == {1})
+in_a_thread(lambda: inner.__exit__(None, None, None))
+print(blas() == before, before)
+"""
+
+
+def test_it_is_held_and_let_go_from_every_thread() -> None:
+    """In a process whose matrix library has threads to lose: these tests run with one."""
+    env = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", ALONE]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[:2] == ["True", "True"], done.stdout
+    assert done.stdout.splitlines()[2].startswith("True"), done.stdout
+
+
+def test_after_an_error_no_other_part_is_begun() -> None:
+    begun: list[int] = []
+
+    def part(i: int) -> None:
+        begun.append(i)
+        if i == 0:
+            raise KeyboardInterrupt
+        time.sleep(0.05)
+
+    with sharing(2), pytest.raises(KeyboardInterrupt):
+        parallel_map(part, range(40))
+    assert len(begun) < 10
+
+
+@pytest.mark.parametrize(
+    ("files", "limit"),
+    [
+        ({"cpu.max": "150000 100000"}, 1.5),
+        ({"cpu.max": "max 100000"}, float("inf")),
+        ({"cpu/cpu.cfs_quota_us": "400000", "cpu/cpu.cfs_period_us": "100000"}, 4.0),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, float("inf")),
+        ({"cpu.max": "nonsense"}, float("inf")),
+        ({}, float("inf")),
+    ],
+)
+def test_a_containers_quota_is_seen(files: dict[str, str], limit: float, tmp_path: Path) -> None:
+    from minitorch_attn import threads as module
+
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert module._quota(tmp_path) == limit
+
+
+def test_a_quota_below_the_cores_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn import threads as module
+
+    monkeypatch.delenv("PYTHON_CPU_COUNT", raising=False)
+    monkeypatch.setattr(module, "_quota", lambda: 0.3)
+    assert module.cores() == 1
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "7")
+    assert module.cores() == 7
 
 
 def test_threads_do_not_multiply() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -15,10 +16,10 @@ import numpy as np
 import pytest
 from helpers.small_run import EPOCHS, make_trainer, points
 
-from minitorch_attn.files import FileError, load_arrays
+from minitorch_attn.files import FileError, load_arrays, save_arrays
 from minitorch_attn.models import Classifier
 from minitorch_attn.nn import Dense, Dropout, Module
-from minitorch_attn.ops import mean
+from minitorch_attn.ops import cross_entropy, mean
 from minitorch_attn.optim import SGD, DivergedError, constant
 from minitorch_attn.training import Trainer
 
@@ -157,7 +158,11 @@ def test_resuming_nothing_and_something_else(tmp_path: Path) -> None:
     trainer.fit(1)
     other = Dense(2, 2)
     wrong = Trainer(other, SGD(other.parameters(), 0.1), points(5, 0), folder=tmp_path)
-    with pytest.raises(FileError, match="missing: weight") as caught:
+    with pytest.raises(FileError, match="begun with examples 50, not 5") as caught:
+        wrong.resume()
+    wrong = make_trainer(tmp_path)
+    wrong.model = other
+    with pytest.raises(FileError, match="random generators"):
         wrong.resume()
     assert "checkpoint.safetensors" in str(caught.value)
     path = tmp_path / "checkpoint.safetensors"
@@ -179,6 +184,7 @@ def test_early_stopping_returns_the_best(tmp_path: Path) -> None:
     assert trainer.evaluate(trainer.test)["accuracy"] == history[best]["test_accuracy"]
     # The checkpoint knows the best one too.
     again = make_trainer(tmp_path, patience=2)
+    again.clip = None
     assert again.resume()
     assert again.fit(30) == history
     for a, b in zip(again.model.parameters(), trainer.model.parameters(), strict=True):
@@ -323,3 +329,166 @@ def test_a_seed_decides_everything() -> None:
     for a, b, c in zip(ends(1), ends(1), ends(2), strict=True):
         np.testing.assert_array_equal(a, b)
         assert not np.array_equal(a, c)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 6, 9, 15])
+@pytest.mark.parametrize("where", ["forward", "update", "evaluate"])
+def test_stopped_anywhere_and_fitted_again_it_ends_as_one_call_does(
+    unbroken: Path, where: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C in a notebook, and the same cell once more: the same object goes on."""
+    trainer = make_trainer()
+    calls = 0
+
+    def stop(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == step:
+            raise KeyboardInterrupt
+
+    optimizer: Any = trainer.optimizer
+    if where == "forward":
+        inner = trainer.loss
+        trainer.loss = lambda *args: (stop(), inner(*args))[1]
+    elif where == "update":  # half of the parameters have moved
+        update = type(optimizer).update
+        count = 0
+
+        def half(self: Any, *args: Any) -> None:
+            nonlocal count
+            update(self, *args)
+            count += 1
+            stop()
+
+        monkeypatch.setattr(type(optimizer), "update", half)
+    else:
+        evaluate = trainer.evaluate
+        monkeypatch.setattr(trainer, "evaluate", lambda data: (stop(), evaluate(data))[1])
+    with contextlib.suppress(KeyboardInterrupt):
+        trainer.fit(EPOCHS)
+    assert trainer.epoch == len(trainer.history)
+    trainer.fit(EPOCHS)
+    arrays, notes = load_arrays(unbroken / "checkpoint.safetensors")
+    ours, _ = trainer._state()
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(ours[name], array, err_msg=name)
+    for row, other in zip(trainer.history, notes["history"], strict=True):
+        assert {**row, "seconds": 0} == {**other, "seconds": 0}
+
+
+def test_another_runs_folder_is_left_alone(tmp_path: Path) -> None:
+    make_trainer(tmp_path).fit(2)
+    before = (tmp_path / "checkpoint.safetensors").read_bytes()
+    with pytest.raises(FileError, match=r"another run's: call resume\(\)"):
+        make_trainer(tmp_path).fit(1)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda t: setattr(t.loader, "batch_size", 8), "begun with batch_size 16, not 8"),
+        (lambda t: setattr(t.loader, "seed", 6), "begun with seed 5, not 6"),
+        (lambda t: setattr(t.optimizer, "lr", 0.5), "begun with lr 0.02, not 0.5"),
+        (lambda t: setattr(t, "clip", None), "begun with clip 1.0, not None"),
+        (lambda t: setattr(t, "patience", 3), "begun with patience None, not 3"),
+        (lambda t: t.model.blocks.pop(), "random generators|unexpected"),
+    ],
+)
+def test_another_setting_is_told_and_changes_nothing(
+    change: Any, says: str, tmp_path: Path
+) -> None:
+    make_trainer(tmp_path).fit(1)
+    trainer = make_trainer(tmp_path)
+    before = trainer.model.state_dict()
+    change(trainer)
+    with pytest.raises(FileError, match=says):
+        trainer.resume()
+    for name, array in trainer.model.state_dict().items():
+        np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_file_that_is_no_checkpoint_is_told(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path)
+    save_arrays(tmp_path / "checkpoint.safetensors", trainer.model.state_dict())
+    with pytest.raises(FileError, match="no Trainer's checkpoint: it has no epoch"):
+        trainer.resume()
+
+
+def test_evaluation_that_fails_leaves_each_part_as_it_was() -> None:
+    trainer = make_trainer()
+    trainer.model.train()
+    frozen = next(m for _, m in trainer.model.named_modules() if isinstance(m, Dropout))
+    frozen.eval()
+    with pytest.raises(RuntimeError, match="no batch"):
+        trainer.evaluate(Broken())
+    modes = [m.training for _, m in trainer.model.named_modules() if m is not frozen]
+    assert all(modes)
+    assert not frozen.training
+    trainer.evaluate(trainer.test)
+    assert not frozen.training
+
+
+class Broken:
+    def __len__(self) -> int:
+        return 3
+
+    def batch(self, indices: Any) -> Any:
+        raise RuntimeError("no batch")
+
+
+@pytest.mark.parametrize("name", ["test", "validation"])
+def test_an_empty_set_is_told_before_it_trains(name: str) -> None:
+    model = Dense(2, 2)
+    with pytest.raises(ValueError, match=f"the {name} set is empty"):
+        Trainer(model, SGD(model.parameters(), 0.1), points(5, 0), **{name: points(0, 0)})
+
+
+def test_the_rate_is_the_optimisers_own_between_steps() -> None:
+    trainer = make_trainer()
+    trainer.fit(EPOCHS)
+    assert trainer.optimizer.lr == 0.02
+    assert trainer.optimizer.max_norm is None
+    rates = [row["learning_rate"] for row in trainer.history]
+    assert rates[0] > rates[-1] > 0
+    # A second trainer with the same optimiser begins its own schedule, at the whole rate.
+    again = Trainer(
+        trainer.model,
+        trainer.optimizer,
+        points(50, 1),
+        batch_size=16,
+        progress=False,
+        schedule=lambda step: 1.0 if step < 4 else 0.5,
+    )
+    assert [row["learning_rate"] for row in again.fit(2)] == [0.02, 0.01]
+    again.optimizer.lr = 0.0
+    before = again.model.state_dict()
+    again.optimizer = SGD(again.model.parameters(), 0.0)
+    again.fit(3)
+    for key, array in again.model.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+@pytest.mark.parametrize("bits", ["PCG64", "MT19937", "Philox", "SFC64"])
+def test_any_generator_is_kept(bits: str, tmp_path: Path) -> None:
+    def run(folder: Path, *epochs: int) -> dict[str, np.ndarray]:
+        for until in epochs:
+            rng = np.random.Generator(getattr(np.random, bits)(0))
+            model = Classifier(4, 3, model_dim=8, num_heads=2, num_positions=3, seed=1)
+            model.drop = [Dropout(0.5, rng=rng)]  # type: ignore[attr-defined]
+            loss = lambda y, t: cross_entropy(model.drop[0](y), t)  # type: ignore[attr-defined] # noqa: B023, E731
+            trainer = Trainer(
+                model,
+                SGD(model.parameters(), 0.1),
+                points(20, 1),
+                folder=folder,
+                progress=False,
+                loss=loss,
+            )
+            trainer.resume()
+            trainer.fit(until)
+        return trainer.model.state_dict()
+
+    cut, whole = run(tmp_path / "cut", 1, 3), run(tmp_path / "whole", 3)
+    for name, array in whole.items():
+        np.testing.assert_array_equal(cut[name], array)

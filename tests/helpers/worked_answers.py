@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from minitorch_attn.course.book import exercises
 from minitorch_attn.course.checking import collect
 from minitorch_attn.course.checking.exercise import Exercise
 from minitorch_attn.course.checking.loading import load
 from minitorch_attn.course.checks import exercises_of
+from minitorch_attn.course.proving import answers
 from minitorch_attn.course.sources import contents
 from minitorch_attn.course.sources.text import Source, read, sources
 
@@ -28,5 +28,5 @@ def code(notebook: Any) -> str:
 
 @cache
 def worked(exercise: Exercise) -> Any:
-    text = code(exercises.build(source_of(exercise.chapter), answers=True))
-    return load(collect.collect_text(text, ".py", exercise.function))
+    source = answers.worked(exercise).source
+    return load(collect.collect_text(source, ".py", exercise.function))

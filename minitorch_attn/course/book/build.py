@@ -6,14 +6,16 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from ...files import write_if_changed
 from ...processes import end_with_parent
 from ..sources.contents import chapters, page
-from ..sources.text import ROOT, Source, SourceError, read, sources
-from . import compare, execute, exercises, introduced
+from ..sources.questions import check_questions
+from ..sources.text import ROOT, Source, SourceError, headings_in, read, section_id, sources
+from . import compare, execute, exercises, footer, introduced
 from .notebook import markdown, new_cell, new_notebook, to_text
 
 WORKERS = 2
@@ -50,12 +52,14 @@ def build(
     texts = [read(path) for path in sources("chapters", root) if only in path.name]
     worked = [read(path) for path in sources("solutions", root) if only in path.name]
     if not texts and not worked:
+        chapters(root)  # says so if the book is not here
         raise SourceError(f"no chapter's name contains {only!r}")
     _check_names([*texts, *worked], root)
     _check_order([*texts, *worked], root)
     built: dict[str, Any] = {}
     for source in worked:  # quick, so their errors come first
         built[f"exercises/{source.name}.ipynb"] = exercises.build(source, root=root)
+        built[f"exercises/{source.name}.ipynb"]["cells"].append(footer.of_exercises(source, root))
     plain = {source.name: _notebook(source, root) for source in texts}
     for source, outputs in _executed(texts, out, root, say):
         notebook = _with_outputs(plain[source.name], outputs)
@@ -120,19 +124,35 @@ def _check_order(found: list[Source], root: Path) -> None:
 
 def _notebook(source: Source, root: Path) -> Any:
     """The notebook of a chapter, not executed."""
-    cells = []
+    check_questions(source.path.name, source.path.read_text(encoding="utf-8"))
+    cells: list[Any] = []
+    used: dict[str, int] = {}
     for cell in source.cells:
         metadata: dict[str, Any] = {"name": cell.name} if cell.name else {}
         if cell.tags:
             metadata["tags"] = list(cell.tags)
         if "hide-input" in cell.tags:
             metadata["jupyter"] = {"source_hidden": True}
-        if cell.kind == "markdown":
-            text = markdown(cell.text, source, cell.where, root)
-        else:
-            text = cell.text
-        cells.append(new_cell(cell.kind, text, cell.id, metadata))
+        if cell.kind == "code":
+            cells.append(new_cell("code", cell.text, cell.id, metadata))
+            continue
+        text = markdown(cell.text, source, cell.where, root)
+        for part, id in _sections(text, source.chapter, cell.id):
+            used[id] = used.get(id, 0) + 1
+            again = f"-{used[id]}" if used[id] > 1 else ""
+            cells.append(new_cell("markdown", part, id + again, metadata))
+    cells.append(footer.of_chapter(source, root))
     return new_notebook(cells)
+
+
+def _sections(text: str, chapter: int, id: str) -> list[tuple[str, str]]:
+    """A Markdown cell cut at its headings, each part with its id: a link can lead to each."""
+    starts = [0, *[at for at, _ in headings_in(text) if at > 0], len(text)]
+    titles = dict(headings_in(text))
+    return [
+        (text[a:b].strip(), section_id(chapter, titles[a]) if a in titles else id)
+        for a, b in pairwise(starts)
+    ]
 
 
 def _executed(

@@ -43,27 +43,36 @@ def _relink(text: str, source: Source, root: Path) -> str:
     def turn(found: re.Match[str]) -> str:
         if found["code"]:
             return found[0]
-        return f"[{found['text']}]({_target(found['target'], source, root)})"
+        target = _target(found["target"], source, root)
+        return f"[{found['text']}]({target})" if target else found["text"]
 
     # The text of a link may be code itself: look at links first where a line begins with one.
     return _LINK.sub(turn, text)
 
 
 def _target(target: str, source: Source, root: Path) -> str:
-    """Where a link of a source leads in the notebook that is built from it."""
+    """Where a link of a source leads in the notebook that is built from it.
+
+    Nowhere, "", if it leads to a chapter that is planned and not written: its name stands alone.
+    """
     if re.match(r"[a-z][a-z0-9+.-]*:", target):
         return target
     path, _, anchor = target.partition("#")
     file = (source.path.parent / path).resolve() if path else source.path.resolve()
     folder = file.parent.name
     if file.suffix != ".md" or folder not in _BUILT:
-        built = file.suffix == ".ipynb" and folder in _BUILT.values()
-        if not file.exists() and not (built and _planned(file.stem, root)):
-            raise SourceError(f"the link {target} leads nowhere")
-        return target
-    if not file.is_file() and not _planned(file.stem, root):
+        if file.exists():
+            return target
+        from_source = {built: source for source, built in _BUILT.items()}
+        if file.suffix == ".ipynb" and folder in from_source and _planned(file.stem, root):
+            made_from = root / from_source[folder] / f"{file.stem}.md"
+            return target if made_from.is_file() else ""
+        raise SourceError(f"the link {target} leads nowhere")
+    if not file.is_file():
+        if _planned(file.stem, root):
+            return ""
         raise SourceError(f"the link {target} leads nowhere: book.toml has no chapter {file.stem}")
-    if anchor and file.is_file():
+    if anchor:
         headings = headings_of(file)
         if anchor not in headings:
             raise SourceError(f"the link {target} leads nowhere: no such heading in {file.name}")

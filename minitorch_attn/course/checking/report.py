@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from ..sources.text import ROOT, headings_of, notebook_anchor
+from ..sources.text import ROOT, headings_of, notebook_anchor, section_id
 
 PASSED, FAILED, NOT_DONE = "passed", "failed", "not done"
 VALUES = (
@@ -145,8 +145,9 @@ class Report(Outcome):
                 f"{html.escape(result.claim)}{below}</div>"
             )
         if self.done and self.points < self.total:
-            file, heading, anchor = where_to_read(self.read)
-            link = f"<a href='../notebooks/{file}{anchor}'>{html.escape(heading or file)}</a>"
+            file, heading, _ = where_to_read(self.read)
+            there = f"#cell-id={section_id(int(file[:2]), heading)}" if heading else ""
+            link = f"<a href='../notebooks/{file}{there}'>{html.escape(heading or file)}</a>"
             rows.append(
                 f"<div>Read again: {link}. "
                 f"The same inputs again: <code>seed={self.seed}</code></div>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..sources.contents import chapters
 from . import secret
 from .arguments import SECRET_FILE, chapter
 
@@ -50,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write what was asked for; returns the exit status."""
+    chapters()  # the package alone has no exercises to write: it says so
     if args.kind == "nbgrader":
         _nbgrader(args)
     else:

@@ -6,13 +6,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..checking.bounded import Interrupted, NoEnd, run_bounded
 from ..checking.report import Report
-from ..checking.running import run
 from ..checks import find
 from .store import record_points
 
 
-def check(id: str, function: Callable[..., Any] | None = None, seed: int | None = None) -> Report:
+def check(
+    id: str,
+    function: Callable[..., Any] | None = None,
+    seed: int | None = None,
+    seconds: float | None = None,
+) -> Report:
     """Check your answer to an exercise; the points are kept for `progress()`.
 
     Parameters
@@ -20,6 +25,18 @@ def check(id: str, function: Callable[..., Any] | None = None, seed: int | None 
     id : the exercise, as in "06.2"
     function : your function; left out, it is found in your notebook by its name
     seed : a number makes the checks draw the same inputs again
+    seconds : for each check; left out, 60, or 600 where a model is trained
+
+    Raises
+    ------
+    NoExercise
+        If there is no such exercise.
+    NameError, TypeError
+        If there is no function, or what is given is none.
+    NoEnd
+        If a check takes longer than its seconds.
+    Interrupted
+        In place of KeyboardInterrupt; it says what was stopped.
     """
     exercise = find(id)
     if function is None:
@@ -32,6 +49,10 @@ def check(id: str, function: Callable[..., Any] | None = None, seed: int | None 
         function = namespace[exercise.function]
     if not callable(function):
         raise TypeError(f'check("{id}", …) takes your function, not {type(function).__name__}')
-    report = run(exercise, function, seed)
+    hint = f'check("{id}", seconds=3600)'
+    try:
+        report = run_bounded(exercise, function, seed, seconds, hint)
+    except (NoEnd, Interrupted) as stopped:
+        raise stopped.with_traceback(None) from None
     record_points(exercise.id, report.points, report.total)
     return report

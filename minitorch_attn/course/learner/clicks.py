@@ -11,7 +11,6 @@ import html
 import io
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from ...errors import MinitorchError
 from ...files import write_atomic
-from .store import home
+from .store import UNKEPT, Kept, home, say_unkept
 
 PICTURES = ("astronaut", "chelsea", "coffee", "rocket")  # shipped inside scikit-image
 WANTED = 10  # clicks on each picture
@@ -89,53 +88,48 @@ def heat_map(clicks: Any, width: int, height: int, sigma: float) -> Array:
 # The file
 
 
+def _check(state: Any) -> None:
+    for pictures in state["people"].values():
+        for clicks in pictures.values():
+            checked(clicks, 10**6, 10**6)
+
+
+CLICKS = Kept("clicks", "Your clicks", lambda: {"people": {}}, _check)
+
+
 def load(person: str = "me") -> dict[str, Array]:
     """What this person clicked: for each picture an array (K, 2). Empty if there is nothing."""
-    kept = _read().get(person, {})
+    kept = CLICKS.read()["people"].get(person, {})
     return {name: np.array(kept[name]) for name in PICTURES if name in kept}
 
 
-def keep(clicks: Mapping[str, Any], person: str = "me") -> Path:
+def keep(clicks: Mapping[str, Any], person: str = "me") -> Path | None:
     """Keep clicks that were pasted or collected; a picture without clicks is forgotten.
+
+    Returns where they are, or None where nothing can be kept: one line says why.
 
     Raises
     ------
     ClickError
         If a picture is unknown, or `checked` refuses its clicks. Then nothing is changed.
     """
+    try:
+        return _keep(clicks, person)
+    except UNKEPT as error:
+        say_unkept("Your clicks", error)
+        return None
+
+
+def _keep(clicks: Mapping[str, Any], person: str) -> Path:
     if not isinstance(person, str) or not 1 <= len(person) <= 40:
         raise ClickError("person is a short name, as in “me”")
     sizes = {name: picture.shape[1::-1] for name, picture in photographs().items()}
     if unknown := sorted(set(clicks) - set(sizes)):
         raise ClickError(f"there is no picture {unknown[0]!r}; there are {', '.join(PICTURES)}")
     found = {n: checked(c, *sizes[n]).tolist() for n, c in clicks.items() if len(c)}
-    everybody = _read()
-    everybody[person] = found
-    text = json.dumps({"people": everybody}, sort_keys=True)
-    write_atomic(_path(), text.encode())
-    return _path()
-
-
-def _path() -> Path:
-    return home() / "clicks.json"
-
-
-def _read() -> dict[str, dict[str, Any]]:
-    """Everybody's clicks. A damaged file is moved aside and named in one line, never deleted."""
-    path = _path()
-    try:
-        people = json.loads(path.read_text(encoding="utf-8"))["people"]
-        for pictures in people.values():
-            for clicks in pictures.values():
-                checked(clicks, 10**6, 10**6)
-        return people
-    except FileNotFoundError:
-        return {}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        aside = path.with_name(f"clicks.damaged-{datetime.now():%Y%m%d-%H%M%S-%f}.json")
-        path.replace(aside)
-        print(f"Your clicks could not be read ({error}); the file was moved to {aside}.")
-        return {}
+    with CLICKS.change() as state:
+        state["people"][person] = found
+    return CLICKS.path
 
 
 def paste(person: str = "me") -> None:
@@ -164,8 +158,8 @@ def collect(open: bool = False, person: str = "me") -> Any:
     try:
         page = write_page()
         print(f"No picture below? Open {page} in a browser; it prints a cell to paste here.")
-    except OSError as error:
-        print(f"Clicks cannot be kept ({error}): name a folder in MINITORCH_ATTN_HOME.")
+    except UNKEPT as error:
+        say_unkept("The page to click on", error)
     try:
         return _widget(person)
     except ImportError as error:
@@ -224,8 +218,8 @@ def _widget(person: str) -> Any:
         @traitlets.observe("clicks")
         def _keep(self, change: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
             try:
-                self.note = f"Kept in {keep(change['new'], person)}"
-            except (ClickError, OSError, TypeError) as error:
+                self.note = f"Kept in {_keep(change['new'], person)}"
+            except (ClickError, *UNKEPT, TypeError) as error:
                 self.note = f"Not kept: {error}"
 
     before = {name: found.tolist() for name, found in load(person).items()}

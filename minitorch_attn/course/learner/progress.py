@@ -8,12 +8,20 @@ from typing import Any
 
 from ..checks import exercises_of
 from ..sources.contents import chapters
+from ..sources.questions import questions
+from ..sources.text import SourceError
+from .predictions import letter_of
 from .store import read
+
+NOT_WRITTEN, NO_POINTS = "not written yet", "no exercises yet"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One chapter: points got and points there are, predictions right and made."""
+    """One chapter: points got and points to be had, predictions right and made.
+
+    Nothing can be had yet in a chapter that is not written: its total is 0.
+    """
 
     number: int
     file: str
@@ -38,24 +46,29 @@ class Progress:
         done, predictions = state["exercises"], state["predictions"]
         rows, todo = [], ""
         for chapter in chapters():
-            prefix = f"{chapter.number:02d}."
-            exercises = exercises_of(chapter.number)
-            mine = [v for id, v in done.items() if id.startswith(prefix)]
-            scored = [v for id, v in predictions.items() if id.startswith(prefix) and "answer" in v]
+            written = chapter.written()
+            exercises = exercises_of(chapter.number) if written else []
+            got = {e.id: min(done.get(e.id, {}).get("points", 0), e.points) for e in exercises}
+            scored = [
+                (v["answer"], choice)
+                for id, letters in questions(chapter.number).items()
+                if "answer" in (v := predictions.get(id, {}))
+                if (choice := letter_of(v.get("choice"), letters))  # older files hold others, too
+            ]
             rows.append(
                 Row(
                     chapter.number,
                     chapter.file,
                     chapter.title,
-                    sum(v.get("points", 0) for v in mine),
-                    chapter.points,
-                    sum(v["answer"] == v["choice"] for v in scored),
+                    sum(got.values()),
+                    sum(exercise.points for exercise in exercises),
+                    sum(answer == choice for answer, choice in scored),
                     len(scored),
-                    chapter.written(),
+                    written,
                 )
             )
             for exercise in exercises:
-                points = done.get(exercise.id, {}).get("points", 0)
+                points = got[exercise.id]
                 if not todo and points < exercise.points:
                     left = exercise.points - points
                     todo = (
@@ -71,42 +84,36 @@ class Progress:
 
     @property
     def total(self) -> float:
-        """Points there are."""
+        """Points to be had."""
         return sum(row.total for row in self.rows)
 
     def __repr__(self) -> str:
         out = [f"{self.points:g} of {self.total:g} points"]
         for row in self.rows:
+            line = f"{row.number:02d} {row.title:<44} "
+            if not row.total:
+                out.append(line + (NO_POINTS if row.written else NOT_WRITTEN))
+                continue
             filled = round(10 * row.points / row.total)
-            bar = "█" * filled + "·" * (10 - filled)
+            line += "█" * filled + "·" * (10 - filled) + f" {row.points:3g}/{row.total:g}"
             guess = f"  predictions {row.right} of {row.predicted}" if row.predicted else ""
-            state = guess if row.written else "  not written yet"
-            out.append(
-                f"{row.number:02d} {row.title:<44} {bar} {row.points:3g}/{row.total:g}{state}"
-            )
+            out.append(line + guess)
         return "\n".join([*out, f"Next: {self.next}"])
 
     def _repr_html_(self) -> str:
-        width, height = 200, 12
         rows = []
         for row in self.rows:
-            filled = width * row.points / row.total
-            bar = (
-                f"<svg width='{width}' height='{height}' role='img' "
-                f"aria-label='{row.points:g} of {row.total:g} points'>"
-                f"<rect width='{width}' height='{height}' fill='#8884' rx='2'/>"
-                f"<rect width='{filled:.1f}' height='{height}' fill='#009E73' rx='2'/></svg>"
-            )
             title = html.escape(f"{row.number:02d} {row.title}")
             if row.written:
                 title = f"<a href='../notebooks/{row.file}.ipynb'>{title}</a>"
                 note = f"{row.right} of {row.predicted}" if row.predicted else ""
             else:
-                note = "not written yet"
+                note = NOT_WRITTEN
+            points = f"{row.points:g} of {row.total:g}" if row.total else ""
             rows.append(
                 f"<tr data-chapter='{row.number:02d}' data-points='{row.points:g}'>"
-                f"<td style='text-align:left'>{title}</td><td>{bar}</td>"
-                f"<td>{row.points:g} of {row.total:g}</td>"
+                f"<td style='text-align:left'>{title}</td><td>{_bar(row)}</td>"
+                f"<td>{points}</td>"
                 f"<td style='text-align:left'>{note}</td></tr>"
             )
         return (
@@ -118,6 +125,27 @@ class Progress:
         )
 
 
-def progress() -> Progress:
-    """What you have done, chapter by chapter, your points, and what to do next."""
-    return Progress.of(read())
+def _bar(row: Row) -> str:
+    """As SVG; nothing where there are no points to be had."""
+    if not row.total:
+        return ""
+    width, height = 200, 12
+    filled = width * row.points / row.total
+    return (
+        f"<svg width='{width}' height='{height}' role='img' "
+        f"aria-label='{row.points:g} of {row.total:g} points'>"
+        f"<rect width='{width}' height='{height}' fill='#8884' rx='2'/>"
+        f"<rect width='{filled:.1f}' height='{height}' fill='#009E73' rx='2'/></svg>"
+    )
+
+
+def progress() -> Progress | None:
+    """What you have done, chapter by chapter, your points, and what to do next.
+
+    Nothing where the book is not at hand: one line says so.
+    """
+    try:
+        return Progress.of(read())
+    except SourceError as error:
+        print(f"progress() needs the book: {error}.")
+        return None

@@ -18,32 +18,42 @@ from typing import Any
 
 import pytest
 
+from ..checking.bounded import NoEnd, load_bounded, run_bounded
 from ..checking.collect import CollectError, collect
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
-from ..checking.loading import load
 from ..checking.report import NOT_DONE, PASSED, Report, Result
-from ..checking.running import run
-from ..checks import exercises_of
+from ..checks import exercises_of, written_chapters
 from ..sources.contents import chapters
+from ..sources.text import SourceError
 
 _SEED = pytest.StashKey[int]()
+MORE = "--check-seconds 3600"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--check-seed N`."""
+    """`--check-seed N` and `--check-seconds S`."""
     parser.addoption(
         "--check-seed", type=int, metavar="N", help="draw the same inputs as a run that said seed N"
+    )
+    parser.addoption(
+        "--check-seconds",
+        type=float,
+        metavar="S",
+        help="how long a check may take: 60, or 600 where a model is trained",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A marker for each chapter and each exercise; one seed for the whole run."""
-    for chapter in chapters():
-        config.addinivalue_line(
-            "markers", f"chapter_{chapter.number:02d}: checks of chapter “{chapter.title}”"
-        )
-        for exercise in exercises_of(chapter.number):
+    try:
+        titles = {chapter.number: f"“{chapter.title}”" for chapter in chapters()}
+    except SourceError:  # the package alone, without the book
+        titles = {}
+    for number in written_chapters():
+        title = titles.get(number, f"{number:02d}")
+        config.addinivalue_line("markers", f"chapter_{number:02d}: checks of chapter {title}")
+        for exercise in exercises_of(number):
             name = f"exercise_{exercise.id.replace('.', '_')}"
             config.addinivalue_line("markers", f"{name}: checks of “{exercise.title}”")
     seed = config.getoption("--check-seed")
@@ -75,19 +85,28 @@ class Answer(pytest.Collector):
     def __init__(self, *, exercise: Exercise, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.exercise = exercise
+        self.endless: NoEnd | None = None  # once is enough
         self.add_marker(f"chapter_{exercise.chapter:02d}")
         self.add_marker(f"exercise_{exercise.id.replace('.', '_')}")
 
     @cached_property
     def report(self) -> Report:
         """All checks, run once: what one of them shows can depend on the others."""
-        return run(self.exercise, self.function, self.config.stash[_SEED])
+        seed, seconds = self.config.stash[_SEED], self.config.getoption("--check-seconds")
+        if self.endless is None:
+            try:
+                return run_bounded(self.exercise, self.function, seed, seconds, MORE)
+            except NoEnd as error:
+                self.endless = error
+        raise self.endless
 
     @cached_property
     def function(self) -> Callable[..., Any]:
         """The learner's function, or one that raises what loading it raised."""
         try:
-            return load(collect(self.path, self.exercise.function))
+            found = collect(self.path, self.exercise.function)
+            seconds = self.config.getoption("--check-seconds")
+            return load_bounded(self.exercise, found, seconds, MORE)
         except CollectError as error:
             failure = LearnerError(["CollectError"], str(error))
         except LearnerError as error:
@@ -130,6 +149,8 @@ class CheckItem(pytest.Item):
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What `check` says in a notebook, and how to draw the same inputs again."""
+        if isinstance(excinfo.value, NoEnd):
+            return str(excinfo.value)
         if not isinstance(excinfo.value, CheckFailedItem):
             return super().repr_failure(excinfo)
         result, exercise = excinfo.value.result, self.parent.exercise

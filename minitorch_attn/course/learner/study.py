@@ -19,15 +19,16 @@ from pathlib import Path
 
 from ...files import write_atomic
 from ..book.notebook import markdown, new_cell, new_notebook, to_text
-from ..sources.contents import Chapter, Page, pages, sections
-from ..sources.text import ROOT, Source, SourceError
-from . import lab
+from ..sources.contents import BOOK_PAGE, Chapter, Page, pages, sections
+from ..sources.text import ROOT, Source, SourceError, section_id
+from . import choices, lab
 
 CONTENTS = "notebooks/contents.ipynb"
 MANIFEST = ".manifest.json"
 _FOLDERS = ("notebooks", "exercises")
 _NOT_THEIRS = {"INSTRUCTORS.md"}  # lies there, but is no part of a reader's working copy
 # Links that lead out of the working copy, to the library for one, must still lead there from it.
+_SECTION = re.compile(r"(\]\((?:\.\./notebooks/)?)((\d\d)_\w+\.ipynb)#(?!cell-id=)([^)\s]+)\)")
 _OUTSIDE = re.compile(r"(\]\()\.\./(?!notebooks/|exercises/)([^)\s#]+)")
 
 WELCOME = """\
@@ -62,7 +63,7 @@ def lay_out(root: Path = ROOT, folder: Path | None = None) -> Changes:
             continue
         if now != fresh:
             (changes.new if now is None else changes.updated).append(name)
-            write_atomic(path, content)
+            write_atomic(path, _with_choices(path, content))
         manifest.add(name, fresh)
     return changes
 
@@ -80,7 +81,7 @@ def freshen(
             copy = _dated(path)
             write_atomic(copy, path.read_bytes())
             kept = copy.relative_to(folder).as_posix()
-        write_atomic(path, book[name])
+        write_atomic(path, _with_choices(path, book[name]))
         manifest.add(name, fingerprint(name, book[name]))
         done.append((name, kept))
     return done
@@ -89,12 +90,13 @@ def freshen(
 def fingerprint(name: str, content: bytes) -> str:
     """A hash of what a person writes: of a notebook, the kinds and texts of its cells.
 
-    Running a notebook, or opening it in another version of JupyterLab, does not change it.
+    Running a notebook, opening it in another version of JupyterLab, or betting in it does not
+    change it.
     """
     if name.endswith(".ipynb"):
         try:
             cells = [
-                [cell["cell_type"], "".join(cell["source"])]
+                [cell["cell_type"], choices.blank(cell["cell_type"], "".join(cell["source"]))]
                 for cell in json.loads(content)["cells"]
             ]
             content = json.dumps(cells).encode()
@@ -143,6 +145,7 @@ def _page(page: Page, root: Path) -> bytes:
     """A page to look things up, as a notebook: there its links open, and its formulas are set."""
     path = root / "chapters" / f"{page.file}.md"
     text = markdown(path.read_text(encoding="utf-8").rstrip(), Source(path, ()), page.title, root)
+    text = _SECTION.sub(_to_cell, text)
     return to_text(new_notebook([new_cell("markdown", text, f"page-{page.file}", {})])).encode()
 
 
@@ -162,8 +165,15 @@ def _for_study(content: bytes, root: Path, place: Path) -> bytes:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
         elif cell.cell_type == "markdown":
-            cell.source = _OUTSIDE.sub(turn, cell.source)
+            text = cell.source.replace(f"]({BOOK_PAGE})", f"](../{CONTENTS})")
+            text = _SECTION.sub(_to_cell, text)
+            cell.source = _OUTSIDE.sub(turn, text)
     return to_text(notebook).encode()
+
+
+def _to_cell(link: re.Match[str]) -> str:
+    """A link to a section of a chapter, by the section's cell."""
+    return f"{link[1]}{link[2]}#cell-id={section_id(int(link[3]), link[4])})"
 
 
 def contents(root: Path = ROOT) -> str:
@@ -193,6 +203,26 @@ def _find(name: str, book: dict[str, bytes]) -> str:
     if not found:
         raise SourceError(f"the book has no file {name}; it has {', '.join(book)}")
     return found[0]
+
+
+def _with_choices(path: Path, content: bytes) -> bytes:
+    """The book's version, with the reader's letters from the copy that it takes the place of."""
+    if path.suffix != ".ipynb" or not path.exists():
+        return content
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        code = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+    except (ValueError, KeyError, TypeError):
+        return content  # not a notebook any more
+    if not (made := choices.made_in(code)):
+        return content
+    import nbformat
+
+    notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = choices.put(cell.source, made)
+    return to_text(notebook).encode()
 
 
 def _dated(path: Path) -> Path:
@@ -254,7 +284,14 @@ def run(args: argparse.Namespace, root: Path = ROOT) -> int:
         for name, kept in freshen(args.fresh, root, folder):
             print(f"{name} is the book's version" + (f"; yours is now {kept}" if kept else ""))
         return 0
-    _say(lay_out(root, folder), folder)
+    try:
+        _say(lay_out(root, folder), folder)
+    except OSError as error:
+        if args.layout_only or not (folder / CONTENTS).is_file():
+            raise
+        print(
+            f"{os.path.relpath(folder)} stays as it is: it could not be brought up to date: {error}"
+        )
     if args.layout_only:
         return 0
     options = ["--no-browser"] if args.no_browser else []

@@ -63,7 +63,6 @@ class Run:
         named: list[tuple[str, Any]] = list(trainer.model.named_parameters())
         found = {"the loss": np.asarray(loss.data)}
         found |= {f"the gradient of {name}": p.grad.copy() for name, p in named}
-        trainer.optimizer.lr = trainer.base_lr
         trainer.optimizer.step()
         return found | {f"{name} after the step": p.data.copy() for name, p in named}
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...errors import MinitorchError
+from ..checking.bounded import NoEnd, load_bounded, run_bounded
 from ..checking.collect import CollectError, Found, collect_text, read_submission
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
-from ..checking.loading import load
 from ..checking.report import FAILED, PASSED, Report, where_to_read
-from ..checking.running import run
 from ..checks import find
 from ..sources.contents import chapters
 from .parts import Job, Part, jobs
@@ -98,13 +97,15 @@ def _verdict(job: Job, texts: dict[Path, str]) -> Verdict:
         found = _found(exercise, texts)
         if found is None or found.stub:
             return Verdict(job, exercise)
-        function = load(found)
+        function = load_bounded(exercise, found)
+        report = run_bounded(exercise, function, SEED)
     except CollectError as error:
         return Verdict(job, exercise, problem=f"cannot be used: {error}.")
     except LearnerError as error:
         at = f" in line {error.line}: {error.code}" if error.line else ""
         return Verdict(job, exercise, problem=f"does not run: {error}{at}.")
-    report = run(exercise, function, SEED)
+    except NoEnd as error:
+        return Verdict(job, exercise, problem=f"does not end. {error}")
     if not report.done:
         return Verdict(job, exercise)
     if report.points < report.total:

@@ -17,6 +17,7 @@ import numpy as np
 from ...optim import DivergedError
 from ...recipes import RECIPES
 from ...threads import sharing
+from ..checking.bounded import Interrupted
 from .assembly import Run, Say, assemble, rehearse
 from .judge import OwnError, Verdict, judge, parts_of
 from .parts import JOBS, PartError
@@ -80,6 +81,8 @@ def train(
     ------
     OwnError
         If the folder, a file in it, or a setting cannot be used.
+    Interrupted
+        In place of KeyboardInterrupt; it says what was stopped.
     """
     if data not in RECIPES:
         raise OwnError(f"data is {' or '.join(map(repr, RECIPES))}, not {data!r}")
@@ -103,6 +106,8 @@ def train(
             except DivergedError as error:
                 outcome.failed.append(str(error))
                 say(f"\nThe training with your functions broke down: {error}.")
+            except KeyboardInterrupt:
+                raise Interrupted("the training with your functions was interrupted") from None
     return outcome
 
 

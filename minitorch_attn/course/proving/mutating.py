@@ -137,14 +137,18 @@ def _put(place: Place, text: str, tree: ast.Module, encoded: bytes, starts: list
 
     if isinstance(place.node, ast.stmt):
         return spliced(text)
-    wanted = place.dump_with(text, tree)
+    wanted = _loaded(place.dump_with(text, tree))
     for attempt in (text, f"({text})"):
         try:
-            if ast.dump(ast.parse(spliced(attempt))) == wanted:
+            if _loaded(ast.dump(ast.parse(spliced(attempt)))) == wanted:
                 return spliced(attempt)
         except SyntaxError:
             continue
     raise ValueError(f"{text!r} cannot stand for {place.text()!r}")
+
+
+def _loaded(dump: str) -> str:
+    return dump.replace("Store()", "Load()")  # `x[i, j] = …` has become `x[j, i] = …`
 
 
 def _insert(tree: ast.Module, function: str, text: str, encoded: bytes, starts: list[int]) -> str:

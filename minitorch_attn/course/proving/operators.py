@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-LONG_TABLE = 16  # of a literal with more constants the first and the last one stand for all
+LONG_TABLE = 16  # of a literal with more constants the first and the last stand for all
 SMALL, BORDER = 1.001, 1.1  # a constant a little off: in a formula, in a comparison
 
 
@@ -36,11 +36,15 @@ class Place:
         """The nearest node around it."""
         return self.above[-1]
 
-    def text(self, node: ast.AST | None = None) -> str:
+    def bare(self, node: ast.AST | None = None) -> str:
         """The source of a node (this one, if none is named) as the author wrote it."""
         node = self.node if node is None else node
-        text = ast.get_source_segment(self.source, node) or ast.unparse(node)
-        return f"({text})" if isinstance(node, _LOOSE) else text
+        return ast.get_source_segment(self.source, node) or ast.unparse(node)
+
+    def text(self, node: ast.AST | None = None) -> str:
+        """The same as a part of a larger expression: in parentheses where it may need them."""
+        node = self.node if node is None else node
+        return f"({self.bare(node)})" if isinstance(node, _LOOSE) else self.bare(node)
 
     def dump_with(self, text: str, tree: ast.Module) -> str:
         """The dump of the whole tree, were this text here."""
@@ -135,14 +139,14 @@ def operand(place: Place) -> Iterator[str]:
     """A term of a sum, a factor, an exponent, a part of a condition; the sign of a term."""
     node = place.node
     if isinstance(node, ast.BinOp) and not isinstance(node.op, ast.Mod):
-        yield place.text(node.left)
-        yield place.text(node.right)
+        yield place.bare(node.left)
+        yield place.bare(node.right)
     if isinstance(node, ast.BoolOp):
         for i in range(len(node.values)):
             rest = [place.text(value) for value in node.values[:i] + node.values[i + 1 :]]
             yield (" and " if isinstance(node.op, ast.And) else " or ").join(rest)
     if isinstance(node, ast.UnaryOp) and _number(node) is None:
-        yield place.text(node.operand)
+        yield place.bare(node.operand)
 
 
 @_operator("condition fixed")
@@ -161,7 +165,7 @@ def condition(place: Place) -> Iterator[str]:
 
 @_operator("constant off")
 def constant(place: Place) -> Iterator[str]:
-    """A number a little off, a lot off, of the other sign; another text, the other truth."""
+    """A number a little off, a lot off, of the other sign; a text empty; 1e10 for infinity."""
     node, parent = place.node, place.parent
     if isinstance(parent, ast.UnaryOp) and _number(parent) is not None:
         return  # the sign belongs to the number
@@ -169,7 +173,12 @@ def constant(place: Place) -> Iterator[str]:
         return  # see `axis`
     value = _number(node)
     if value is not None:
-        yield from _other_numbers(value, parent)
+        if any(long_table(node) for node in place.above):
+            yield from (repr(100 * value), repr(-value))  # a click a little off is as good
+        else:
+            yield from _other_numbers(value, parent)
+    elif isinstance(node, ast.Attribute) and node.attr == "inf":
+        yield "1e10"
     elif isinstance(node, ast.Constant) and isinstance(node.value, bool):
         yield str(not node.value)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):
@@ -185,7 +194,7 @@ def _other_numbers(value: float, parent: ast.AST) -> Iterator[str]:
         yield _short(value * (BORDER if compared else SMALL))
         yield _short(value / (BORDER if compared else SMALL))
         yield _short(value * 10)
-    if value:
+    if value and not isinstance(parent, ast.Subscript):  # of two axes, 1 and -1 are one
         yield repr(-value)
 
 
@@ -203,15 +212,21 @@ def _number(node: ast.AST) -> Any:
     return None
 
 
-def inside_table(node: ast.AST, field: str, index: int) -> bool:
-    """Whether this child of a long literal is neither its first nor its last."""
-    if field not in ("elts", "values", "keys"):
-        return False
-    leaves = [leaf for leaf in ast.walk(node) if isinstance(leaf, ast.Constant)]
+def long_table(node: ast.AST) -> bool:
+    """Whether this is a literal that holds many constants and nothing else: data, not thought."""
     inner = (ast.List, ast.Tuple, ast.Dict, ast.Constant, ast.UnaryOp, ast.expr_context, ast.USub)
-    if len(leaves) <= LONG_TABLE or not all(isinstance(part, inner) for part in ast.walk(node)):
-        return False
-    return index not in (0, len(getattr(node, field)) - 1)
+    parts = list(ast.walk(node))
+    constants = sum(isinstance(part, ast.Constant) for part in parts)
+    return constants > LONG_TABLE and all(isinstance(part, inner) for part in parts)
+
+
+def inside_table(node: ast.AST, field: str, index: int) -> bool:
+    """Whether this child of a long table is neither its first nor its last."""
+    held = field in ("elts", "values", "keys") and isinstance(node, ast.List | ast.Tuple | ast.Dict)
+    return held and long_table(node) and index not in (0, len(getattr(node, field)) - 1)
+
+
+_OTHER_AXES = {0: ("-1", "None"), -1: ("0", "-2", "None"), -2: ("-1", "None")}
 
 
 @_operator("axis changed")
@@ -219,7 +234,7 @@ def axis(place: Place) -> Iterator[str]:
     """`axis=-1` becomes another axis, or all of them at once: one maximum for all rows."""
     value = _number(place.node)
     if isinstance(place.parent, ast.keyword) and place.parent.arg == "axis" and value is not None:
-        yield from (text for text in ("0", "-1", "-2", "None") if text != str(value))
+        yield from _OTHER_AXES.get(value, ("0", "None"))
 
 
 _KEPT = ("axis", "keepdims", "strict", "rcond", "ddof", "axes")  # elsewhere, or no change at all
@@ -247,7 +262,7 @@ def exchanged(place: Place) -> Iterator[str]:
             yield _call(place, place.text(node.func), args, node.keywords)
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
         for items in _neighbours(node.slice.elts):
-            yield f"{place.text(node.value)}[{', '.join(place.text(item) for item in items)}]"
+            yield f"{place.text(node.value)}[{', '.join(place.bare(item) for item in items)}]"
 
 
 def _neighbours(items: Sequence[Any]) -> Iterator[list[Any]]:
@@ -272,9 +287,9 @@ def unwrapped(place: Place) -> Iterator[str]:
         and ast.unparse(node.func.value).split(".")[0] in place.modules
     )
     if method and isinstance(node.func, ast.Attribute):
-        yield place.text(node.func.value)
+        yield place.bare(node.func.value)
     elif node.args and not method and not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
-        yield place.text(node.args[0])
+        yield place.bare(node.args[0])
 
 
 _OTHERS = {
@@ -345,8 +360,8 @@ def index(place: Place) -> Iterator[str]:
     if subscript and isinstance(node, ast.Name) and node.id in _loop_names(place):
         yield f"{node.id} - 1"
     if isinstance(place.parent, ast.Slice) and _number(node) is None and place.field != "step":
-        yield f"{place.text()} - 1"
-        yield f"{place.text()} + 1"
+        yield f"{place.bare()} - 1"
+        yield f"{place.bare()} + 1"
 
 
 def _loop_names(place: Place) -> set[str]:
@@ -363,8 +378,8 @@ def _loop_names(place: Place) -> set[str]:
 def rounds(place: Place) -> Iterator[str]:
     """A loop without its first round, or without its last, or without any."""
     if isinstance(place.parent, ast.For | ast.comprehension) and place.field == "iter":
-        yield f"list({place.text()})[1:]"
-        yield f"list({place.text()})[:-1]"
+        yield f"list({place.bare()})[1:]"
+        yield f"list({place.bare()})[:-1]"
         if isinstance(place.parent, ast.For):
             yield "()"
 
@@ -422,11 +437,11 @@ def result(place: Place) -> Iterator[str]:
     """One number of one result off, or two results exchanged."""
     returned = _returned(place)
     if returned == "part" or (returned == "all" and not isinstance(place.node, _CONTAINERS)):
-        yield f"first_off({place.text()})"
-        yield f"last_off({place.text()})"
+        yield f"first_off({place.bare()})"
+        yield f"last_off({place.bare()})"
     if returned == "all" and isinstance(place.node, ast.Tuple):
         for items in _neighbours(place.node.elts):
-            yield ", ".join(place.text(item) for item in items)
+            yield ", ".join(place.bare(item) for item in items)
 
 
 _CONTAINERS = (ast.Tuple, ast.Dict)
@@ -446,9 +461,9 @@ def _returned(place: Place) -> str:
 def _call(
     place: Place, function: str, args: Sequence[ast.expr], keywords: Sequence[ast.keyword]
 ) -> str:
-    parts = [ast.get_source_segment(place.source, arg) or "" for arg in args]
+    parts = [place.bare(arg) for arg in args]
     for word in keywords:
-        value = ast.get_source_segment(place.source, word.value)
+        value = place.bare(word.value)
         parts.append(f"{word.arg}={value}" if word.arg else f"**{value}")
     return f"{function}({', '.join(parts)})"
 
@@ -484,6 +499,8 @@ def of_parameters(
         if isinstance(value, np.ndarray) and value.ndim and len(value) > 1:
             yield "one row alone", f"{name} = {name}[[0] * len({name})]"
             yield "one row alone", f"{name} = {name}[[-1] * len({name})]"
+        if isinstance(value, np.ndarray) and value.ndim > 1 and value.shape[-1] > 1:
+            yield "one column alone", f"{name} = {name}[..., [0] * {name}.shape[-1]]"
 
 
 def _in_place_of(name: str, value: Any) -> Iterator[str]:

@@ -18,10 +18,12 @@ from ..checking.loading import load
 from . import trials
 from .answers import Answer
 from .mutating import Mutant, mutants
+from .rewriting import rewritings
 from .survivors import Key, Listed, key_of
 
 SEEDS = tuple(range(20))
 FEWEST = 40  # mutants an exercise
+REWRITTEN = 10  # rewritings an exercise
 SHARE = 0.98  # of those that are not equivalent, rejected
 
 
@@ -39,16 +41,16 @@ class Proof:
     """What was found about one exercise; it holds where `complaints` is empty."""
 
     exercise: Exercise
-    seeds: int
+    seeds: tuple[int, ...]
     answers: int
     made: int = 0
     rejected: int = 0
-    killed: int = 0
     equivalent: int = 0  # of the survivors, those listed as such
     outside: int = 0
+    rewritten: int = 0
     new: list[Survivor] = field(default_factory=list)
     stale: list[Listed] = field(default_factory=list)
-    wrong: list[str] = field(default_factory=list)  # right answers that lose points
+    refused: list[str] = field(default_factory=list)  # what is right and loses points, a line each
     seconds: float = 0.0
 
     @property
@@ -59,17 +61,20 @@ class Proof:
     @property
     def complaints(self) -> list[str]:
         """What is missing, a line each."""
-        id = self.exercise.id
-        found = [f"{id}: {line}" for line in self.wrong]
+        found = []
         if self.made < FEWEST:
-            found.append(f"{id}: {self.made} mutants made, fewer than {FEWEST}")
+            found.append(f"{self.made} mutants made, fewer than {FEWEST}")
         if self.share < SHARE:
-            found.append(f"{id}: {self.share:.1%} rejected, less than {SHARE:.0%}")
+            found.append(f"{self.share:.1%} rejected, less than {SHARE:.0%}")
         if self.new:
-            found.append(f"{id}: {len(self.new)} kept their points and are not listed")
+            found.append(f"{len(self.new)} mutants kept their points and are not listed")
         if self.stale:
-            found.append(f"{id}: {len(self.stale)} listed, but not made, or rejected")
-        return found
+            found.append(f"{len(self.stale)} mutants are listed, but rejected or no longer made")
+        if self.rewritten < REWRITTEN:
+            found.append(f"{self.rewritten} rewritings, fewer than {REWRITTEN}")
+        if self.refused:
+            found.append(f"{len(self.refused)} right answers lose points")
+        return [f"{self.exercise.id}: {line}" for line in found]
 
 
 def prove(
@@ -78,70 +83,99 @@ def prove(
     listed: Sequence[Listed] = (),
     seeds: Sequence[int] = SEEDS,
 ) -> Proof:
-    """Mutate every answer, try each mutant with every seed, and compare with the list.
+    """Mutate and rewrite every answer, try all with every seed, and compare with the list.
 
-    Raises what the checks raise before they call the function, and what `load` raises where an
-    answer does not run.
+    With fewer seeds than SEEDS an entry of the list whose mutant is rejected is not called stale:
+    another seed might have kept it.
+
+    Raises LearnerError where an answer does not run, and what a check raises before it called it.
     """
     began = time.monotonic()
-    proof = Proof(exercise, len(seeds), len(answers))
-    survivors: list[Survivor] = []
-    slowest = 0.0
+    proof = Proof(exercise, tuple(seeds), len(answers))
     for answer in answers:
-        example, seconds, lost = _tried(exercise, answer, seeds)
-        proof.wrong += [f"the answer {answer.name!r} loses points with seed {s}" for s in lost]
-        made = mutants(answer.source, exercise.function, example)
-        slowest = max(slowest, trials.SECONDS + trials.PATIENCE * seconds)
-        sources = [mutant.source for mutant in made]
-        results = trials.in_processes(exercise, sources, seeds, seconds=slowest)
-        for mutant, trial in zip(made, results, strict=True):
-            if trial.kept:
-                key = key_of(exercise.id, answer.name, mutant)
-                survivors.append(Survivor(key, mutant, trial.kept))
-        proof.made += len(made)
-        proof.rejected += sum(not trial.kept for trial in results)
-        proof.killed += sum(trial.killed for trial in results)
-    _compare(proof, survivors, [entry for entry in listed if entry.key[0] == exercise.id])
-    _all_seeds(proof, seeds, slowest)
+        first = _First.of(exercise, answer, seeds[0])
+        its = [entry for entry in listed if entry.key[:2] == (exercise.id, answer.name)]
+        _mutate(proof, answer, first, its)
+        _rewrite(proof, answer, first)
+    names = [answer.name for answer in answers]
+    proof.stale += [e for e in listed if e.key[0] == exercise.id and e.key[1] not in names]
     proof.seconds = time.monotonic() - began
     return proof
 
 
-def _tried(
-    exercise: Exercise, answer: Answer, seeds: Sequence[int]
-) -> tuple[tuple[Any, ...], float, list[int]]:
-    """The arguments of one call, the seconds of all seeds, and those that cost it points."""
-    began = time.process_time()
-    found = collect.Found(exercise.function, answer.source, f"{exercise.id} {answer.name}", False)
-    function = load(found)
-    lost = [seed for seed in seeds if trials.keeps(exercise, function, seed, 0) is not None]
-    calls = [
-        call
-        for number in range(len(exercise.checks))
-        for call in running.run_check(exercise, number, function, seeds[0])[1]
-        if not isinstance(call.outcome, Exception)
-    ]
-    example = max((call.args for call in calls), key=len, default=())
-    return example, time.process_time() - began, lost
+@dataclass(frozen=True)
+class _First:
+    """A right answer's own run with the first seed.
+
+    `example` are the arguments of one call, `keywords` the parameters that checks pass by name,
+    `seconds` what each check took.
+    """
+
+    example: tuple[Any, ...]
+    keywords: frozenset[str]
+    seconds: tuple[float, ...]
+
+    @classmethod
+    def of(cls, exercise: Exercise, answer: Answer, seed: int) -> _First:
+        found = collect.Found(
+            exercise.function, answer.source, f"{exercise.id} {answer.name}", False
+        )
+        function, seconds, calls = load(found), [], []
+        for number in range(len(exercise.checks)):
+            began = time.process_time()
+            calls += running.run_check(exercise, number, function, seed)[1]
+            seconds.append(time.process_time() - began)
+        answered = [call.args for call in calls if not isinstance(call.outcome, Exception)]
+        keywords = frozenset(name for call in calls for name in call.kwargs)
+        return cls(max(answered, key=len, default=()), keywords, tuple(seconds))
 
 
-def _all_seeds(proof: Proof, seeds: Sequence[int], seconds: float) -> None:
-    """Find in which of all the seeds the new survivors kept their points: so far one is known."""
-    sources = [survivor.mutant.source for survivor in proof.new]
-    found = trials.in_processes(proof.exercise, sources, seeds, whole=True, seconds=seconds)
-    proof.new = [replace(s, seeds=trial.kept) for s, trial in zip(proof.new, found, strict=True)]
+def _try(proof: Proof, sources: Sequence[str], first: _First, until: str) -> list[trials.Trial]:
+    """All of them; each may take ten times as long as the answer that they were made from."""
+    seconds = 2 + 10 * sum(first.seconds)
+    order = sorted(range(len(first.seconds)), key=lambda number: first.seconds[number])
+    return trials.in_processes(
+        proof.exercise, sources, proof.seeds, seconds=seconds, order=order, until=until
+    )
 
 
-def _compare(proof: Proof, survivors: Sequence[Survivor], listed: Sequence[Listed]) -> None:
+def _mutate(proof: Proof, answer: Answer, first: _First, listed: Sequence[Listed]) -> None:
+    made = mutants(answer.source, proof.exercise.function, first.example)
+    found = _try(proof, [mutant.source for mutant in made], first, "kept")
     left = Counter({entry.key: entry.times for entry in listed})
-    equivalent = {entry.key for entry in listed if entry.equivalent}
-    for survivor in survivors:
-        if left[survivor.key] <= 0:
-            proof.new.append(survivor)
-            continue
-        left[survivor.key] -= 1
-        if survivor.key in equivalent:
-            proof.equivalent += 1
+    rejected: Counter[Key] = Counter()
+    new = []
+    for mutant, trial in zip(made, found, strict=True):
+        key = key_of(proof.exercise.id, answer.name, mutant)
+        if not trial.kept:
+            rejected[key] += 1
+        elif left[key] > 0:
+            left[key] -= 1
+            equivalent = any(entry.key == key and entry.equivalent for entry in listed)
+            proof.equivalent += equivalent
+            proof.outside += not equivalent
         else:
-            proof.outside += 1
-    proof.stale = [entry for entry in listed if left[entry.key] > 0]
+            new.append(Survivor(key, mutant, trial.kept))
+    proof.made += len(made)
+    proof.rejected += sum(rejected.values())
+    # So far one seed is known in which a new one kept its points. Which are all of them?
+    found = _try(proof, [survivor.mutant.source for survivor in new], first, "end")
+    proof.new += [replace(s, seeds=trial.kept) for s, trial in zip(new, found, strict=True)]
+    if len(proof.seeds) < len(SEEDS):
+        left -= rejected
+    proof.stale += [entry for entry in listed if left[entry.key] > 0]
+
+
+def _rewrite(proof: Proof, answer: Answer, first: _First) -> None:
+    function = proof.exercise.function
+    made = rewritings(answer.source, function, keywords=first.keywords)
+    names = ["as it stands", *(rewriting.name for rewriting in made)]
+    sources = [answer.source]
+    sources += [collect.collect_text(r.source, ".py", function).source for r in made]
+    found = _try(proof, sources, first, "lost")
+    proof.rewritten += len(made)
+    for name, trial in zip(names, found, strict=True):
+        if len(trial.kept) < len(proof.seeds):
+            seed = proof.seeds[len(trial.kept)]
+            why = "takes too long" if trial.killed else f"fails {trial.failed!r} with seed {seed}"
+            proof.refused.append(f"the answer {answer.name!r}, {name}: {why}")

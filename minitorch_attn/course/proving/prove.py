@@ -14,6 +14,7 @@ from .answers import answers_of, beside
 from .proof import FEWEST, SEEDS, SHARE, Proof, prove
 
 OTHERS = 2  # right answers beside the worked one, at least
+TRAINED = 2  # seeds for what trains a model: a second or more each
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +58,7 @@ def _chapter(word: str) -> list[Exercise]:
 def prove_book(exercise: Exercise, seeds: Sequence[int] = SEEDS) -> Proof:
     """The proof of one of the book's exercises, whose answers and list stand in `solutions/`."""
     listed = survivors.read(beside(exercise, ".toml"))
+    seeds = seeds[:TRAINED] if exercise.library else seeds
     return prove(exercise, answers_of(exercise), listed, seeds)
 
 
@@ -65,12 +67,12 @@ def said(proof: Proof, *, toml: bool = False) -> Iterator[str]:
     id = proof.exercise.id
     yield (
         f"{id} {proof.exercise.title}: {proof.rejected} of {proof.made} rejected, "
-        f"{proof.answers} answers, {proof.seconds:.0f} s"
+        f"{proof.rewritten} rewritings, {proof.seconds:.0f} s"
     )
     if proof.answers <= OTHERS:
         yield f"  {OTHERS + 1 - proof.answers} more right answers are missing, built differently"
-    for line in proof.wrong:
-        yield f"  {line}"
+    for line in proof.refused:
+        yield f"  right, and loses points: {line}"
     if toml and proof.new:
         yield survivors.entries(survivor.key for survivor in proof.new)
     for survivor in proof.new if not toml else ():
@@ -89,7 +91,7 @@ def _seeds(seeds: Sequence[int]) -> str:
 
 def table(proofs: Sequence[Proof]) -> Iterator[str]:
     """A line for each exercise, for each chapter, and for all."""
-    yield f"{'':8} answers   made rejected equivalent outside  new"
+    yield f"{'':8} answers rewritten refused   made rejected equivalent outside  new"
     for chapter in sorted({proof.exercise.chapter for proof in proofs}):
         its = [proof for proof in proofs if proof.exercise.chapter == chapter]
         for proof in its:
@@ -97,6 +99,8 @@ def table(proofs: Sequence[Proof]) -> Iterator[str]:
         yield _row(f"{chapter:02}", its)
     yield _row("all", proofs)
     yield f"(at least {FEWEST} made an exercise, and {SHARE:.0%} rejected of the not equivalent)"
+    if few := [p for p in proofs if p.exercise.library]:
+        yield f"({', '.join(p.exercise.id for p in few)} trains: {len(few[0].seeds)} seeds there)"
 
 
 def _row(name: str, proofs: Sequence[Proof]) -> str:
@@ -104,7 +108,8 @@ def _row(name: str, proofs: Sequence[Proof]) -> str:
     equivalent = sum(proof.equivalent for proof in proofs)
     rejected = sum(proof.rejected for proof in proofs)
     return (
-        f"{name:8}{sum(proof.answers for proof in proofs):8}{made:7}{rejected:9}{equivalent:11}"
-        f"{sum(proof.outside for proof in proofs):8}{sum(len(proof.new) for proof in proofs):5}"
+        f"{name:8}{sum(p.answers for p in proofs):8}{sum(p.rewritten for p in proofs):10}"
+        f"{sum(len(p.refused) for p in proofs):8}{made:7}{rejected:9}{equivalent:11}"
+        f"{sum(p.outside for p in proofs):8}{sum(len(p.new) for p in proofs):5}"
         f"{rejected / max(1, made - equivalent):8.1%}"
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any
@@ -26,8 +27,6 @@ from ..checking.loading import load
 
 WORKERS = 2
 MEMORY = 2 << 30  # bytes that a function may take beyond what the process has
-PATIENCE = 20  # a function may take as many times as long as the right answer …
-SECONDS = 10  # … and as many seconds more
 
 
 @dataclass(frozen=True)
@@ -43,62 +42,80 @@ class Trial:
     killed: bool = False
 
 
-def keeps(exercise: Exercise, function: Any, seed: int, first: int) -> int | None:
-    """None where the function has all points with this seed, else the check at which it fails.
+def attempt(
+    exercise: Exercise,
+    source: str,
+    seeds: Sequence[int],
+    *,
+    order: Sequence[int] = (),
+    until: str = "end",
+    seconds: float = math.inf,
+) -> Trial:
+    """Try one function, in this process, with one seed after the other.
 
-    The check `first` is tried first: what failed once, fails again.
+    What it prints goes nowhere.
+
+    Parameters
+    ----------
+    order : the numbers of the checks as they are first tried; what failed once is tried first
+    until : when to stop: "kept", at the first seed in which it kept all points, "lost", at the
+        first in which it lost one, or at the "end"
+    seconds : of processor time for each seed; this process is killed after them
     """
-    numbers = range(len(exercise.checks))
-    for number in sorted(numbers, key=lambda n: n != first):
-        result, _ = running.run_check(exercise, number, function, seed)
-        if result.status != running.PASSED:
-            return number
-    report = running.run(exercise, function, seed)  # refusals alone are worth nothing, for one
-    lost = [i for i, result in enumerate(report.results) if result.status != running.PASSED]
-    return lost[0] if lost else None
-
-
-def attempt(exercise: Exercise, source: str, seeds: Sequence[int], whole: bool = False) -> Trial:
-    """Try one function, in this process; `whole` goes on after the first seed in which it kept all.
-
-    What is printed goes nowhere.
-    """
+    checks = list(order or range(len(exercise.checks)))
     kept: list[int] = []
-    failed = 0
+    failed = ""
     with contextlib.redirect_stdout(io.StringIO()):
+        _limit_time(seconds)
         try:
             function = load(collect.Found(exercise.function, source, exercise.id, False))
         except LearnerError:
-            return Trial(())
+            return Trial((), "it does not even load")
         for seed in seeds:
-            lost = keeps(exercise, function, seed, failed)
+            _limit_time(seconds)
+            lost = next((n for n in checks if not _passes(exercise, n, function, seed)), None)
+            if lost is None and not kept:
+                lost = _worthless(exercise, function, seed)
             if lost is None:
                 kept.append(seed)
-                if not whole:
-                    break
             else:
-                failed = lost
-    return Trial(tuple(kept), exercise.checks[failed].name if len(kept) < len(seeds) else "")
+                checks.remove(lost)
+                checks.insert(0, lost)
+                failed = exercise.checks[lost].name
+            if until == ("kept" if lost is None else "lost"):
+                break
+    return Trial(tuple(kept), failed)
+
+
+def _passes(exercise: Exercise, number: int, function: Any, seed: int) -> bool:
+    return running.run_check(exercise, number, function, seed)[0].status == running.PASSED
+
+
+def _worthless(exercise: Exercise, function: Any, seed: int) -> int | None:
+    """The number of a check that is passed and yet not paid: a constant's refusals, for one."""
+    results = running.run(exercise, function, seed).results
+    return next((n for n, result in enumerate(results) if result.status != running.PASSED), None)
 
 
 def in_processes(
     exercise: Exercise,
     functions: Sequence[str],
     seeds: Sequence[int],
-    *,
-    whole: bool = False,
-    seconds: float = SECONDS,
-    workers: int = WORKERS,
+    **how: Any,
 ) -> list[Trial]:
-    """`attempt` for each source, in order, in as many processes.
+    """`attempt` for each source, in order.
 
     Raises MinitorchError where processes cannot be forked: on Windows.
     """
     if "fork" not in multiprocessing.get_all_start_methods():
         raise MinitorchError("answers are tried in forked processes: on Linux, macOS or WSL")
+
+    def work(job: int) -> Trial:
+        return attempt(exercise, functions[job], seeds, **how)
+
     trials: dict[int, Trial] = {}
     todo = iter(range(len(functions)))
-    pool = [_Worker(exercise, functions, seeds, whole, seconds) for _ in range(workers)]
+    pool = [_Worker(work) for _ in range(min(WORKERS, len(functions)))]
     try:
         busy = [worker for worker in pool if worker.give(next(todo, None))]
         while busy:
@@ -116,14 +133,14 @@ def in_processes(
 class _Worker:
     """A process that tries one function at a time, started anew where it was killed."""
 
-    def __init__(self, *what: Any) -> None:
-        self.what, self.job = what, -1
+    def __init__(self, work: Callable[[int], Trial]) -> None:
+        self.work, self.job = work, -1
         self._start()
 
     def _start(self) -> None:
         context = multiprocessing.get_context("fork")
         self.pipe, its = context.Pipe()
-        self.process = context.Process(target=_serve, args=(its, *self.what), daemon=True)
+        self.process = context.Process(target=_serve, args=(its, self.work), daemon=True)
         self.process.start()
         its.close()
 
@@ -136,13 +153,16 @@ class _Worker:
         return True
 
     def take(self) -> Trial:
-        """What became of the job."""
+        """What became of the job; raises what the checks themselves raised."""
         try:
-            return self.pipe.recv()
+            found = self.pipe.recv()
         except (EOFError, ConnectionError):
             self.end()
             self._start()
             return Trial((), killed=True)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     def end(self) -> None:
         """End the process."""
@@ -151,20 +171,15 @@ class _Worker:
         self.process.join()
 
 
-def _serve(
-    pipe: Any,
-    exercise: Exercise,
-    functions: Sequence[str],
-    seeds: Sequence[int],
-    whole: bool,
-    seconds: float,
-) -> None:
+def _serve(pipe: Any, work: Callable[[int], Trial]) -> None:
     end_with_parent()
     _limit_memory()
     with threadpoolctl.threadpool_limits(1):
         for job in _received(pipe):
-            _limit_time(seconds)
-            pipe.send(attempt(exercise, functions[job], seeds, whole))
+            try:
+                pipe.send(work(job))
+            except Exception as error:
+                pipe.send(error)
 
 
 def _received(pipe: Any) -> Iterator[int]:
@@ -175,6 +190,8 @@ def _received(pipe: Any) -> Iterator[int]:
 
 def _limit_time(seconds: float) -> None:
     """The system kills this process when it has computed for so long."""
+    if seconds == math.inf:
+        return
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from ...files import write_if_changed
-from ..sources import text
+from ..sources import contents, text
 from ..sources.text import ROOT, SourceError
 from . import assets, include
 from .render import page, read, typeset
@@ -27,6 +27,7 @@ def build(root: Path = ROOT, out: Path | None = None, only: tuple[str, ...] = ()
     out = out or root / "slides" / "built"
     paths = [path for path in text.sources("slides", root) if not only or path.stem[:2] in only]
     if not paths:
+        contents.chapters(root)  # says so if the book is not here
         raise SourceError(f"there is no lecture {' or '.join(only) or 'NN_name.md'} in slides/.")
     modules = ROOT / "slides"
     assets.install(modules)

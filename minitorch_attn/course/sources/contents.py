@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,9 @@ from itertools import groupby
 from pathlib import Path
 
 from .text import ROOT, SourceError
+
+_MINUTES = re.compile(r"^\| \*\*Minutes\*\* \| (.*?) *\|$", re.MULTILINE)
+_APART = re.compile(r"reading about (\d+) · exercises about (\d+)\b")
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,8 @@ class Chapter:
     ----------
     number, title, part, question : as a reader sees them; numbers count from 0
     file : the name that its source, notebook, exercises and lecture share, as in "06_one_query"
-    minutes, points : what it takes with its exercises, and what these give
+    minutes, points : what it takes with its exercises, until its card says it apart; and what
+        these give
     introduces : names of the library that it may use and no earlier chapter may
     """
 
@@ -36,6 +41,22 @@ class Chapter:
         """Whether the chapter has a source yet."""
         return (root / "chapters" / f"{self.file}.md").is_file()
 
+    def time(self, root: Path = ROOT) -> str:
+        """The minutes, of reading and of the exercises apart where the chapter's card says so.
+
+        Raises SourceError if its card has a row of minutes in another form.
+        """
+        path = root / "chapters" / f"{self.file}.md"
+        row = _MINUTES.search(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if row is None:
+            return str(self.minutes)
+        if not (apart := _APART.match(row[1])):
+            raise SourceError(
+                f"{path.name}: the row of minutes says “reading about 70 · exercises about 120”, "
+                f"not {row[1]!r}"
+            )
+        return f"reading {apart[1]} · exercises {apart[2]}"
+
 
 def chapters(root: Path = ROOT) -> list[Chapter]:
     """All chapters, in order.
@@ -47,7 +68,10 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     """
     path = root / "chapters" / "book.toml"
     if not path.is_file():
-        raise SourceError(f"{path} is missing: the course runs in a checkout of the repository")
+        raise SourceError(
+            f"{path} is missing: the course runs in a checkout of the repository, installed with "
+            "pip install -e '.[course]'"
+        )
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
         found = [
@@ -135,7 +159,7 @@ def sections(
     """
     found = []
     for part, group in groupby(chapters(root), key=lambda chapter: chapter.part):
-        rows = [_row(chapter, links(chapter)) for chapter in group]
+        rows = [_row(chapter, links(chapter), root) for chapter in group]
         head = ["| | chapter | question | minutes | points | |", "|---|---|---|---|---|---|"]
         found.append("\n".join([f"## {part}", "", *head, *rows]))
     if there := pages(root):
@@ -144,13 +168,14 @@ def sections(
     return found
 
 
-def _row(chapter: Chapter, links: dict[str, str]) -> str:
+def _row(chapter: Chapter, links: dict[str, str], root: Path) -> str:
     title = f"[**{chapter.title}**]({links['text']})" if "text" in links else chapter.title
     others = " · ".join(f"[{word}]({to})" for word, to in links.items() if word != "text")
-    cells = (f"{chapter.number:02}", title, chapter.question, chapter.minutes, chapter.points)
+    cells = (f"{chapter.number:02}", title, chapter.question, chapter.time(root), chapter.points)
     return f"| {' | '.join(map(str, cells))} | {others} |"
 
 
+BOOK_PAGE = "../chapters/README.md"  # where `page` is, seen from the notebooks
 PAGE = """\
 # The book
 

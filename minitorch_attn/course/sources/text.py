@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 _FORMULA = re.compile(r"<!--\s*label:\s*(\S+)\s*-->[ \t]*\n[ \t]*\$\$(.+?)\$\$", re.DOTALL)
 _LABEL = re.compile(r"<!--\s*label:\s*(\S+)\s*-->")
 _FENCE = re.compile(r"^(```+|~~~+)[^\n]*\n.*?^\1[ \t]*$", re.DOTALL | re.MULTILINE)
+_FOLDED = re.compile(r"<details.*?</details>", re.DOTALL)
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t#]*$", re.MULTILINE)
 
 
@@ -187,6 +188,28 @@ def slug(heading: str) -> str:
 def notebook_anchor(heading: str) -> str:
     """The anchor that Jupyter gives to the same heading."""
     return heading.strip().replace(" ", "-")
+
+
+def section_id(chapter: int, anchor: str) -> str:
+    """The id of the cell of a built chapter that begins with a heading, from its anchor.
+
+    From a link to a heading, JupyterLab goes there only if the notebook is open already; from one
+    to a cell, `06_one_query.ipynb#cell-id=…`, at the first click.
+    """
+    return f"{chapter:02d}-section-{re.sub('[^a-z0-9-]', '_', slug(anchor))}"[:60]
+
+
+def headings_in(text: str) -> list[tuple[int, str]]:
+    """Where each heading of a Markdown text begins, and what it says.
+
+    Not what is in code, nor what is folded away: a text is cut at these places.
+    """
+    code = [found.span() for kind in (_FENCE, _FOLDED) for found in kind.finditer(text)]
+    return [
+        (found.start(), found[2])
+        for found in _HEADING.finditer(text)
+        if not any(a <= found.start() < b for a, b in code)
+    ]
 
 
 def headings_of(path: Path) -> dict[str, str]:

@@ -27,8 +27,8 @@ def quiet(_: str) -> None:
     pass
 
 
-def build(root: Path, out: Path | None = None) -> dict[str, Any]:
-    return book.build(out or root, root=root, say=quiet)
+def build(root: Path, out: Path | None = None, only: str = "") -> dict[str, Any]:
+    return book.build(out or root, root=root, say=quiet, only=only)
 
 
 def change(root: Path, old: str, new: str) -> None:
@@ -69,13 +69,75 @@ def test_a_chapter_is_built_and_executed(root: Path) -> None:
     assert [shares.execution_count, total.execution_count] == [1, 4]
     prose = cells[0].source
     assert "[the end](#The-end-of-it)" in prose
-    assert "[one query](06_one_query.ipynb)" in prose
-    assert "[the exercises](../exercises/05_softmax.ipynb)" in prose
+    assert "one query and\nthe exercises." in prose, "of what is not written, the name alone"
     quoted = cells[2].source
     assert quoted.startswith("[`minitorch_attn.ops.tiny:double`](../minitorch_attn/ops/tiny.py)")
     assert "```python\n@functools.cache\ndef double(x):" in quoted
     nbformat.validate(built[BUILT])
     assert str(root) not in to_text(built[BUILT])
+
+
+def test_each_section_is_a_cell_that_a_link_can_lead_to(root: Path) -> None:
+    change(
+        root, "Words, and", "### Within\n\n```\n# no heading\n```\n\n## The end of it\n\nWords, and"
+    )
+    cells = [cell for cell in build(root)[BUILT].cells if cell.cell_type == "markdown"]
+    found = {cell.id: cell.source.partition("\n")[0] for cell in cells}
+    assert {id: first for id, first in found.items() if "section" in id} == {
+        "05-section-softmax": "# Softmax",
+        "05-section-within": "### Within",
+        "05-section-the-end-of-it": "## The end of it",
+        "05-section-the-end-of-it-2": "## The end of it",
+    }
+    assert len({cell.id for cell in cells}) == len(cells)
+
+
+def test_what_is_folded_away_is_not_cut(root: Path) -> None:
+    folded = "<details><summary>More</summary>\n\n## Inside\n\n</details>\n\nWords, and"
+    change(root, "Words, and", folded)
+    assert folded in build(root)[BUILT].cells[0].source
+
+
+def test_the_last_line_leads_back_and_on(root: Path) -> None:
+    """To chapters that are written, and to exercises that there are."""
+    text = (root / "chapters/05_softmax.md").read_text(encoding="utf-8")
+    assert build(root)[BUILT].cells[-1].source == "---\n\n[contents](../chapters/README.md)"
+    for name, title in (("03_the_engine", "The engine"), ("06_one_query", "One query")):
+        copy = text.replace("# Softmax", f"# {title}").replace("](05_softmax", f"]({name}")
+        (root / f"chapters/{name}.md").write_text(copy, encoding="utf-8")
+    shutil.copy(ROOT / "solutions/05_softmax.md", root / "solutions")
+    built = build(root, only="05")
+    assert built[BUILT].cells[-1].source == (
+        "---\n\n[← 03 The engine](03_the_engine.ipynb) · [exercises](../exercises/05_softmax.ipynb)"
+        " · [contents](../chapters/README.md) · [06 One query →](06_one_query.ipynb)"
+    )
+    assert "[one query](06_one_query.ipynb)" in built[BUILT].cells[0].source
+    assert "[the exercises](../exercises/05_softmax.ipynb)" in built[BUILT].cells[0].source
+    last = built["exercises/05_softmax.ipynb"].cells[-1].source
+    assert 'check_file("05_softmax.ipynb")' in last
+    assert last.endswith(
+        "[← 05 Softmax](../notebooks/05_softmax.ipynb) · [contents](../chapters/README.md) · "
+        "[06 One query →](../notebooks/06_one_query.ipynb)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("**b** no.", "**c** no.", r'predict\("05\.1", …\) needs the letters .* it has c'),
+        ("**a** yes, **b** no.", "Yes or no.", "it has none"),
+        ('reveal("05.1", "b"', 'reveal("05.1", "c"', "the question offers ab"),
+        ('reveal("05.1"', 'reveal("05.2"', "the question offers nothing"),
+    ],
+)
+def test_a_question_offers_letters_and_its_answer_is_one_of_them(
+    root: Path, old: str, new: str, message: str
+) -> None:
+    question = 'Is it? **a** yes, **b** no.\n\n```{code-cell} ipython3\npredict("05.1", None)\n'
+    question += 'reveal("05.1", "b", "it is.")\n```\n\n'
+    change(root, "## The end of it", question.replace(old, new) + "## The end of it")
+    with pytest.raises(SourceError, match=message):
+        build(root)
 
 
 def test_two_builds_from_nothing_are_byte_identical(root: Path, tmp_path: Path) -> None:

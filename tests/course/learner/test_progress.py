@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from platformdirs import macos, unix, windows
 
 from minitorch_attn.course import predict, progress, reveal
 from minitorch_attn.course.checks import exercises_of
+from minitorch_attn.course.learner import predictions
 from minitorch_attn.course.learner import store as learner
 
 
@@ -41,12 +41,70 @@ def test_a_prediction_is_kept_and_scored(capsys: pytest.CaptureFixture[str]) -> 
     assert (row.right, row.predicted) == (1, 2)
 
 
-@pytest.mark.parametrize("choice", ["", " ", 3, "x" * 41])
-def test_what_is_no_letter_is_refused(choice: object) -> None:
-    with pytest.raises(ValueError, match="takes one letter in quotes"):
+@pytest.mark.parametrize(
+    "choice", ["", " ", 3, "x" * 41, "z", "e", "ab", "(z)", "b or c", "1", b"a"]
+)
+def test_what_is_not_offered_is_refused(choice: object) -> None:
+    with pytest.raises(ValueError, match="one letter in quotes, of those offered: a, b, c, d; not"):
         predict("06.1", choice)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"like 06\.1"):
-        predict("6", "a")
+    assert learner.read()["predictions"] == {}
+
+
+@pytest.mark.parametrize("choice", ["b", "B", " b ", "(b)", "b)", "b.", "[b]", "**b**", "b;"])
+def test_a_letter_is_read_however_it_is_written(choice: str) -> None:
+    predict("06.1", choice)
+    assert learner.read()["predictions"] == {"06.1": {"choice": "b"}}
+
+
+@pytest.mark.parametrize("choice", [None, "a"])
+@pytest.mark.parametrize(
+    ("id", "message"),
+    [
+        ("06.9", r"there is no question 06\.9; chapter 06 asks 06\.1, 06\.2, 06\.3"),
+        ("99.1", r"there is no question 99\.1: chapter 99 asks none"),
+        ("17.1", r"there is no question 17\.1: chapter 17 asks none"),
+        ("6", r"like 06\.1, in quotes, not '6'"),
+        (6.1, r"like 06\.1, in quotes, not 6\.1"),
+        (None, r"like 06\.1"),
+        (predict, r"like 06\.1"),
+    ],
+)
+def test_a_question_that_is_not_asked(id: object, choice: str | None, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        predict(id, choice)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=message):
+        reveal(id, "a", "because.")  # type: ignore[arg-type]
+    assert learner.read()["predictions"] == {}
+
+
+def test_without_the_book_any_letter_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(predictions, "questions", lambda chapter: {})
+    predict("06.1", "(E)")
+    assert learner.read()["predictions"] == {"06.1": {"choice": "e"}}
+    with pytest.raises(ValueError, match="those offered: a, b, …; not 'ab'"):
+        predict("06.1", "ab")
+
+
+def test_what_older_files_hold_beside_letters_is_ignored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not counted as wrong, and no obstacle to a letter."""
+    with learner.change() as state:
+        state["predictions"] = {
+            "06.1": {"choice": "z", "answer": "d"},
+            "06.2": {"choice": "ab", "answer": "c"},
+            "06.3": {"choice": "(b)", "answer": "b"},  # could be read, and is
+            "06.7": {"choice": "a", "answer": "b"},
+            "99.1": {"choice": "a", "answer": "b"},
+            "07.1": {"answer": "b"},
+            "08.1": {"choice": 3, "answer": "c"},
+        }
+    shown = progress()
+    assert [(row.right, row.predicted) for row in shown.rows if row.predicted] == [(1, 1)]
+    reveal("06.1", "d", "because.")
+    assert "You made no prediction for 06.1" in capsys.readouterr().out
+    predict("06.2", "c")
+    assert learner.read()["predictions"]["06.2"] == {"choice": "c"}
 
 
 def test_the_best_points_are_kept() -> None:
@@ -61,7 +119,7 @@ def test_progress_draws_chapters_points_and_what_is_next() -> None:
     exercises = exercises_of(6)
     first = next(found for chapter in range(18) if (found := exercises_of(chapter)))[0]
     text = repr(progress())
-    assert "0 of 400 points" in text
+    assert "0 of 240 points" in text, "of the chapters that are written"
     assert f"Next: {first.id}" in text
     learner.record_points(first.id, first.points - 1, first.points)
     assert f"Next: {first.id} {first.title} (1 point to get" in repr(progress())
@@ -75,7 +133,10 @@ def test_progress_draws_chapters_points_and_what_is_next() -> None:
     assert not any(f"Next: {exercise.id}" in repr(done) for exercise in exercises)
     page = done._repr_html_()
     assert f"data-points='{done.points:g}'" in page
-    assert page.count("<svg") == len(done.rows) == 18
+    assert len(done.rows) == 18
+    assert page.count("<svg") == sum(row.written for row in done.rows)
+    assert text.count("not written yet") == sum(not row.written for row in done.rows)
+    assert " 0/0" not in text
     assert f"aria-label='{done.rows[6].points:g} of {done.rows[6].total:g} points'" in page
 
 
@@ -253,24 +314,66 @@ def test_without_filelock_and_platformdirs_answers_are_checked(named: bool) -> N
     assert answer == "The answer to 06.1 is b: because."
 
 
+NAMES = (
+    "import minitorch_attn.course.learner.progress, minitorch_attn.course.learner.check",
+    "from minitorch_attn.course.learner import progress as module; module.progress()",
+    "import minitorch_attn.course.checks, minitorch_attn.course.own",
+    "from minitorch_attn.course import check, check_file, clicks, predict, progress, reveal",
+    "import minitorch_attn.course as course; course.progress()",
+    "from minitorch_attn.course.learner.progress import progress; progress()",
+)
+CALLS = """
+from minitorch_attn.course import check, check_file, clicks, exercises_of, predict, progress, reveal
+assert progress().points == 0
+for function in (check, check_file, clicks.collect, exercises_of, predict, reveal):
+    assert callable(function), function
+import minitorch_attn.course as course
+assert course.progress().points == 0
+"""
+
+
 def test_progress_is_a_function_every_time() -> None:
-    """Whatever modules of that name are imported in between."""
-    code = """
-        from minitorch_attn.course import progress
-        print(progress().points)
-        import minitorch_attn.course.learner.progress
-        from minitorch_attn.course import progress
-        print(progress().points)
-        from minitorch_attn.course.learner import progress as module
-        from minitorch_attn.course import check, clicks, predict, progress, reveal
-        print(progress().points, module.progress().points)
-        print(callable(check), callable(predict), callable(reveal), callable(clicks.collect))
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True
-    )
+    """Whatever modules of that name are imported in between, in whatever order."""
+    orders = [NAMES[n:] + NAMES[:n] for n in range(len(NAMES))] + [NAMES[::-1]]
+    runs = []
+    for order in orders:  # each in a process that has imported none of them
+        code = order[0] + CALLS + CALLS.join(f"{name}\n" for name in order[1:]) + CALLS
+        runs.append(
+            subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        )
+    assert [run.communicate()[1] for run in runs] == [""] * len(orders)
+    assert [run.returncode for run in runs] == [0] * len(orders)
+
+
+EVERY_NAME = """
+import importlib, pkgutil
+import minitorch_attn
+
+found = pkgutil.walk_packages(minitorch_attn.__path__, "minitorch_attn.")
+offered = {}
+for name in ["minitorch_attn", *(module.name for module in found if module.ispkg)]:
+    package = importlib.import_module(name)
+    for word in getattr(package, "__all__", ()):
+        offered[name, word] = getattr(package, word)
+modules = 0
+for (name, word), value in offered.items():
+    try:
+        importlib.import_module(f"{name}.{word}")
+        modules += 1
+    except ModuleNotFoundError as error:
+        assert error.name.startswith("minitorch_attn"), error
+for (name, word), value in offered.items():
+    assert getattr(importlib.import_module(name), word) is value, (name, word)
+print(len(offered), modules)
+"""
+
+
+def test_no_name_of_a_package_is_taken_by_a_module_of_that_name() -> None:
+    done = subprocess.run([sys.executable, "-c", EVERY_NAME], capture_output=True, text=True)
     assert done.stderr == ""
-    assert done.stdout.split() == ["0"] * 4 + ["True"] * 4
+    names, modules = map(int, done.stdout.split())
+    assert names > 100
+    assert modules > 0, "some names are those of modules"
 
 
 def test_the_file_is_plain_json() -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +20,7 @@ import pytest
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.book.build import CONFTEST
 from minitorch_attn.course.learner import lab, study
+from minitorch_attn.course.sources.text import section_id
 
 CHAPTER = "notebooks/00_first.ipynb"
 EXERCISE = "exercises/00_first.ipynb"
@@ -152,6 +155,101 @@ def test_what_the_learner_changed_is_kept_and_the_newer_version_named(
         said = capsys.readouterr().out
         assert "newer version" in said
         assert f"study --fresh {EXERCISE}" in said
+
+
+BET = 'predict("00.1", {})\npredict("00.2", {})  # two'
+
+
+def bets(one: str, two: str) -> str:
+    return BET.format(one, two)
+
+
+def test_a_chapter_that_was_only_read_gets_its_corrections_and_keeps_the_letters(
+    root: Path,
+) -> None:
+    """A bet, or True to open the pictures, is what the chapter asks for, not a change of it."""
+    collect = "clicks.collect({})\ndone = 1"
+    write(root / CHAPTER, "Bet.", [bets("None", "None"), collect.format(False)])
+    study.lay_out(root)
+    copy = root / "study" / CHAPTER
+    edit(copy, 1, bets('"b"', "None"))
+    edit(copy, 2, collect.format(True))
+    read = copy.read_bytes()
+    assert study.lay_out(root) == study.Changes()
+    assert copy.read_bytes() == read
+    codes = ["new = 1", bets("None", "None"), collect.format(False)]
+    write(root / CHAPTER, "Bet, said better.", codes)
+    assert study.lay_out(root).updated == [CHAPTER]
+    cells = nbformat.read(copy, as_version=4).cells
+    assert [cell.source for cell in cells] == [
+        "Bet, said better.",
+        "new = 1",
+        bets('"b"', "None"),
+        collect.format(True),
+    ]
+    assert study.lay_out(root) == study.Changes()
+    write(root / CHAPTER, "Bet once.", ['predict( "00.2" , None)'])
+    edit(copy, 2, bets("'(B)'", "'c'"))
+    assert study.freshen([CHAPTER], root) == [(CHAPTER, "")], "no copy: nothing of theirs is lost"
+    assert nbformat.read(copy, as_version=4).cells[1].source == "predict( \"00.2\" , 'c')"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        bets('"b"', "None") + "  # I am sure",
+        bets('input("?")', "None"),
+        bets("None", "None").replace("00.1", "00.3"),
+        "print(1)\n" + bets('"b"', "None"),
+    ],
+)
+def test_more_than_a_letter_is_a_change(root: Path, code: str) -> None:
+    write(root / CHAPTER, "Bet.", [bets("None", "None")])
+    study.lay_out(root)
+    edit(root / "study" / CHAPTER, 1, code)
+    write(root / CHAPTER, "Bet, said better.", [bets("None", "None")])
+    assert study.lay_out(root).kept == [CHAPTER]
+
+
+def test_links_lead_to_sections_and_to_the_contents_of_the_copy(root: Path) -> None:
+    """To a section by its cell: JupyterLab goes there at the first click."""
+    words = (
+        "[a](06_one_query.ipynb#The-loop,-again) [b](../notebooks/06_one_query.ipynb#By-hand) "
+        "[c](#Here) [d](../exercises/06_one_query.ipynb) [contents](../chapters/README.md)"
+    )
+    write(root / CHAPTER, words, [])
+    study.lay_out(root)
+    found = nbformat.read(root / "study" / CHAPTER, as_version=4).cells[0].source
+    assert re.findall(r"\((.*?)\)", found) == [
+        f"06_one_query.ipynb#cell-id={section_id(6, 'the-loop-again')}",
+        f"../notebooks/06_one_query.ipynb#cell-id={section_id(6, 'by-hand')}",
+        "#Here",
+        "../exercises/06_one_query.ipynb",
+        "../notebooks/contents.ipynb",
+    ]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_where_the_copy_cannot_be_written_one_line_says_so(
+    root: Path, there: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk, no rights. What lies there from before is opened."""
+    started: list[Path] = []
+    monkeypatch.setattr(lab, "start", lambda folder, *_: started.append(folder) or 0)
+    monkeypatch.setattr(study.run, "__defaults__", (root,))
+    if there:
+        study.lay_out(root)
+        write(root / CHAPTER, "Newer.", ["2 + 2"])
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert main(["study"]) == (0 if there else 2)
+    said = capsys.readouterr()
+    assert started == ([root / "study"] if there else [])
+    assert (said.out + said.err).count("\n") == 1
+    assert "No space left on device" in said.out + said.err
 
 
 def test_fresh_puts_the_newer_version_and_keeps_a_dated_copy(

@@ -70,8 +70,9 @@ def test_every_part_is_an_exercise_and_is_found(solved: Path) -> None:
 
 def losses(run: assembly.Run, count: int) -> list[float]:
     trainer, found = run.trainer, []
+    rate = trainer.optimizer.lr
     for k, (inputs, targets) in zip(range(count), trainer.loader.epoch(0), strict=False):
-        trainer.optimizer.lr = trainer.base_lr * trainer.schedule(k)
+        trainer.optimizer.lr = rate * trainer.schedule(k)
         loss = run.loss(trainer.model(inputs), targets)
         trainer.model.zero_grad()
         loss.backward()

@@ -65,3 +65,22 @@ def test_a_table_that_is_wrong_is_refused(
 def test_without_the_repository_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="the course runs in a checkout of the repository"):
         contents.chapters(tmp_path)
+
+
+def test_minutes_of_reading_and_of_the_exercises_stand_apart(small_root: Path) -> None:
+    """Where the chapter's card says so; else book.toml's, of both together."""
+    path = small_root / "chapters" / "05_softmax.md"
+    softmax, text = contents.chapters(small_root)[5], path.read_text(encoding="utf-8")
+    assert softmax.time(small_root) == str(softmax.minutes)
+    card = "| | |\n|---|---|\n| **Time** | two hours |\n"
+    path.write_text(text.replace("\n\nWords", f"\n\n{card}\nWords"), encoding="utf-8")
+    assert softmax.time(small_root) == str(softmax.minutes)
+    card = (
+        "| | |\n|---|---|\n| **Minutes** | reading about 70 · exercises about 120; cells: one |\n"
+    )
+    path.write_text(text.replace("\n\nWords", f"\n\n{card}\nWords"), encoding="utf-8")
+    assert softmax.time(small_root) == "reading 70 · exercises 120"
+    assert "| reading 70 · exercises 120 |" in contents.page(small_root)
+    path.write_text(path.read_text(encoding="utf-8").replace("about 70", "70"), encoding="utf-8")
+    with pytest.raises(SourceError, match=r"05_softmax\.md: the row of minutes says"):
+        softmax.time(small_root)
