@@ -6,7 +6,8 @@ import numpy as np
 
 
 def dense(x, weight, bias, g):
-    # What does not fit does not fit into these arrays either, and NumPy raises ValueError.
+    if bias.shape != g.shape[-1:]:  # where x does not fit, NumPy raises ValueError
+        raise ValueError("there is not one bias for each output")
     y, g_x = np.empty_like(g), np.empty_like(x)
     g_weight, g_bias = np.zeros_like(weight), np.zeros_like(bias)
     for place in np.ndindex(x.shape[:-1]):

@@ -91,7 +91,7 @@ def bad_sizes(dense: Any, rng: np.random.Generator) -> None:
     ):
         expect_error(lambda bias=wrong: dense(x, weight, bias, g), ValueError, claim)
     out = len(bias)
-    for count in (out - 1, out, out + 1):  # as many rows
+    for count in (1, out, out + 1):  # as many rows
         x, g, rows = (rng.normal(size=(count, n)) for n in (len(weight), out, out))
         expect_error(
             lambda x=x, g=g, rows=rows: dense(x, weight, rows, g),
@@ -246,7 +246,7 @@ def glorot(first_weights: Any, rng: np.random.Generator) -> None:
 
 @initial.check(1, "inputs from a ReLU: He's variance")
 def he(first_weights: Any, rng: np.random.Generator) -> None:
-    for noise in draw_noise(rng):
+    for noise in draw_noise(rng)[:2]:
         near(first_weights(noise, True), noise * np.sqrt(2 / len(noise)), "the variance is 2 / in")
 
 
@@ -270,20 +270,25 @@ def twenty_layers(first_weights: Any, rng: np.random.Generator) -> None:
 @initial.check(1, "units that start alike raise ValueError; units that nearly do are taken")
 def alike(first_weights: Any, rng: np.random.Generator) -> None:
     i, o = (int(n) for n in rng.choice(np.arange(3, 12), 2, replace=False))
+    column = rng.normal(size=(i, 1))
+
+    def one_differs(by: float) -> None:
+        for unit in (0, 1, -1):  # one number of one column
+            noise = np.repeat(column, o, axis=1)
+            noise[rng.integers(i), unit] += by * rng.choice([1, -1])
+            claim = "one number of one column differs from the others: not all columns are equal"
+            near(first_weights(noise, True), noise * np.sqrt(2 / i), claim)
+
+    one_differs(1.0)
     equal_rows = np.repeat(rng.normal(size=(1, o)), i, axis=0)
     near(first_weights(equal_rows, True), equal_rows * np.sqrt(2 / i), "equal rows do no harm")
-    column = rng.normal(size=(i, 1))
     for noise in (*(np.repeat(column, n, axis=1) for n in (2, o)), np.ones((i, o))):
         expect_error(
             lambda noise=noise: first_weights(noise, bool(rng.integers(2))),
             ValueError,
             "equal columns are refused: these units would start as one",
         )
-    for unit in (0, 1, -1):  # one number of one column
-        noise = np.repeat(column, o, axis=1)
-        noise[rng.integers(i), unit] += rng.choice([1e-9, -1e-9])
-        claim = "one number of one column differs from the others: not all columns are equal"
-        near(first_weights(noise, True), noise * np.sqrt(2 / i), claim)
+    one_differs(1e-9)
 
 
 def differ(noise: Array) -> None:
@@ -421,6 +426,16 @@ def nearly(noise: Array, after_relu: bool) -> Array:
 def rows_compared(noise: Array, after_relu: bool) -> Array:
     if (noise == noise[:1]).all():
         raise ValueError("all rows are equal")
+    return no_refusal(noise, after_relu)
+
+
+@initial.wrong(
+    "some equal columns refused",
+    "Two units that start as one are a waste; that all of them do is the fault to be refused here.",
+)
+def some_refused(noise: Array, after_relu: bool) -> Array:
+    if np.unique(noise, axis=1).shape[1] < noise.shape[1]:
+        raise ValueError("two columns are equal")
     return no_refusal(noise, after_relu)
 
 
@@ -662,7 +677,20 @@ def without_mean(theta, g, mean, square, step, lr, beta1, beta2, eps):
 )
 def parts_exchanged(theta, g, mean, square, step, lr, beta1, beta2, eps):
     counted(step)
-    return by_definition(theta, g, mean, square, step, lr, 1 - beta1, 1 - beta2, eps)
+    mean, square = (1 - beta1) * mean + beta1 * g, (1 - beta2) * square + beta2 * g**2
+    root = np.sqrt(square / (1 - beta2**step)) + eps
+    return theta - lr * mean / (1 - beta1**step) / root, mean, square
+
+
+@adaptive.wrong(
+    "β · t for the power",
+    "The means are too small by the factor 1 − β^t: β times itself, t times, not β times t.",
+)
+def product_for_power(theta, g, mean, square, step, lr, beta1, beta2, eps):
+    counted(step)
+    mean, square = beta1 * mean + (1 - beta1) * g, beta2 * square + (1 - beta2) * g**2
+    root = np.sqrt(square / (1 - beta2 * step)) + eps
+    return theta - lr * mean / (1 - beta1 * step) / root, mean, square
 
 
 @adaptive.wrong(
@@ -733,7 +761,7 @@ def drawn_scores(rng: np.random.Generator, patience: int) -> Array:
 
 @stopping.check(1, "the best epoch is kept, not the last")
 def keeps_best(stop_early: Any, rng: np.random.Generator) -> None:
-    for patience in (int(rng.integers(3, 6)), 1, 2):
+    for patience in (int(rng.integers(3, 6)), 2):
         whole = drawn_scores(rng, patience)
         for scores in (whole, whole[1:]):  # the best epoch is another one
             want = stopped(scores, patience)[0]
@@ -758,7 +786,7 @@ def ties(stop_early: Any, rng: np.random.Generator) -> None:
     falling = rising[::-1]
     expect_close(stop_early(falling, 9), (0, 7), "a patience that never runs out: all are trained")
     expect_close(stop_early(falling, 6), (0, 7), "one that runs out with the last score: all, too")
-    expect_close(stop_early(rising[:1], 1), (0, 1), "a single score is the best one")
+    expect_close(stop_early(rising[:1], 2), (0, 1), "a single score is the best one")
 
 
 @stopping.check(1, "no scores, or a patience below 1, raise ValueError")
@@ -977,10 +1005,10 @@ def drawn_table(rng: np.random.Generator, seeds: int | None = None) -> Array:
 
 @baseline.check(1, "mean over the seeds")
 def means(compare: Any, rng: np.random.Generator) -> None:
-    for scores in (drawn_table(rng), drawn_table(rng, seeds=2)):
-        mean = compare(scores)[0]
-        expect_shape(mean, scores.shape[:1], "a mean for each model")
-        near(mean, table(scores)[0], "the mean of a model's seeds")
+    scores = drawn_table(rng)
+    mean = compare(scores)[0]
+    expect_shape(mean, scores.shape[:1], "a mean for each model")
+    near(mean, table(scores)[0], "the mean of a model's seeds")
 
 
 @baseline.check(1, "sd of the runs")
@@ -995,7 +1023,7 @@ def spreads(compare: Any, rng: np.random.Generator) -> None:
 @baseline.check(1, "difference from the baseline, seed by seed, and its uncertainty")
 def paired(compare: Any, rng: np.random.Generator) -> None:
     whole = drawn_table(rng)
-    for scores in (whole, drawn_table(rng, seeds=2), whole[:1]):
+    for scores in (whole, whole[:1]):
         _, _, gap, error = compare(scores)
         _, _, want_gap, want_error = table(scores)
         expect_shape(gap, scores.shape[:1], "a difference for each model, the baseline included")

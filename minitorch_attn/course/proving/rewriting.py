@@ -41,7 +41,9 @@ def rewritings(source: str, function: str, *, keywords: Iterable[str] = ()) -> l
     for name, change in OF_SOURCE.items():
         changed = ast.unparse(ast.fix_missing_locations(change(copy.deepcopy(tree))))
         if changed != plain:
-            found.append(Rewriting(name, _HELPERS + changed if "_by_hand" in changed else changed))
+            helpers = _HELPERS if "_by_hand" in changed else ""
+            # The answer may not have used NumPy by name so far.
+            found.append(Rewriting(name, f"import numpy as np\n{helpers}{changed}"))
     renamed = ast.unparse(_parameters_renamed(copy.deepcopy(tree), function, keywords))
     if renamed != plain:
         found.append(Rewriting("parameters renamed", renamed))
