@@ -12,6 +12,7 @@ before any program begins. (`from __future__ import …` is an import too.)
 import os
 import sys
 
+NAME = "minitorch_attn"
 HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # where this package lies
 
 
@@ -19,19 +20,21 @@ def is_our_command() -> bool:
     """Whether this process is `minitorch_attn …` or `python -m minitorch_attn …`."""
     first = sys.argv[0] if getattr(sys, "argv", None) else ""
     if first == "-m":  # as long as Python looks for the module
-        return sys.orig_argv[-len(sys.argv)].endswith("minitorch_attn")
-    return os.path.splitext(os.path.basename(first))[0] == "minitorch_attn"
+        return sys.orig_argv[-len(sys.argv)].endswith(NAME)
+    return os.path.splitext(os.path.basename(first))[0] == NAME
 
 
 def leave(*data: str) -> None:
     """Take the current folder off `sys.path`, and the folders `data`, which hold no code of ours.
 
-    The folder in which this package lies stays, as the last one.
+    The folder in which this package lies stays: as the last one, but before any other that holds
+    a package of this name, lest worker processes run another version.
     """
     left = _left(*data)
     kept = [e for e in sys.path if os.path.isabs(e) and os.path.realpath(e) not in left]
     if os.path.realpath(HOME) in left:
-        kept.append(HOME)
+        others = (i for i, e in enumerate(kept) if os.path.isdir(os.path.join(e, NAME)))
+        kept.insert(next(others, len(kept)), HOME)
     sys.path[:] = kept
 
 
@@ -60,7 +63,7 @@ def _came_first(left: set[str]) -> list[str]:
     files = []
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or "." in name or name == "minitorch_attn":
+        if not isinstance(file, str) or "." in name or name == NAME:
             continue
         folder, base = os.path.split(file)
         folder = os.path.dirname(folder) if base.startswith("__init__.") else folder

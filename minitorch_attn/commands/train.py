@@ -241,11 +241,12 @@ def table(metrics: dict[str, Any]) -> str:
             f"{name:10} {score:>14} {row['parameters']:>11,} {seconds:>8.1f}  {MODELS[name]}"
         )
     looked = metrics["models"].get(recipe.models[0], {})
-    for figure, look in recipe.looks.items():
-        if figure in looked:
-            share = f"{100 * min(looked[figure]):.1f} %"
-            lines.append("\n" + look.sentence.format(share=share))
-    return "\n".join(lines)
+    told = [
+        look.sentence.format(share=f"{100 * min(looked[figure]):.1f} %")
+        for figure, look in recipe.looks.items()
+        if figure in looked
+    ]
+    return "\n".join([*lines, "", *told] if told else lines)
 
 
 def _artifacts(

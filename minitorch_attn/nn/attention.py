@@ -6,11 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from ..draws import Rng, generator
 from ..fast.heads import packed_heads
 from ..forms import sooner
-from ..ops import attention, matmul, merge_heads, split_heads
+from ..ops import attention, merge_heads, split_heads
+from ..ops.pairs import weighed
 from ..tensor import Tensor, TensorLike
-from ..validation import head_dim_of
+from ..validation import check_sizes, head_dim_of
 from .layers import Dense, Dropout
 from .mixing import Mixing
 
@@ -41,12 +43,15 @@ class MultiHeadAttention(Mixing):
         head_dim: int | None = None,
         dropout: float = 0.0,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
         if head_dim is None:
             head_dim = head_dim_of("MultiHeadAttention", model_dim, num_heads)
-        rng = rng or np.random.default_rng()
+        check_sizes(
+            "MultiHeadAttention", model_dim=model_dim, num_heads=num_heads, head_dim=head_dim
+        )
+        rng = generator(rng)
         width = num_heads * head_dim
         self.num_heads, self.head_dim = num_heads, head_dim
         self.query = Dense(model_dim, width, rng=rng, dtype=dtype)
@@ -64,7 +69,7 @@ class MultiHeadAttention(Mixing):
         query, key, value = self.project(x, context)
         # A value of no width: the weights alone are wanted.
         _, weights = attention(query, key, value[..., :0], mask, causal, return_weights=True)
-        y = self.output(merge_heads(matmul(self.dropout(weights), value)))
+        y = self.output(merge_heads(weighed(self.dropout(weights), value)))
         return (y, weights) if return_weights else y
 
     @sooner(packed_heads)

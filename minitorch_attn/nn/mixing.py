@@ -33,7 +33,7 @@ class Mixing(Module):
         ----------
         x : (B, N, D)
         context : (B, S, D), optional
-        mask : boolean, broadcast to (B, H, N, S), True where a query may attend to a key
+        mask : boolean (B, H, N, S), True where a query may attend to a key; as in `attention`
         causal : bool
             No token attends to a later one.
         return_weights : bool
@@ -46,7 +46,7 @@ class Mixing(Module):
         Raises
         ------
         ValueError, TypeError
-            If the shapes do not fit, or the mask is not boolean or does not broadcast.
+            If the shapes do not fit, or the mask is not boolean or does not fit or is ambiguous.
         """
         for name, tokens in (("x", x), ("context", context)):
             if tokens is not None:

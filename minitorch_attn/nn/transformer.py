@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..devices import move
+from ..draws import Rng, generator
 from ..ops import gelu
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_places
+from ..validation import check_places, check_sizes
 from .attention import MultiHeadAttention
 from .layers import Dense, Dropout, LayerNorm
 from .mixing import Mixing
@@ -42,12 +43,12 @@ class TransformerBlock(Mixing):
         dropout: float = 0.0,
         norm: str = "pre",
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
         if norm not in ("pre", "post"):
             raise ValueError(f'TransformerBlock: norm is "pre" or "post", not {norm!r}')
-        rng = rng or np.random.default_rng()
+        rng = generator(rng)
         hidden_dim = hidden_dim or 4 * model_dim
         self.norm = norm
         self.norm1 = LayerNorm(model_dim, dtype=dtype)
@@ -123,10 +124,11 @@ class LearnedPositions(Module):
         num: int,
         model_dim: int,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        check_sizes("LearnedPositions", num=num, model_dim=model_dim)
+        rng = generator(rng)
         self.weight = Parameter(rng.normal(0, 0.5, (num, model_dim)).astype(dtype))
 
     def __call__(self, x: TensorLike) -> Tensor:

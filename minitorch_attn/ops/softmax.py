@@ -10,7 +10,7 @@ from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
 from ..validation import check_targets
-from .elementwise import exp, log
+from .elementwise import alike, exp, log
 from .op import op
 from .reduce import Axis, _keep, sum
 from .shape import getitem, reshape
@@ -42,8 +42,9 @@ def softmax(x: TensorLike, /, axis: int = -1) -> Any:
 
     Source: the document, section 4.1, first formula, with the index that it lacks.
     """
-    e = x - x.max(axis=axis, keepdims=True)
-    e = namespace(e).exp(e, out=e)
+    xp = namespace(x)
+    e = xp.asarray(x - x.max(axis=axis, keepdims=True))
+    e = xp.exp(e, out=e)
     e /= e.sum(axis=axis, keepdims=True)
     return e
 
@@ -74,7 +75,7 @@ def log_softmax_reference(x: TensorLike, axis: int = -1) -> Tensor:
 def log_softmax(x: TensorLike, /, axis: int = -1) -> Any:
     """The logarithm of softmax, exact also where softmax itself underflows to 0."""
     xp = namespace(x)
-    y = x - x.max(axis=axis, keepdims=True)
+    y = xp.asarray(x - x.max(axis=axis, keepdims=True))
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
     return y
 
@@ -92,7 +93,7 @@ def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
 
     Parameters
     ----------
-    logits : (..., C), floating
+    logits : (..., C)
     targets : (...), integers in [0, C): the shape of logits without its last axis
 
     Raises
@@ -100,5 +101,6 @@ def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
     ValueError, TypeError, IndexError
         If the shapes do not fit, the targets are not integers, or one is out of range.
     """
+    (logits,) = alike(logits)
     targets = check_targets(raw(logits), raw(targets))
     return fastest(cross_entropy_reference)(logits, targets=targets)

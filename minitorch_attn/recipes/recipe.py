@@ -24,7 +24,7 @@ class Look:
     what : str
         What is looked at, in a few words: "where it looks".
     claim : str
-        What is counted, in half a line: "the largest weight lies on the asked tile".
+        What is counted, in half a line: "of all tiles the asked one has most weight".
     scores : callable
         A model, the test set and a number n to scores (n, K) for its first n examples, and for
         each the column (n,) that ought to hold the largest.

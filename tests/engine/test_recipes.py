@@ -92,6 +92,11 @@ def test_the_looks_at_cued_digits() -> None:
     assert weights.shape == (6, 8)
     assert ((weights > 0) & (weights < 1)).all()
     np.testing.assert_array_equal(asked, test.positions[:6])
+    # The second look sees the query's weight on itself, too, which may be the largest.
+    all_weights, same = found["asked_tile_outweighs_query_itself"]
+    np.testing.assert_array_equal(all_weights[:, :8], weights)
+    np.testing.assert_allclose(all_weights.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(same, asked)
     # With everything masked, the same query gives the same answer, whatever the tiles hold; and
     # the asked tile does not matter where it is masked.
     logits, right = found["right_without_the_asked_tile"]
@@ -235,8 +240,8 @@ def test_own_answers_train_on_a_third_data_set(
     assert outcome.status == 0
     printed = capsys.readouterr().out
     mine = f"{100 * outcome.accuracy:.1f} %"
-    assert f"afterwards, on the triples{'':21} {'yours':>7} {'the library':>11}" in printed
-    assert f"\n      the largest logit is the largest sum's    {mine:>7}" in printed
+    assert f"afterwards, on the triples{'':22} {'yours':>7} {'the library':>11}" in printed
+    assert f"\n      the largest logit is the largest sum's     {mine:>7}" in printed
     assert "\n(Of three, a guess gets a third.)\n" in printed
 
 

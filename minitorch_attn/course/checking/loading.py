@@ -24,7 +24,9 @@ def load(found: Found) -> Callable[..., Any]:
     sys.modules["submission"] = module  # dataclasses and pickle look their module up
     try:
         with quiet():
-            exec(compile(found.source, file, "exec", dont_inherit=True), module.__dict__)
+            # As strings annotations need nothing that only they name.
+            flags = annotations.compiler_flag
+            exec(compile(found.source, file, "exec", flags, True), module.__dict__)
     except (Exception, SystemExit) as error:
         raise learner_error(error, file) from error
     function = module.__dict__.get(found.name)

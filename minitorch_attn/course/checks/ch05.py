@@ -740,6 +740,7 @@ def far_to_the_right(gradient_size: Any, rng: np.random.Generator) -> None:
     leads = rng.uniform(15, 36, 2000)  # so far ahead that rounding counts
     first = np.where(np.arange(len(key)) == 0, 1.0, 0.0)[:, None] * np.ones(query.shape[1])
     negative = leads[squared(leads[:, None] * first[:, 0]) < 0][:40]
+    negative = np.append(negative, 9000.0)  # and so far that exp overflows
     winner = np.zeros((len(negative), query.shape[1]))
     winner[:, 0] = negative
     for queries, keys, claim in (

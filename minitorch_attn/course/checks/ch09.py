@@ -10,7 +10,7 @@ import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect_error, expect_shape
+from ..checking.expecting import expect_close, expect_error, expect_shape
 from . import common
 from .common import near, reacts
 
@@ -33,9 +33,12 @@ both_ways = Exercise(
     ),
     difficulty=4,
     importance=4,
-    minutes=40,
+    minutes=45,
     read=f"{READ}#the-matrix-version",
 )
+
+
+FAR = 1e8  # its square has no digits left for a variance of about 1
 
 
 def draw_norm(rng: np.random.Generator) -> tuple[Array, Array, Array, Array, float]:
@@ -52,10 +55,17 @@ def normed(x: Array, weight: Array, bias: Array, eps: float) -> Array:
 
 @both_ways.check(1, "y: each row by itself brought to mean 0 and variance 1, scaled and shifted")
 def forward(layer_norm: Any, rng: np.random.Generator) -> None:
-    x, weight, bias, gradient, eps = draw_norm(rng)
-    y = layer_norm(x, weight, bias, gradient, eps)[0]
-    expect_shape(y, x.shape, "y has the shape of x")
-    near(y, normed(x, weight, bias, eps), "y is the norm of each row, by weight, plus bias")
+    drawn, weight, bias, slopes, eps = draw_norm(rng)
+    # Also one token alone, and blocks of scenes.
+    for x, gradient in ((drawn, slopes), (drawn[0, 0], slopes[0, 0]), (drawn[None], slopes[None])):
+        y = layer_norm(x, weight, bias, gradient, eps)[0]
+        expect_shape(y, x.shape, "y has the shape of x")
+        near(y, normed(x, weight, bias, eps), "y is the norm of each row, by weight, plus bias")
+    far = drawn.copy()
+    far[-1, 1] += FAR
+    y = np.asarray(layer_norm(far, weight, bias, slopes, eps)[0])
+    want = normed(far, weight, bias, eps)
+    near(y[-1, 1], want[-1, 1], f"a row around {FAR:,.0f} is normed as well as one around 0")
 
 
 @both_ways.check(2, "g_x agrees with central differences")
@@ -165,6 +175,34 @@ def eps_outside(x: Array, weight: Array, bias: Array, gradient: Array, eps: floa
 
 
 @both_ways.wrong(
+    "the variance as a difference of squares",
+    "The mean of x² minus the square of the mean is the variance on paper. On a machine two huge "
+    "numbers that agree in all their digits leave none: subtract the mean first, then square.",
+)
+def difference_of_squares(
+    x: Array, weight: Array, bias: Array, gradient: Array, eps: float
+) -> tuple:
+    mean = x.mean(axis=-1, keepdims=True)
+    spread = np.maximum((x * x).mean(axis=-1, keepdims=True) - mean**2, 0)
+    inverse = 1 / np.sqrt(spread + eps)
+    u = (x - mean) * inverse
+    g_x = back(gradient * weight, u, inverse)
+    return weight * u + bias, g_x, collect(gradient * u), collect(gradient)
+
+
+@both_ways.wrong(
+    "the variance divided by D − 1",
+    "That is the estimate of a variance from a sample (ddof=1). Layer norm divides by the number "
+    "of columns, D.",
+)
+def sample_variance(x: Array, weight: Array, bias: Array, gradient: Array, eps: float) -> tuple:
+    inverse = 1 / np.sqrt(x.var(axis=-1, ddof=1, keepdims=True) + eps)
+    u = (x - x.mean(axis=-1, keepdims=True)) * inverse
+    g_x = back(gradient * weight, u, inverse)
+    return weight * u + bias, g_x, collect(gradient * u), collect(gradient)
+
+
+@both_ways.wrong(
     "no ε",
     "Without ε a constant row has deviation 0, and 0 / 0 is NaN: such rows exist, empty patches "
     "for one.",
@@ -215,7 +253,7 @@ notice = Exercise(
     ),
     difficulty=3,
     importance=5,
-    minutes=30,
+    minutes=35,
     read=f"{READ}#break-it",
 )
 
@@ -264,6 +302,14 @@ def of_attention(notices: Any, rng: np.random.Generator) -> None:
     outputs, shuffled = attended(x, matrices), attended(reorder(x, order), matrices)
     got = notices(outputs, shuffled, order)
     near(got, distances(outputs, shuffled, order), "both numbers, for self-attention")
+    tokens = x.shape[1]
+    for scene, pair in ((0, (0, 1)), (len(x) - 1, (tokens - 2, tokens - 1))):
+        order = np.tile(np.arange(tokens), (len(x), 1))
+        order[scene, list(pair)] = pair[::-1]
+        shuffled = attended(reorder(x, order), matrices)
+        got = notices(outputs, shuffled, order)
+        claim = "also where two tokens of one scene change places, and all else stays"
+        near(got, distances(outputs, shuffled, order), claim)
 
 
 @notice.check(1, "the mean over the tokens, handed to each of them: invariance 0")
@@ -283,10 +329,13 @@ def of_positions(notices: Any, rng: np.random.Generator) -> None:
     place = rng.normal(size=x.shape[1:])
     outputs = attended(x + place, matrices)
     shuffled = attended(reorder(x, order) + place, matrices)
-    # One output far below all others: a difference has no sign.
-    shuffled[-1, -1, -1] -= 50.0
-    got = notices(outputs, shuffled, order)
-    near(got, distances(outputs, shuffled, order), "both numbers, with positions")
+    # One output far below all others, the first, the last, any: a difference has no sign.
+    first, last = (0, 0, 0), tuple(n - 1 for n in shuffled.shape)
+    for where in (first, last, tuple(rng.integers(shuffled.shape))):
+        off = shuffled.copy()
+        off[where] -= 50.0
+        got = notices(outputs, off, order)
+        near(got, distances(outputs, off, order), "both numbers, with positions")
 
 
 @notice.check(1, "what is no order, or moves nothing, raises ValueError")
@@ -294,13 +343,20 @@ def bad_orders(notices: Any, rng: np.random.Generator) -> None:
     x, order, matrices = draw_scene(rng)
     outputs, shuffled = attended(x, matrices), attended(reorder(x, order), matrices)
     notices(outputs, shuffled, order)
-    twice = order.copy()
-    twice[-1, 0] = twice[-1, 1]
-    expect_error(
-        lambda: notices(outputs, shuffled, twice),
-        ValueError,
-        "an order has each token once; here a token comes twice",
-    )
+    tokens, any_scene = x.shape[1], int(rng.integers(len(order)))
+    for scene, token, called, what in (
+        (0, 0, 1, "here a token comes twice"),
+        (len(order) - 1, 0, 1, "here a token comes twice"),
+        (any_scene, tokens - 1, -1, "here one is called -1"),
+        (any_scene, 0, tokens, "here one is called N"),
+    ):
+        bad = order.copy()
+        bad[scene][order[scene] == token] = called
+        expect_error(
+            partial(notices, outputs, shuffled, bad),
+            ValueError,
+            f"an order has each of 0 … N − 1 once; {what}, in one scene",
+        )
     still = np.tile(np.arange(x.shape[1]), (len(x), 1))
     expect_error(
         lambda: notices(outputs, outputs, still),
@@ -382,6 +438,32 @@ def no_look(outputs: Array, shuffled: Array, order: Array) -> tuple:
 
 
 @notice.wrong(
+    "one scene that stays is refused",
+    "An order is refused only if it moves no token at all. Where one scene stays and the others "
+    "move, the comparison still shows something: `all` over the whole array, not `any` over rows.",
+)
+def one_stays(outputs: Array, shuffled: Array, order: Array) -> tuple:
+    refuse_orders(order)
+    if (order == np.arange(order.shape[1])).all(axis=1).any():
+        raise ValueError("this order moves nothing in one scene")
+    return distances(outputs, shuffled, order)
+
+
+@notice.wrong(
+    "only tokens that come twice are found",
+    "As many different numbers as places is not enough: −1, or N, is no token, though NumPy takes "
+    "−1 for the last one. Compare the sorted row with 0, 1, 2, …",
+)
+def only_doubles(outputs: Array, shuffled: Array, order: Array) -> tuple:
+    tokens = order.shape[1]
+    if any(len(set(row.tolist())) < tokens for row in order):
+        raise ValueError("a token comes twice")
+    if (order == np.arange(tokens)).all():
+        raise ValueError("this order moves nothing")
+    return distances(outputs, shuffled, order)
+
+
+@notice.wrong(
     "outputs sorted before they are compared",
     "Sorting finds whether the same numbers are there, wherever they are. Equivariance says where "
     "each must be.",
@@ -400,7 +482,7 @@ places_of = Exercise(
     function="positions",
     signature="positions(places: (N,), dim: int) -> (N, dim)",
     difficulty=2,
-    importance=4,
+    importance=3,
     minutes=25,
     read=f"{READ}#the-formulas-mended",
 )
@@ -416,8 +498,11 @@ def waves(places: Array, dim: int) -> Array:
 
 
 def draw_places(rng: np.random.Generator) -> tuple[Array, int]:
+    """Places between tokens, the first one far on: there a rate a little off shows."""
     n, half = sizes(rng, 2)
-    return rng.integers(1, 60, size=n) + rng.uniform(0.1, 0.4), 2 * half
+    places = rng.integers(1, 60, size=n) + rng.uniform(0.1, 0.4)
+    places[0] += 5000
+    return places, 2 * half
 
 
 @places_of.check(2, "each number is the sine or cosine that the formula says")
@@ -426,6 +511,7 @@ def by_formula(positions: Any, rng: np.random.Generator) -> None:
     got = positions(places, dim)
     expect_shape(got, (len(places), dim), "a row for each place")
     near(got, waves(places, dim), "sin in even columns, cos in odd ones, of p / 10000^(2i/dim)")
+    near(positions(places, 2), waves(places, 2), "also where there is one pair of columns only")
 
 
 @places_of.check(1, "the dot product of two rows depends on the distance alone")
@@ -436,6 +522,9 @@ def by_distance(positions: Any, rng: np.random.Generator) -> None:
     expect_shape(here, (len(places), dim), "a row for each place")
     reacts(here, there, "another place has another row")
     near(there @ there.T, here @ here.T, "all places moved alike: the dot products stay")
+    apart = places[:, None, None] - places[:, None]
+    want = np.cos(apart / 10000 ** (np.arange(0, dim, 2) / dim)).sum(axis=-1)
+    near(here @ here.T, want, "the dot product is the sum of the cosines of distance times rate")
     near((here**2).sum(axis=1), np.full(len(places), dim / 2), "every row has the same length")
 
 
@@ -455,7 +544,8 @@ def by_turning(positions: Any, rng: np.random.Generator) -> None:
 @places_of.check(1, "an odd width raises ValueError: sines and cosines come in pairs")
 def odd_width(positions: Any, rng: np.random.Generator) -> None:
     places, dim = draw_places(rng)
-    expect_error(lambda: positions(places, dim + 1), ValueError, "an odd width has no last pair")
+    for odd in (dim + 1, 1):
+        expect_error(partial(positions, places, odd), ValueError, "an odd width has no last pair")
 
 
 def angles(places: Array, dim: int) -> Array:
@@ -551,16 +641,17 @@ thinned = Exercise(
         " -> (dropped: (..., S), sums: (...,), sd: (...,))"
     ),
     difficulty=3,
-    importance=3,
-    minutes=25,
+    importance=2,
+    minutes=30,
     read=f"{READ}#the-formulas-mended",
 )
 
 
-def draw_weights(rng: np.random.Generator) -> tuple[Array, Array, float]:
+def draw_weights(rng: np.random.Generator, *, most: bool = False) -> tuple[Array, Array, float]:
+    """Rows of weights, what is kept, and p: a few are dropped, or most."""
     n, s = sizes(rng, 2)
     weights = rng.dirichlet(np.full(s, 0.7), size=n)
-    p = float(rng.uniform(0.1, 0.4))
+    p = float(rng.uniform(0.9, 0.98) if most else rng.uniform(0.1, 0.4))
     keep = rng.random((n, s)) >= p
     keep[:, 0], keep[:, 1] = True, False  # in each row something is kept and something dropped
     return weights, keep, p
@@ -581,6 +672,9 @@ def kept_and_sums(drop: Any, rng: np.random.Generator) -> None:
     near(dropped, want, "each weight is α / (1 − p) or 0")
     expect_shape(sums, weights.shape[:-1], "a sum for each row")
     near(sums, want.sum(axis=-1), "sums are those of the rows as dropped, not of the weights")
+    row, total, _ = drop(weights[0], keep[0], p)
+    near(row, want[0], "one row alone gives what it gives among others")
+    near(total, want[0].sum(), "and so does its sum")
 
 
 @thinned.check(1, "on average over all ways to drop, the weights are as before")
@@ -598,21 +692,27 @@ def on_average(drop: Any, rng: np.random.Generator) -> None:
 
 @thinned.check(2, "sd is the spread of a row's sum over all ways to drop")
 def spread(drop: Any, rng: np.random.Generator) -> None:
-    weights, keep, p = draw_weights(rng)
-    ways = every_keep(*weights.shape)
-    chance = np.prod(np.where(ways, 1 - p, p), axis=-1)
-    totals = (ways * weights).sum(axis=-1) / (1 - p)
-    want = np.sqrt((chance * (totals - 1) ** 2).sum(axis=0))
-    sd = drop(weights, keep, p)[2]
-    expect_shape(sd, weights.shape[:-1], "a spread for each row")
-    near(sd, want, "sd agrees with all ways to drop, each by its chance")
+    for most in (False, True):
+        weights, keep, p = draw_weights(rng, most=most)
+        ways = every_keep(*weights.shape)
+        chance = np.prod(np.where(ways, 1 - p, p), axis=-1)
+        totals = (ways * weights).sum(axis=-1) / (1 - p)
+        want = np.sqrt((chance * (totals - 1) ** 2).sum(axis=0))
+        sd = drop(weights, keep, p)[2]
+        expect_shape(sd, weights.shape[:-1], "a spread for each row")
+        claim = "sd agrees with all ways to drop, each by its chance"
+        expect_close(sd, want, claim, rtol=1e-5, atol=1e-6)
 
 
-@thinned.check(1, "p = 1, more, or less than 0 raises ValueError")
+@thinned.check(1, "p = 0 drops nothing; p = 1, more, less than 0 or NaN raises ValueError")
 def bad_p(drop: Any, rng: np.random.Generator) -> None:
     weights, keep, p = draw_weights(rng)
-    drop(weights, keep, p)
-    for bad in (1.0, 1.0 + p, -p):
+    dropped, sums, sd = drop(weights, np.ones_like(keep), 0.0)
+    near(dropped, weights, "p = 0 leaves the weights as they are")
+    near(sums, np.ones(len(weights)), "and the sums at 1")
+    near(sd, np.zeros(len(weights)), "with no spread")
+    drop(weights, keep, 1 - 1e-6)
+    for bad in (1.0, 1.0 + p, -p, -1e-6, np.nan):
         expect_error(
             partial(drop, weights, keep, bad),
             ValueError,
@@ -693,6 +793,18 @@ def variance(weights: Array, keep: Array, p: float) -> tuple:
     refuse_p(p)
     dropped = weights * keep / (1 - p)
     return dropped, dropped.sum(axis=-1), true_sd(weights, p) ** 2
+
+
+@thinned.wrong(
+    "p = 0 refused",
+    "Dropping nothing is a legal wish: every weight stays, and the spread is 0. The interval is "
+    "[0, 1): closed at 0, open at 1.",
+)
+def no_zero(weights: Array, keep: Array, p: float) -> tuple:
+    if not 0 < p < 1:
+        raise ValueError("p must be in (0, 1)")
+    dropped = weights * keep / (1 - p)
+    return dropped, dropped.sum(axis=-1), true_sd(weights, p)
 
 
 @thinned.wrong(

@@ -66,6 +66,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--regrade", action="store_true", help="mark all anew")
     parser.add_argument(
+        "--names",
+        type=_encoding,
+        metavar="ENCODING",
+        help="how file names are written that are not UTF-8, as in gbk, big5, shift_jis "
+        "(default: whichever gives letters)",
+    )
+    parser.add_argument(
         "--book",
         type=_address,
         help="web address of the book's files, for links in the feedback (default: links that "
@@ -79,10 +86,18 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _encoding(text: str) -> str:
+    try:
+        b"a".decode(text)
+    except (LookupError, UnicodeError, ValueError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no encoding") from None
+    return text
+
+
 def run(args: argparse.Namespace) -> int:
     current_folder.leave(str(args.submissions))
     _check_isolation(args)
-    found, warnings = find_submissions(args.submissions, args.chapter)
+    found, warnings = find_submissions(args.submissions, args.chapter, args.names or "")
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
     with records.claimed(args.out):
@@ -194,6 +209,25 @@ class Task:
     chapter: int
     secret: str
     unsafe: bool
+    problem: str = ""  # why it could not be read any more
+
+
+class _Tasks(Sequence[Task]):
+    """The tasks of a class, each read when it is its turn."""
+
+    def __init__(self, found: Sequence[Submission], args: argparse.Namespace, secret: str) -> None:
+        self.found, self.args, self.secret = found, args, secret
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def __getitem__(self, number: Any) -> Any:
+        one, args = self.found[number], self.args
+        try:
+            text, problem = one.text, ""
+        except MinitorchError as error:
+            text, problem = "", f"{one.file} {error}"
+        return Task(text, one.suffix, args.chapter, self.secret, args.unsafe, problem)
 
 
 def work(task: Task) -> tuple[Mark, str]:
@@ -202,6 +236,8 @@ def work(task: Task) -> tuple[Mark, str]:
     Returns the mark, and the fingerprint of the code.
     """
     current_folder.leave()  # where a worker of a cluster was started
+    if task.problem:
+        raise GradeError(task.problem)
     isolation = box.find_isolation()
     if isolation.level != "sandbox" and not task.unsafe:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
@@ -231,7 +267,7 @@ def _mark_all(
     readable = [one for one in todo if not one.problem]
     if not readable:
         return
-    tasks = [Task(one.text, one.suffix, args.chapter, secret, args.unsafe) for one in readable]
+    tasks = _Tasks(readable, args, secret)
     if args.scheduler:
         version = records.grader_version(args.chapter)
         why_not = functools.partial(_why_not, args.chapter, version, args.unsafe)

@@ -26,20 +26,24 @@ class OwnError(MinitorchError, ValueError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known about one part: the learner's, not done, or wrong (`problem` says how)."""
+    """What is known about one part: the learner's, not done, or wrong (`problem` says how).
+
+    `waits` says for which other function of the learner's it waits, one that is not done yet.
+    """
 
     job: Job
     exercise: Exercise
     part: Part | None = None
     problem: str = ""
     misconception: str = ""
+    waits: str = ""
 
     @property
     def whose(self) -> str:
         if self.part is not None:
             return "yours"
         if not self.problem:
-            return "the library's: not done yet"
+            return f"the library's: {self.waits or 'not done yet'}"
         if self.misconception:
             return f"fails: “{self.misconception}”"
         return "fails its checks" if self.problem.startswith("fails") else "does not run"
@@ -107,7 +111,7 @@ def _verdict(job: Job, texts: dict[Path, str]) -> Verdict:
     except NoEnd as error:
         return Verdict(job, exercise, problem=f"does not end. {error}")
     if not report.done:
-        return Verdict(job, exercise)
+        return Verdict(job, exercise, waits=report.results[0].got)
     if report.points < report.total:
         return Verdict(job, exercise, None, *_problem(report))
     return Verdict(job, exercise, Part(job.id, exercise.function, function))

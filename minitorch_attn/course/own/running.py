@@ -181,10 +181,10 @@ def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -
     recipe, test = RECIPES[data], own.trainer.test
     ids = {job.needs: job.id for job in JOBS}
     if recipe.looks:
-        say(f"\n{f'afterwards, on the {recipe.examples}':47} {'yours':>7} {'the library':>11}")
+        say(f"\n{f'afterwards, on the {recipe.examples}':48} {'yours':>7} {'the library':>11}")
         for name, look in recipe.looks.items():
             mine, theirs = (_percent(look.share(r.trainer.model, test)) for r in (own, library))
-            say(f"{ids.get(name, ''):5} {look.claim:41} {mine:>7} {theirs:>11}")
+            say(f"{ids.get(name, ''):5} {look.claim:42} {mine:>7} {theirs:>11}")
         if recipe.guess:
             say(f"({recipe.guess})")
     say(

@@ -8,10 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import operators
-from .operators import Place
+from . import operators, parameters
+from .places import Place, inside_table
 
-FAULTS = "\n\nfrom minitorch_attn.course.proving.faults import first_off, last_off\n"
+# What a mutant may call, whatever the answer imported.
+CALLED = """
+
+import numpy as np
+from minitorch_attn.course.proving.faults import first_off, last_off
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ def mutants(source: str, function: str, example: Sequence[Any] = ()) -> list[Mut
             for text in operator(place):
                 changed = _put(place, text, tree, encoded, starts)
                 _add(found, seen, name, source, changed)
-    for name, text in operators.of_parameters(tree, function, example):
+    for name, text in parameters.of_parameters(tree, function, example):
         _add(found, seen, name, source, _insert(tree, function, text, encoded, starts))
     return found
 
@@ -66,8 +71,7 @@ def _add(found: list[Mutant], seen: set[str], name: str, source: str, changed: s
         return
     seen.add(dump)
     line, before, after = _difference(source, changed)
-    needs = "first_off(" in after or "last_off(" in after
-    found.append(Mutant(name, line, before, after, changed + (FAULTS if needs else "")))
+    found.append(Mutant(name, line, before, after, changed + CALLED))
 
 
 def _difference(source: str, changed: str) -> tuple[int, str, str]:
@@ -77,8 +81,11 @@ def _difference(source: str, changed: str) -> tuple[int, str, str]:
     edits = [code for code in matcher.get_opcodes() if code[0] != "equal"]
     i, j = edits[0][1], edits[0][3]
     k, m = edits[-1][2], edits[-1][4]
-    strip = lambda lines: "\n".join(line.strip() for line in lines)  # noqa: E731
-    return i + 1, strip(old[i:k]), strip(new[j:m])
+    return i + 1, _without_indent(old[i:k]), _without_indent(new[j:m])
+
+
+def _without_indent(lines: Sequence[str]) -> str:
+    return "\n".join(line.strip() for line in lines)
 
 
 def _places(tree: ast.Module, source: str) -> Iterator[Place]:
@@ -113,7 +120,7 @@ def _left_alone(node: ast.AST, field: str, child: ast.AST, index: int) -> bool:
         return True
     if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
         return True
-    return operators.inside_table(node, field, index)
+    return inside_table(node, field, index)
 
 
 def _line_starts(encoded: bytes) -> list[int]:
@@ -153,7 +160,7 @@ def _loaded(dump: str) -> str:
 
 def _insert(tree: ast.Module, function: str, text: str, encoded: bytes, starts: list[int]) -> str:
     """The source with a statement put before the first of the function, after its docstring."""
-    body = operators.definition(tree, function).body
+    body = parameters.definition(tree, function).body
     at = 1 if len(body) > 1 and isinstance(body[0], ast.Expr) else 0
     first, _ = _span(body[at], starts)
     indent = " " * body[at].col_offset

@@ -2,7 +2,7 @@
 
 Two kinds. Some change how the answer is written (`of_source`): names, products as `np.matmul` or
 `einsum`, comparisons turned round. Others wrap it and change in what form it stands or answers
-(`WRAPPED`): a class, `partial`, lists for tuples, arrays in Fortran's order, inputs changed in
+(`wrapping`): a class, `partial`, lists for tuples, arrays in Fortran's order, inputs changed in
 place after they were used.
 """
 
@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .operators import definition
+from .parameters import definition
+from .wrapping import IMPORTS, WRAPPED
 
 
 @dataclass(frozen=True)
@@ -41,15 +42,13 @@ def rewritings(source: str, function: str, *, keywords: Iterable[str] = ()) -> l
     for name, change in OF_SOURCE.items():
         changed = ast.unparse(ast.fix_missing_locations(change(copy.deepcopy(tree))))
         if changed != plain:
-            helpers = _HELPERS if "_by_hand" in changed else ""
-            # The answer may not have used NumPy by name so far.
-            found.append(Rewriting(name, f"import numpy as np\n{helpers}{changed}"))
+            found.append(Rewriting(name, _HELPERS + changed))
     renamed = ast.unparse(_parameters_renamed(copy.deepcopy(tree), function, keywords))
     if renamed != plain:
         found.append(Rewriting("parameters renamed", renamed))
     for name, text in WRAPPED.items():
         inner = ast.unparse(_function_renamed(copy.deepcopy(tree), function, "_answer"))
-        found.append(Rewriting(name, _IMPORTS + inner + text.replace("NAME", function)))
+        found.append(Rewriting(name, IMPORTS + inner + text.replace("NAME", function)))
     return found
 
 
@@ -59,6 +58,7 @@ Change = Callable[[ast.Module], ast.Module]
 OF_SOURCE: dict[str, Change] = {}
 
 _HELPERS = '''
+import numpy as np
 import numpy as _numpy
 
 def _by_hand(a, b):
@@ -251,129 +251,3 @@ def _function_renamed(tree: ast.Module, function: str, name: str) -> ast.Module:
         if isinstance(node, ast.Name) and node.id == function:
             node.id = name
     return tree
-
-
-# In what form it stands and answers
-
-_IMPORTS = '''
-import copy as _copy, functools as _functools, sys as _sys
-import numpy as _numpy
-
-
-def _leaves(change, tree):
-    """The tree with each array and number changed."""
-    if isinstance(tree, (list, tuple)):
-        return type(tree)([_leaves(change, item) for item in tree])
-    if isinstance(tree, dict):
-        return {key: _leaves(change, item) for key, item in tree.items()}
-    return tree if tree is None or isinstance(tree, (str, bool)) else change(tree)
-
-'''
-
-# NAME is the answer's name; `_answer` is the answer itself.
-WRAPPED = {
-    "a helper does the work": """
-
-def NAME(*args, **kwargs):
-    return _answer(*args, **kwargs)
-""",
-    "a lambda": """
-
-NAME = lambda *args, **kwargs: _answer(*args, **kwargs)
-""",
-    "functools.partial": """
-
-NAME = _functools.partial(_answer)
-""",
-    "an object that is called": """
-
-class _Callable:
-    def __call__(self, *args, **kwargs):
-        return _answer(*args, **kwargs)
-
-NAME = _Callable()
-""",
-    "decorated": """
-
-def _noted(function):
-    @_functools.wraps(function)
-    def wrapped(*args, **kwargs):
-        return function(*args, **kwargs)
-    return wrapped
-
-@_noted
-def NAME(*args, **kwargs):
-    return _answer(*args, **kwargs)
-""",
-    "prints as it goes": """
-
-def NAME(*args, **kwargs):
-    print("called with", len(args))
-    print("debugging", file=_sys.stderr)
-    return _answer(*args, **kwargs)
-""",
-    "inputs copied first": """
-
-def NAME(*args, **kwargs):
-    return _answer(*_copy.deepcopy(args), **_copy.deepcopy(kwargs))
-""",
-    "inputs changed in place after use": """
-
-def NAME(*args, **kwargs):
-    result = _copy.deepcopy(_answer(*args, **kwargs))
-    for value in args:
-        if isinstance(value, _numpy.ndarray) and value.dtype.kind in "fc":
-            value *= 3
-    return result
-""",
-    "lists for tuples": """
-
-def NAME(*args, **kwargs):
-    result = _answer(*args, **kwargs)
-    return list(result) if isinstance(result, tuple) else result
-""",
-    "tuples for lists": """
-
-def NAME(*args, **kwargs):
-    result = _answer(*args, **kwargs)
-    return tuple(result) if isinstance(result, list) else result
-""",
-    "arrays in Fortran's order": """
-
-def NAME(*args, **kwargs):
-    turn = lambda x: _numpy.asfortranarray(x) if _numpy.ndim(x) > 1 else x
-    return _leaves(turn, _answer(*args, **kwargs))
-""",
-    "arrays that cannot be written": """
-
-def NAME(*args, **kwargs):
-    def locked(x):
-        if isinstance(x, _numpy.ndarray):
-            x = x.copy()
-            x.flags.writeable = False
-        return x
-    return _leaves(locked, _answer(*args, **kwargs))
-""",
-    "views with gaps": """
-
-def NAME(*args, **kwargs):
-    gaps = lambda x: _numpy.repeat(x, 2, axis=-1)[..., ::2] if _numpy.ndim(x) else x
-    return _leaves(gaps, _answer(*args, **kwargs))
-""",
-    "numbers of Python": """
-
-def NAME(*args, **kwargs):
-    bare = lambda x: x.item() if getattr(x, "ndim", 1) == 0 else x
-    return _leaves(bare, _answer(*args, **kwargs))
-""",
-    "numbers of NumPy": """
-
-def NAME(*args, **kwargs):
-    return _leaves(lambda x: _numpy.asarray(x)[()], _answer(*args, **kwargs))
-""",
-    "arrays without axes": """
-
-def NAME(*args, **kwargs):
-    return _leaves(_numpy.asarray, _answer(*args, **kwargs))
-""",
-}

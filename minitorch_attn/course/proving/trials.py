@@ -20,6 +20,7 @@ import threadpoolctl
 
 from ...errors import MinitorchError
 from ...processes import end_with_parent
+from ...threads import set_threads
 from ..checking import collect, running
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
@@ -174,6 +175,7 @@ class _Worker:
 def _serve(pipe: Any, work: Callable[[int], Trial]) -> None:
     end_with_parent()
     _limit_memory()
+    set_threads(1)
     with threadpoolctl.threadpool_limits(1):
         for job in _received(pipe):
             try:

@@ -194,7 +194,8 @@ def section_id(chapter: int, anchor: str) -> str:
     """The id of the cell of a built chapter that begins with a heading, from its anchor.
 
     From a link to a heading, JupyterLab goes there only if the notebook is open already; from one
-    to a cell, `06_one_query.ipynb#cell-id=…`, at the first click.
+    to a cell, `06_one_query.ipynb#cell-id=…`, at the first click, with the settings in
+    `learner/lab`.
     """
     return f"{chapter:02d}-section-{re.sub('[^a-z0-9-]', '_', slug(anchor))}"[:60]
 

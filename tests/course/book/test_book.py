@@ -14,8 +14,8 @@ import pytest
 
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.book import build as book
-from minitorch_attn.course.book import compare, execute, introduced
-from minitorch_attn.course.book.notebook import to_text
+from minitorch_attn.course.book import compare, execute, footer, introduced
+from minitorch_attn.course.book.notebook import markdown, to_text
 from minitorch_attn.course.sources import contents
 from minitorch_attn.course.sources.text import ROOT, SourceError, read, sources
 
@@ -27,8 +27,8 @@ def quiet(_: str) -> None:
     pass
 
 
-def build(root: Path, out: Path | None = None, only: str = "") -> dict[str, Any]:
-    return book.build(out or root, root=root, say=quiet, only=only)
+def build(root: Path, out: Path | None = None) -> dict[str, Any]:
+    return book.build(out or root, root=root, say=quiet)
 
 
 def change(root: Path, old: str, new: str) -> None:
@@ -106,14 +106,15 @@ def test_the_last_line_leads_back_and_on(root: Path) -> None:
         copy = text.replace("# Softmax", f"# {title}").replace("](05_softmax", f"]({name}")
         (root / f"chapters/{name}.md").write_text(copy, encoding="utf-8")
     shutil.copy(ROOT / "solutions/05_softmax.md", root / "solutions")
-    built = build(root, only="05")
-    assert built[BUILT].cells[-1].source == (
+    source = read(root / CHAPTER)
+    assert footer.of_chapter(source, root).source == (
         "---\n\n[← 03 The engine](03_the_engine.ipynb) · [exercises](../exercises/05_softmax.ipynb)"
         " · [contents](../chapters/README.md) · [06 One query →](06_one_query.ipynb)"
     )
-    assert "[one query](06_one_query.ipynb)" in built[BUILT].cells[0].source
-    assert "[the exercises](../exercises/05_softmax.ipynb)" in built[BUILT].cells[0].source
-    last = built["exercises/05_softmax.ipynb"].cells[-1].source
+    prose = markdown(source.cells[0].text, source, "", root)
+    assert "[one query](06_one_query.ipynb)" in prose
+    assert "[the exercises](../exercises/05_softmax.ipynb)" in prose
+    last = footer.of_exercises(read(root / "solutions/05_softmax.md"), root).source
     assert 'check_file("05_softmax.ipynb")' in last
     assert last.endswith(
         "[← 05 Softmax](../notebooks/05_softmax.ipynb) · [contents](../chapters/README.md) · "

@@ -203,4 +203,9 @@ def test_what_leaves_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "path", path)
     current_folder.leave(str(given))
     assert sys.path == [str(tmp_path / "kept")]
+    monkeypatch.setattr(current_folder, "HOME", str(here))
+    (tmp_path / "kept" / "minitorch_attn").mkdir()
+    sys.path[:] = ["", "/usr/lib", str(tmp_path / "kept"), "/opt"]
+    current_folder.leave()
+    assert sys.path == ["/usr/lib", str(here), str(tmp_path / "kept"), "/opt"], "its own version"
     assert current_folder.absolute("/bin::.:/usr/bin:lib") == "/bin:/usr/bin"

@@ -180,6 +180,23 @@ def test_a_second_run_marks_only_what_changed(tmp_path: Path, marked: list[str])
     assert len(marked) == 4
 
 
+def test_a_submission_that_vanishes_before_its_turn_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The listing keeps no text: what is gone when it is read anew is given up, for now."""
+    sandbox()
+    folder, out = hand_in(tmp_path / "all", alice="x = 1", bob="y = 2"), tmp_path / "out"
+
+    def gone(*args: Any) -> Any:
+        (folder / "alice" / "06_one_query.py").unlink()
+        return spread(*args)
+
+    monkeypatch.setattr(grade, "spread", gone)
+    assert run(folder, out) == 0
+    assert {n: json.loads((out / "students" / f"{n}.json").read_text())["final"] for n in
+            ("alice", "bob")} == {"alice": False, "bob": True}  # fmt: skip
+
+
 def test_a_damaged_record_is_made_anew(tmp_path: Path, marked: list[str]) -> None:
     folder, out = hand_in(tmp_path / "all", alice="one", bob="two"), tmp_path / "out"
     run(folder, out)
@@ -245,6 +262,7 @@ def test_the_secret(tmp_path: Path, marked: list[str], monkeypatch: Any, capsys:
         ["--chapter", "six"],
         ["--jobs", "0"],
         ["--book", "javascript:alert(1)"],
+        ["--names", "klingon"],
     ],
 )
 def test_nonsense_is_refused_in_one_line(tmp_path: Path, words: list[str], capsys: Any) -> None:

@@ -95,3 +95,47 @@ def test_a_constant_that_a_later_cell_makes_anew() -> None:
     (exercise,) = (e for e in exercises_of(6) if e.function == "mend")
     report = run(exercise, load(collect_text(text, ".ipynb", "mend")), seed=1)
     assert report.points == report.total, repr(report)
+
+
+def test_forms_that_lean_on_the_notebook_around_them() -> None:
+    """What its cells filled, and what a notebook has beside Python's own names."""
+    isolation = box.find_isolation()
+    if isolation.level != "sandbox":
+        lacking(isolation.words)
+    answer = honest.solution(6)["attend"]
+    head, body = answer[: answer.index("):") + 2], answer[answer.index("):") + 2 :]
+    first = body.index("\n    ", body.rindex('"""') if '"""' in body else 0)
+    cells = [
+        "import torch, numpy as np\nfrom tqdm.notebook import tqdm, trange\nfrom nowhere import *",
+        "TABLE = {}\nfor n in trange(4):\n    TABLE[n] = 1.0\nconfig = {}\nconfig.update(scale=1)",
+        "from ipywidgets import VBox\nclass Panel(VBox):\n    pass",
+        head.replace("query", "query: torch.Tensor", 1) + body[:first]
+        + "\n    display(query)\n    Panel\n    get_ipython().run_line_magic('time', '')"
+        + "\n    for _ in tqdm(range(2)):\n        query = query * TABLE[3] * config['scale']"
+        + body[first:],
+    ]  # fmt: skip
+    text = honest.answers(6, attend=cells)
+    mark = marking.mark(text, ".ipynb", 6, "a secret of the teacher's", isolation)
+    attend = next(e for e in mark.exercises if e.id == "06.2")
+    assert attend.points == 5, [(r.claim, r.got) for r in attend.results]
+
+
+def test_a_line_is_told_as_it_stands_in_its_cell() -> None:
+    isolation = box.find_isolation()
+    if isolation.level != "sandbox":
+        lacking(isolation.words)
+    cells = ["import math\n\n\ndef half(x):\n    return x / math.nowhere", "# mine\n\n"
+             "def attend(query, key, value):\n    return half(query)"]  # fmt: skip
+    text = honest.answers(6, attend=cells)
+    mark = marking.mark(text, ".ipynb", 6, "a secret of the teacher's", isolation)
+    attend = next(e for e in mark.exercises if e.id == "06.2")
+    assert "line 5: return x / math.nowhere  (in cell " in attend.results[0].got
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "<<<<<<< HEAD\n", '{"cells": 5}', '{"cells": [{"source": 1}]}']
+)
+def test_what_cannot_be_read_is_for_a_human_eye(text: str) -> None:
+    mark = marking.mark(text, ".ipynb", 6, "a secret of the teacher's", box.find_isolation())
+    assert mark.points == 0
+    assert mark.review

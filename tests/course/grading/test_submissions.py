@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 
 import pytest
 
+from minitorch_attn.course.checking.reading import to_text
 from minitorch_attn.course.grading.marking.cleaning import one_line
+from minitorch_attn.course.grading.submissions import archives, finding
 from minitorch_attn.course.grading.submissions.archives import Refused, zipped
 from minitorch_attn.course.grading.submissions.finding import (
     Submission,
@@ -34,6 +37,10 @@ def notebook(*cells: str) -> str:
 ANSWER = notebook(
     "def mend(query, key, value):\n    return 1", "def attend(q, k, v):\n    return 2"
 )
+
+
+# As it is kept: without what nobody reads.
+LEAN = to_text(ANSWER.encode(), ".ipynb")
 
 
 def lay(root: Path, *names: str, text: str = ANSWER) -> Path:
@@ -146,7 +153,7 @@ def test_layouts(tmp_path: Path, layout: str, packed: bool) -> None:
 
 def test_a_zip_a_student(tmp_path: Path) -> None:
     pack(tmp_path / "alice.zip", {"work/06_one_query.ipynb": ANSWER, "work/notes.txt": "x"})
-    pack(tmp_path / "lee_1_2_Work.zip", {"06_one_query.py": "def mend(): return 1"})
+    pack(tmp_path / "lee_1012_2012_Work.zip", {"06_one_query.py": "def mend(): return 1"})
     (tmp_path / "carol_3_assignsubmission_file_").mkdir()
     pack(tmp_path / "carol_3_assignsubmission_file_" / "w.zip", {FILE: ANSWER})
     found = find(tmp_path)
@@ -492,3 +499,219 @@ def test_the_originals_are_not_changed(tmp_path: Path) -> None:
     find(tmp_path)
     after = {p: (p.stat().st_mtime_ns, p.is_dir() or p.read_bytes()) for p in tmp_path.rglob("*")}
     assert before == after
+
+
+# Names, and what one student's files do to another's
+
+
+def gbk_zip(path: Path, names: Sequence[str], codec: str) -> Path:
+    """As Windows packs: names in the system's encoding, without a flag that says which."""
+    raw: dict[str, str | bytes] = {}
+    for number, name in enumerate(names):
+        raw[f"{number:02d}" + "x" * (len(name.encode(codec)) - 2)] = ANSWER
+    data = bytearray(pack(path, raw).read_bytes())
+    for given, name in zip(raw, names, strict=True):
+        encoded = name.encode(codec)
+        data = bytearray(bytes(data).replace(given.encode(), encoded))
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("codec", "who"),
+    [
+        ("gbk", ["李明", "王小明"]),
+        ("gbk", ["李喆", "王囧"]),
+        ("big5", ["陳大文", "張小明"]),
+        ("shift_jis", ["山田太郎", "鈴木"]),
+        ("cp437", ["José", "Müller", "Zoë"]),
+        ("utf-8", ["李明", "José"]),
+    ],
+)
+@pytest.mark.parametrize("told", [False, True])
+def test_names_of_which_nobody_says_how_they_are_written(
+    tmp_path: Path, codec: str, who: list[str], told: bool
+) -> None:
+    path = gbk_zip(tmp_path / "all.zip", [f"{name}/06_one_query.ipynb" for name in who], codec)
+    found, _ = find_submissions(path, 6, codec if told else "")
+    assert {one.student for one in found} == set(who)
+
+
+def test_folders_of_which_nobody_says_how_they_are_written(tmp_path: Path) -> None:
+    """And what cannot be read stays two students, each shown by its bytes."""
+    names = ["李明".encode("gbk"), "王".encode("gbk"), "李明".encode(), b"\xff\xfe", b"\xff\xfd"]
+    for name in names:
+        folder = os.path.join(os.fsencode(tmp_path), name)
+        try:
+            os.mkdir(folder)
+        except OSError:
+            pytest.skip("this file system takes only Unicode names")
+        Path(os.fsdecode(folder), FILE).write_text(ANSWER)
+    found, _ = find_submissions(tmp_path, 6, "gbk")
+    assert sorted(one.student for one in found) == sorted(
+        ["李明", "王", r"\xc0\xee\xc3\xf7", r"\xff\xfe", r"\xff\xfd"]
+    )
+    assert len({one.key for one in found}) == len(names)
+    assert all(one.text == LEAN for one in found)
+
+
+def test_names_that_look_alike_are_told_apart(tmp_path: Path) -> None:
+    lay(tmp_path, f"anna/{FILE}", f"anna\u200b/{FILE}", f"anna\u202e/{FILE}")
+    found = find(tmp_path)
+    assert len({one.student for one in found.values()}) == len(found) == 3
+    assert all("looks just like anna" in one.notes[0] for one in found.values())
+
+
+def test_no_name_can_be_made_to_be_anothers_key(tmp_path: Path) -> None:
+    names = ["anna", "Anna"]
+    for _ in range(3):
+        lay(tmp_path, *(f"{name}/{FILE}" for name in names))
+        names += [key for key in find(tmp_path) if key not in names]
+    found = find(tmp_path)
+    assert len(found) == len({key.casefold() for key in found}) >= 5
+
+
+@pytest.mark.parametrize("files", [["submitted/06_one_query.ipynb"], ["submitted/ch06/a.ipynb"]])
+def test_a_student_called_submitted(tmp_path: Path, files: list[str]) -> None:
+    lay(tmp_path / "a", *files, f"bob/{FILE}", f"eve/{FILE}")
+    assert {one.student for one in find(tmp_path / "a").values()} == {"submitted", "bob", "eve"}
+    course = [
+        f"source/ch06/{FILE}",
+        f"submitted/bob/ch06/{FILE}",
+        f"submitted/submitted/ch06/{FILE}",
+    ]
+    lay(tmp_path / "b", *course)
+    assert {one.student for one in find(tmp_path / "b").values()} == {"submitted", "bob"}
+    lay(tmp_path / "c", *(f"course/{name}" for name in course))
+    assert {one.student for one in find(tmp_path / "c").values()} == {"submitted", "bob"}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["smith_3_4_06_one_query.ipynb", "smith_3_5_06_one_query.ipynb"],
+        ["mueller_06_01_06_one_query.ipynb", "mueller_06_02_06_one_query.ipynb"],
+    ],
+)
+def test_numbers_in_a_name_make_no_two_students_one(tmp_path: Path, names: list[str]) -> None:
+    lay(tmp_path, *names)
+    assert len(find(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])
+def test_every_student_has_a_row(tmp_path: Path, packed: bool) -> None:
+    files: dict[str, str | bytes] = {
+        f"right/{FILE}": ANSWER, "essay/homework.pdf": "x",
+        "hidden/.ipynb_checkpoints/a.ipynb": "x",
+        "deep/ch06/.ipynb_checkpoints/a.ipynb": "x", "mac/__MACOSX/a.ipynb": "x",
+    }  # fmt: skip
+    if packed:
+        path = pack(tmp_path / "all.zip", files | {"empty/": "", "deeper/ch06/": ""})
+    else:
+        path = tmp_path / "all"
+        for name, text in files.items():
+            lay(path, name, text=str(text))
+        (path / "empty").mkdir()
+        (path / "deeper/ch06").mkdir(parents=True)
+    found = find(path)
+    assert set(found) == {"right", "essay", "hidden", "deep", "mac", "empty", "deeper"}
+    assert not found.pop("right").notes
+    for one in found.values():
+        assert "nothing for chapter 06" in one.problem
+        assert one.notes
+    assert "is empty" in found["empty"].problem
+
+
+@pytest.mark.parametrize("name", ["essay.pdf", "work/essay.docx", "notes.txt", "a/"])
+def test_a_zip_without_a_notebook_has_a_row(tmp_path: Path, name: str) -> None:
+    pack(tmp_path / "mallory.zip", {name: "" if name.endswith("/") else "x"})
+    assert "nothing for chapter 06" in problem(tmp_path)
+
+
+def test_an_entry_without_a_name(tmp_path: Path) -> None:
+    path = pack(tmp_path / "mallory.zip", {"0x.ipynb": ANSWER})
+    path.write_bytes(path.read_bytes().replace(b"0x.ipynb", b"\0x.ipynb"))
+    assert "nothing for chapter 06" in problem(tmp_path)
+
+
+def test_a_failure_over_one_student_ends_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(owner: Any, *more: Any) -> Any:
+        if owner.name == "mallory":
+            raise MemoryError("too much")
+        return real(owner, *more)
+
+    real = finding.submission_of
+    monkeypatch.setattr(finding, "submission_of", fail)
+    lay(tmp_path, f"mallory/{FILE}")
+    assert "could not be looked at: MemoryError" in problem(tmp_path)
+
+
+def test_a_zip_that_lost_some_of_its_files_is_not_taken_for_whole(tmp_path: Path) -> None:
+    path = pack(tmp_path / "all.zip", {f"s{n}/{FILE}": ANSWER for n in range(9)})
+    data = bytearray(path.read_bytes())
+    end = data.rindex(b"PK\x05\x06")
+    size = struct.unpack_from("<I", data, end + 12)[0]
+    struct.pack_into("<I", data, end + 12, size // 9 * 5)  # the list of files is cut
+    del data[end - size + size // 9 * 5 : end]
+    path.write_bytes(data)
+    with pytest.raises(SubmissionsError, match="5 of 9 files"):
+        find_submissions(path, 6)
+
+
+def test_a_zip_of_many_notebooks_is_bounded(tmp_path: Path) -> None:
+    """Every one of them may hold 2 MB; they are never held together, and not all are read."""
+    text = notebook("x = 1\n" * 30_000, "# 🙂" + "".join(map(chr, range(40, 90))) * 20_000)
+    with zipfile.ZipFile(tmp_path / "mallory.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(120):
+            archive.writestr(f"{number}.ipynb", text)
+    lay(tmp_path, f"honest/{FILE}")
+    tracemalloc.start()
+    found = find(tmp_path)
+    (_, peak) = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found["honest"].text == LEAN
+    assert any("120 files; 40 of them were read" in note for note in found["mallory"].notes)
+    assert peak < 40_000_000
+
+
+def test_a_class_is_not_held_in_memory(tmp_path: Path) -> None:
+    text = notebook("#" * 150_000, *["# 🙂" + "x" * 150_000] * 4)
+    for number in range(30):
+        lay(tmp_path, f"s{number}/{FILE}", text=text)
+    tracemalloc.start()
+    found = find(tmp_path)
+    (kept, peak) = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(found) == 30
+    assert kept < 3_000_000
+    assert peak < 15_000_000
+
+
+def test_a_folder_of_too_many_files_is_one_students_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "MAX_FILES_BELOW", (400, 300, 100))
+    for folder in ("mallory/many", "mallory/node_modules"):
+        (tmp_path / folder).mkdir(parents=True)
+        for number in range(150 if folder.endswith("many") else 500):
+            (tmp_path / folder / f"{number}.py").touch()
+    lay(tmp_path, f"mallory/{FILE}")
+    lay(tmp_path, f"honest/{FILE}")
+    found = find(tmp_path)
+    assert found["honest"].text == found["mallory"].text == LEAN
+    assert any("40 of them were read" in note for note in found["mallory"].notes)
+
+
+def test_outputs_make_no_difference(tmp_path: Path) -> None:
+    made = json.loads(ANSWER)
+    lay(tmp_path, f"alice/{FILE}")
+    before = find(tmp_path)["alice"].digest
+    made["cells"][0]["outputs"] = [{"text": "raise NotImplementedError\n" * 200_000}]
+    lay(tmp_path, f"alice/{FILE}", text=json.dumps(made))
+    (after,) = find(tmp_path).values()
+    made["cells"][0]["outputs"] = []
+    lay(tmp_path, f"alice/{FILE}", text=json.dumps(made))
+    assert find(tmp_path)["alice"].digest == after.digest != before
+    assert not after.problem

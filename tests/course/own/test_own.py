@@ -233,6 +233,23 @@ def test_a_wrong_answer_is_named_and_nothing_is_trained(
     assert lines[-1].startswith("Nothing is trained: mend what fails")
 
 
+def test_a_part_that_waits_for_another_is_not_called_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], never_trains: None
+) -> None:
+    """08.5 may call 08.1. Where that is not done yet, 08.5 has no fault, and the cause is named."""
+    notebook = nbformat.read(next((ROOT / "exercises").glob("08_*.ipynb")), 4)
+    calls = "def multi_head(*args):\n    if args[0].ndim != 3:\n        raise ValueError\n"
+    calls += "    return regroup(args[0], args[-1])"
+    notebook.cells.append(new_code_cell(calls))
+    nbformat.write(notebook, tmp_path / "08_many_heads.ipynb")
+    assert main(["train", "--with", str(tmp_path)]) == 2
+    lines = said(capsys)
+    assert not any("fails" in line for line in lines)
+    verdicts = {v.job.id: v for v in judge(tmp_path, "cued")}
+    assert verdicts["08.1"].whose == "the library's: not done yet"
+    assert verdicts["08.5"].whose == "the library's: it calls regroup, which is not done yet"
+
+
 def code_of(function: Any, name: str) -> str:
     """A named wrong answer as a cell: the helpers of its module that it needs, and itself."""
     tree = ast.parse(inspect.getsource(inspect.getmodule(function)))

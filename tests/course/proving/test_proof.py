@@ -14,7 +14,8 @@ from minitorch_attn.course.proving import prove as command
 from minitorch_attn.course.proving import survivors, trials
 from minitorch_attn.course.proving.answers import Answer, others
 from minitorch_attn.course.proving.proof import prove
-from minitorch_attn.course.proving.rewriting import WRAPPED, rewritings
+from minitorch_attn.course.proving.rewriting import rewritings
+from minitorch_attn.course.proving.wrapping import WRAPPED
 from minitorch_attn.course.sources.text import SourceError
 
 SHARES = """

@@ -13,7 +13,13 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from ...checking.collect import CollectError, Found, collect_text
+from ...checking.collect import (
+    CollectError,
+    Found,
+    Unreadable,
+    collect_text,
+    notes_on,
+)
 from ...checking.exercise import Exercise
 from ...checking.report import NOT_DONE, Report, Result
 from ...checking.running import run
@@ -66,6 +72,7 @@ class Sitting:
             library=exercise.library,
             allowance=allowance,
             given=given,
+            place=found.place,
         )
 
 
@@ -79,7 +86,11 @@ def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation
     secret : draws the inputs; never shown to the code that is marked
     isolation : in which the code runs, from `find_isolation()`
     """
-    sitting = Sitting(text, suffix, secret, isolation)
+    try:
+        notes = notes_on(text, suffix)
+    except Unreadable as error:
+        return unreadable(str(error), chapter)
+    sitting = Sitting(text, suffix, secret, isolation, review=[lines(note, 200) for note in notes])
     exercises = tuple(_exercise(sitting, exercise) for exercise in exercises_of(chapter))
     return Mark(chapter, exercises, tuple(sitting.review))
 
@@ -106,7 +117,10 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
     try:
         found = sitting.collect(exercise)
     except CollectError as error:
-        return _nothing(exercise, lines(str(error), 400))
+        reason = lines(str(error), 400)
+        if isinstance(error, Unreadable):
+            sitting.review.append(f"{exercise.id}: {reason}")
+        return _nothing(exercise, reason)
     if found.stub:
         return _nothing(exercise, "not done yet", found.where)
     seconds = LIBRARY_SECONDS if exercise.library else SECONDS

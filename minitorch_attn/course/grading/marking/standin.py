@@ -39,6 +39,7 @@ class Standin:
 
     source : the text that defines it, as collected
     given : functions by name that the source finds in place of its own; they are called here
+    place : where a line of the source stands in the submission, see `Found.place`
     """
 
     def __init__(
@@ -50,11 +51,12 @@ class Standin:
         library: bool = False,
         allowance: Allowance | None = None,
         given: Mapping[str, Callable[..., Any]] | None = None,
+        place: Callable[[int], tuple[int, str]] = lambda line: (line, ""),
     ) -> None:
         self.source, self.name, self.given = source, name, dict(given or {})
         self.allowance = allowance or Allowance(2, 120.0)
         self.box = Box(isolation, library=library)
-        self.lines = source.splitlines()
+        self.lines, self.place = source.split("\n"), place
         self.broken: Exception | None = None  # what came of loading the source, if not a function
 
     def __enter__(self) -> Standin:
@@ -133,10 +135,10 @@ class Standin:
         line = answer.get("line")
         if not (type(line) is int and 1 <= line <= len(self.lines)):
             return LearnerError(kinds or ["Exception"], _text(answer.get("message"), 2000))
-        code = self.lines[line - 1].strip()
-        return LearnerError(
-            kinds or ["Exception"], _text(answer.get("message"), 2000), line, code[:200]
-        )
+        code = self.lines[line - 1].strip()[:200]
+        there, where = self.place(line)
+        code += f"  (in {where})" if where else ""
+        return LearnerError(kinds or ["Exception"], _text(answer.get("message"), 2000), there, code)
 
     def _answer(self, ask: dict[str, Any]) -> dict[str, Any]:
         """What an earlier exercise's function gives; its worked answer runs in a box as well."""

@@ -19,14 +19,15 @@ from collections.abc import Callable
 from typing import Any, BinaryIO
 
 FILE = "<submission>"
-_SILENT = ("matplotlib", "pylab", "seaborn", "plotly", "IPython")
+_SILENT = ("matplotlib", "pylab", "seaborn", "plotly", "IPython", "ipywidgets")
+_BARS = ("tqdm.notebook", "tqdm.auto", "tqdm.autonotebook")  # they want a notebook; tqdm does not
 
 
 def main() -> None:
     settings = json.loads(sys.argv[1])
     requests, replies = _take_streams()
     _limit(settings["limits"])
-    sys.meta_path.append(_Packages(settings["packages"]))
+    sys.meta_path.insert(0, _Packages(settings["packages"]))
     import random
 
     import numpy as np
@@ -76,10 +77,14 @@ class Worker:
         module = types.ModuleType("submission")
         sys.modules["submission"] = module  # dataclasses and pickle look their module up
         given = {name: self.earlier(name) for name in message["given"]}
+        # What a notebook has beside Python's own names.
+        module.__dict__.update(display=_Nothing("display"), get_ipython=_Nothing("get_ipython"))
         module.__dict__.update(given)
         try:
             with _quiet():
-                code = compile(message["source"], FILE, "exec", dont_inherit=True)
+                # As strings annotations need nothing that only they name.
+                flags = annotations.compiler_flag
+                code = compile(message["source"], FILE, "exec", flags, True)
                 exec(code, module.__dict__)
             module.__dict__.update(given)
             self.function = module.__dict__.get(message["name"])
@@ -171,9 +176,21 @@ class _Packages:
                 os.path.join(place, "__init__.py") if folder else place,
                 submodule_search_locations=[place] if folder else None,
             )
+        if name in _BARS:
+            return importlib.machinery.ModuleSpec(name, _Bars())
         if name.partition(".")[0] in _SILENT:
             return importlib.machinery.ModuleSpec(name, _Silent(), is_package=True)
         return None
+
+
+class _Bars(importlib.abc.Loader):
+    def create_module(self, spec: Any) -> Any:
+        return None
+
+    def exec_module(self, module: Any) -> None:
+        from tqdm.std import tqdm, trange
+
+        module.__dict__.update(tqdm=tqdm, trange=trange, tqdm_notebook=tqdm, tnrange=trange)
 
 
 class _Silent(importlib.abc.Loader):
@@ -202,6 +219,9 @@ class _Nothing(types.ModuleType):
 
     def __getitem__(self, key: Any) -> Any:
         return self
+
+    def __mro_entries__(self, bases: Any) -> tuple[type, ...]:
+        return ()  # a class of one's own may stand on it
 
     def __enter__(self) -> Any:
         return self

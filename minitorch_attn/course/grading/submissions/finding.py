@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ....errors import MinitorchError
+from ...checking.reading import SUFFIXES, Unreadable, raw_limit, to_text
 from ...checks import exercises_of
 from ...sources.contents import chapters
 from ..marking.cleaning import one_line
@@ -17,7 +20,7 @@ from .archives import MAX_FILES_OF_ONE, MAX_ZIP_OF_ONE, Item, Refused, folder
 from .archives import zipped as zip_items
 from .layouts import Owner, of_chapter, owners
 
-SUFFIXES = (".ipynb", ".py")
+MAX_CANDIDATES = 40  # files of one student that are read to see which is the one
 _DEVICES = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?")  # names that Windows refuses
 
 
@@ -33,7 +36,8 @@ class Submission:
     ----------
     student, id : as the platform names them; a stranger's text, only cleaned
     key : a safe file name, unlike every other student's
-    text, suffix : the notebook or Python file that is marked
+    text, suffix : the notebook or Python file that is marked; read anew each time it is asked for,
+        so that a class of them is not held in memory
     file : its name as it was handed in
     problem : why there is nothing to mark, or empty
     notes : lines for a human eye
@@ -42,17 +46,22 @@ class Submission:
     student: str
     id: str
     key: str
-    text: str = ""
+    read: Callable[[], str] = field(default=str, compare=False, repr=False)
+    fingerprint: str = ""
     suffix: str = ""
     file: str = ""
     problem: str = ""
     notes: tuple[str, ...] = ()
 
     @property
+    def text(self) -> str:
+        """Raises Refused where it can no longer be read."""
+        return self.read()
+
+    @property
     def digest(self) -> str:
         """A fingerprint of all that the mark depends on."""
-        parts = "\0".join([self.suffix, self.problem, self.text])
-        return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()
+        return _digest("\0".join([self.suffix, self.problem, self.fingerprint]))
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,17 @@ class Candidate:
 
     parts: tuple[str, ...]
     item: Item
+    packed: bool = False  # in a student's zip
+
+    def text(self) -> str:
+        """Raises Refused."""
+        data = self.item.read(raw_limit(self.suffix))
+        if not data.strip():
+            raise Refused("is empty")
+        try:
+            return to_text(data, self.suffix)
+        except Unreadable as error:
+            raise Refused(str(error)) from None
 
     @property
     def suffix(self) -> str:
@@ -78,17 +98,22 @@ class Candidate:
     @property
     def is_top(self) -> bool:
         """Whether it lies beside the students' folders, not in one."""
-        return self.item.parts == self.parts
+        return self.item.parts == self.parts and not self.packed
 
 
-def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[str]]:
-    """The submissions in order of the students' names, and warnings that concern no student."""
+def find_submissions(
+    path: Path, chapter: int, names: str = ""
+) -> tuple[list[Submission], list[str]]:
+    """The submissions in order of the students' names, and warnings that concern no student.
+
+    names : how file names are encoded that are not UTF-8, if that is known
+    """
     warnings: list[str] = []
     try:
         if path.is_dir():
-            items = folder(path)
+            items = folder(path, names)
         elif path.suffix == ".zip" and path.is_file():
-            items = zip_items(path)
+            items = zip_items(path, names=names)
         elif not path.exists():
             raise SubmissionsError(f"there is no {path}: name a folder or a zip of submissions")
         else:
@@ -112,7 +137,7 @@ def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[s
     keys = _keys(who.values())
     found = []
     for mark, owner in who.items():
-        made = submission_of(owner, keys[mark], files[mark], path.is_dir(), chapter)
+        made = _safely(owner, keys[mark], files[mark], path.is_dir(), chapter)
         if made is None:
             name = one_line(files[mark][0][1].where, 120)
             warnings.append(f"{name} was left out: it is no notebook, .py file or zip")
@@ -120,7 +145,32 @@ def find_submissions(path: Path, chapter: int) -> tuple[list[Submission], list[s
             found.append(made)
     if not any(s.suffix or s.problem for s in found):
         raise SubmissionsError(f"{path} holds no submissions: no notebook, .py file or zip")
-    return sorted(found, key=lambda s: (s.student, s.id, s.key)), warnings
+    return sorted(_apart(found), key=lambda s: (s.student, s.id, s.key)), warnings
+
+
+def _safely(owner: Owner, key: str, files: Any, open_zips: bool, chapter: int) -> Submission | None:
+    """`submission_of`, of which whatever one student sent does not end the others'."""
+    try:
+        return submission_of(owner, key, files, open_zips, chapter)
+    except Exception as error:
+        problem = f"could not be looked at: {type(error).__name__}: {one_line(str(error), 200)}"
+        start = Submission(one_line(owner.name, 100) or "?", one_line(owner.id, 100), key)
+        return replace(start, problem=problem, notes=(problem,))
+
+
+def _apart(found: list[Submission]) -> list[Submission]:
+    """Names that look alike, once they are clean, with what tells them apart."""
+    times = Counter((s.student, s.id) for s in found)
+    return [
+        s
+        if times[s.student, s.id] == 1
+        else replace(
+            s,
+            student=f"{s.student} [{s.key}]",
+            notes=(*s.notes, f"another name looks just like {s.student}"),
+        )
+        for s in found
+    ]
 
 
 @dataclass
@@ -147,18 +197,41 @@ class _Sorted:
 
     def _add_packed(self, archive: Candidate) -> None:
         try:
-            inner = zip_items(archive.item.read(MAX_ZIP_OF_ONE), MAX_FILES_OF_ONE)
+            inner = _Packed(archive.item).items()
         except Refused as error:
             self.refused.append(f"{archive.name} {error}")
             return
         for packed in inner:
-            one = Candidate((*archive.parts[:-1], *packed.parts), packed)
+            one = Candidate((*archive.parts[:-1], *packed.parts), packed, packed=True)
             if packed.problem and ("leads out" in packed.problem or not one.suffix):
                 self.refused.append(f"{one.name} in {archive.name} {packed.problem}")
             elif packed.name.lower().endswith(".zip"):
                 self.refused.append(f"{one.name} is a zip in a zip, which is not opened")
             else:
                 (self.candidates if one.suffix else self.others).append(one)
+
+
+class _Packed:
+    """A student's zip; of all, only the one that was opened last is held in memory."""
+
+    last: tuple[_Packed, list[Item]] | None = None
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+
+    def items(self) -> list[Item]:
+        """What is in it, each to be read when it is asked for."""
+        return [Item(x.parts, self._opener(n), x.problem) for n, x in enumerate(self._opened())]
+
+    def _opener(self, number: int) -> Callable[[int], bytes]:
+        return lambda limit: self._opened()[number].open(limit)
+
+    def _opened(self) -> list[Item]:
+        if _Packed.last is None or _Packed.last[0] is not self:
+            _Packed.last = None
+            found = zip_items(self.item.read(MAX_ZIP_OF_ONE), MAX_FILES_OF_ONE)
+            _Packed.last = self, found
+        return _Packed.last[1]
 
 
 def submission_of(
@@ -191,45 +264,60 @@ def _pick(
     start: Submission, candidates: list[Candidate], notes: list[str], chapter: int
 ) -> Submission:
     """Take the file that is the chapter's by its name, or else by what it defines."""
-    texts: dict[Candidate, str] = {}
-    reasons: dict[Candidate, str] = {}
-    for candidate in candidates:
-        try:
-            texts[candidate] = _decoded(candidate.item.read())
-        except Refused as error:
-            reasons[candidate] = f"{candidate.name} {error}"
     stem = chapters()[chapter].file
     functions = [exercise.function for exercise in exercises_of(chapter)]
+    named = {c: _named(c.parts[-1], stem, chapter) for c in candidates}
+    by_name = sorted(candidates, key=lambda c: (-named[c], c.parts))
+    digests: dict[Candidate, str] = {}
+    written: dict[Candidate, int] = {}
+    reasons: dict[Candidate, str] = {}
+    for candidate in by_name[:MAX_CANDIDATES]:
+        try:
+            text = candidate.text()
+        except Refused as error:
+            reasons[candidate] = f"{candidate.name} {error}"
+        else:
+            digests[candidate], written[candidate] = _digest(text), _written(text, functions)
+    if len(by_name) > MAX_CANDIDATES:
+        notes.append(f"{len(by_name):,} files; {MAX_CANDIDATES} of them were read")
 
     def rank(candidate: Candidate) -> tuple[int, int]:
-        return _named(candidate.parts[-1], stem, chapter), _written(
-            texts.get(candidate, ""), functions
-        )
+        return named[candidate], written.get(candidate, 0)
 
+    candidates = by_name[:MAX_CANDIDATES]
     ordered = sorted(candidates, key=lambda c: (*(-r for r in rank(c)), c.parts))
     best = ordered[0]
-    if best not in texts:
-        second = next((c for c in ordered if c in texts and rank(c)[1] > 0), None)
+    if best not in digests:
+        second = next((c for c in ordered if c in digests and rank(c)[1] > 0), None)
         if second is None:
             problem = reasons[best]
             return replace(start, file=best.name, problem=problem, notes=(problem, *notes))
         notes.append(f"{reasons[best]}; {second.name} was marked instead")
         best = second
-    named, written = rank(best)
-    if named < 0 and not written:
+    by_its_name, answers = rank(best)
+    if by_its_name < 0 and not answers:
         problem = f"nothing for chapter {chapter:02d}; there is {best.name}"
         return replace(start, file=best.name, problem=problem, notes=(problem, *notes))
-    if named < 0:
+    if by_its_name < 0:
         notes.append(f"{best.name} is named like another chapter, but defines this one's functions")
     rivals = [
         c
         for c in ordered
-        if c is not best and c in texts and texts[c] != texts[best] and rank(c)[1] > 0
+        if c is not best and c in digests and digests[c] != digests[best] and rank(c)[1] > 0
     ]
-    if rivals and rank(rivals[0])[0] >= named - 1:
-        others = ", ".join(c.name for c in rivals[:3])
-        notes.append(f"{len(rivals) + 1} candidates: {best.name} was marked, not {others}")
-    return replace(start, text=texts[best], suffix=best.suffix, file=best.name, notes=tuple(notes))
+    if rivals and rank(rivals[0])[0] >= by_its_name - 1:
+        alike = any(c.name == best.name for c in rivals)
+        others = ", ".join(one_line(c.item.where, 120) if alike else c.name for c in rivals[:3])
+        taken = one_line(best.item.where, 120) if alike else best.name
+        notes.append(f"{len(rivals) + 1} candidates: {taken} was marked, not {others}")
+    return replace(
+        start,
+        read=best.text,
+        fingerprint=digests[best],
+        suffix=best.suffix,
+        file=best.name,
+        notes=tuple(notes),
+    )
 
 
 def _named(name: str, stem: str, chapter: int) -> int:
@@ -245,38 +333,39 @@ def _named(name: str, stem: str, chapter: int) -> int:
 
 def _written(text: str, functions: list[str]) -> int:
     """About how many of the functions are there and are not the stub, without parsing."""
-    defined = sum(bool(re.search(rf"\b{re.escape(name)}\b *[=(]", text)) for name in functions)
+    defined = sum(_assigns(text, name) for name in functions)
     return max(0, defined - text.count("raise NotImplementedError")) if defined else 0
 
 
-def _decoded(data: bytes) -> str:
-    if not data.strip():
-        raise Refused("is empty")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Refused("is not UTF-8 text; it must be saved anew") from None
+def _assigns(text: str, name: str) -> bool:
+    """Whether the name stands there before a bracket or an equals sign."""
+    found = re.finditer(rf"{re.escape(name)} *[=(]", text)  # begins with a letter, so it is quick
+    return any(not re.match(r"\w", text[max(m.start() - 1, 0) : m.start()]) for m in found)
 
 
 def _keys(who: Iterable[Owner]) -> dict[tuple[str, str], str]:
     """A file name for each student: safe on every system, and unlike all the others."""
     keys: dict[tuple[str, str], str] = {}
-    plain: dict[str, list[tuple[str, str]]] = {}
+    plain: dict[tuple[str, str], str] = {}
     for owner in who:
         name = unicodedata.normalize("NFC", owner.name.encode("utf-8", "replace").decode())
         safe = re.sub(r"[^\w.-]", "_", name.replace(" ", "_")).strip("._-")
         while len(safe.encode()) > 90:
             safe = safe[:-1]
         same = safe == name.replace(" ", "_") and not _DEVICES.fullmatch(safe)
+        plain[owner.mark] = safe
         keys[owner.mark] = safe if same and safe else _marked(safe, owner.mark)
-        plain.setdefault(keys[owner.mark].casefold(), []).append(owner.mark)
-    for marks in plain.values():
-        if len(marks) > 1:
-            for mark in marks:
-                keys[mark] = _marked(keys[mark], mark)
+    for length in (8, 16, 32):  # a name may be made to look like another's mark
+        times = Counter(key.casefold() for key in keys.values())
+        for mark, key in keys.items():
+            if times[key.casefold()] > 1:
+                keys[mark] = _marked(plain[mark], mark, length)
     return keys
 
 
-def _marked(safe: str, mark: tuple[str, str]) -> str:
-    digest = hashlib.sha256("\0".join(mark).encode("utf-8", "surrogatepass")).hexdigest()[:8]
-    return f"{safe or 'student'}-{digest}"
+def _marked(safe: str, mark: tuple[str, str], length: int = 8) -> str:
+    return f"{safe[: 90 - length] or 'student'}-{_digest(chr(0).join(mark))[:length]}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

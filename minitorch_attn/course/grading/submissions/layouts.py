@@ -22,9 +22,11 @@ from .archives import Item, Refused
 
 METADATA = "submission_metadata.yml"
 _MOODLE = re.compile(r"(.+)_(\d+)_assignsubmission_([a-z]+)(?:_(.*))?", re.DOTALL)
-_CANVAS = re.compile(r"(.+?)_(LATE_)?(\d+)_(\d+)_(.+)", re.DOTALL)
+# Short numbers, and such as 06, are the students' own: `smith_3_4_06_one_query`.
+_CANVAS = re.compile(r"(.+?)_(LATE_)?([1-9]\d{2,})_([1-9]\d{2,})_(.+)", re.DOTALL)
 _CANVAS_ANONYMOUS = re.compile(r"(anon)_(LATE_)?([0-9A-Za-z]{5})_(\d+)_(.+)", re.DOTALL)
 _GRADESCOPE = re.compile(r"submission_\d+")
+_NBGRADER = {"source", "release", "submitted", "autograded", "feedback", "exchange"}
 _ASSIGNMENT = re.compile(r"(?:ch|chapter)[ _-]?(\d{1,2})(?:\D.*)?|(\d\d)_.+", re.IGNORECASE)
 
 
@@ -87,8 +89,9 @@ def _unwrapped(items: Sequence[Item]) -> list[Item]:
     items = list(items)
     while items:
         firsts = {item.parts[0] for item in items if len(item.parts) > 1}
-        if "submitted" in firsts:
+        if "submitted" in firsts and _is_course(items, firsts):
             items = [item for item in items if item.parts[0] == "submitted" and item.parts[1:]]
+            return [Item(item.parts[1:], item.open, item.problem) for item in items]
         elif len(firsts) != 1 or not all(len(item.parts) > 1 for item in items):
             break
         else:
@@ -98,6 +101,7 @@ def _unwrapped(items: Sequence[Item]) -> list[Item]:
             platform = METADATA in seconds or any(
                 _MOODLE.fullmatch(name) or _CANVAS.fullmatch(name) for name in seconds
             )
+            platform = platform or ("submitted" in folders and folders <= _NBGRADER)
             students = len(folders) > 1 and not any(_ASSIGNMENT.fullmatch(f) for f in folders)
             if _MOODLE.fullmatch(first) or _GRADESCOPE.fullmatch(first):
                 break
@@ -105,6 +109,12 @@ def _unwrapped(items: Sequence[Item]) -> list[Item]:
                 break
         items = [Item(item.parts[1:], item.open, item.problem) for item in items]
     return items
+
+
+def _is_course(items: Sequence[Item], folders: set[str]) -> bool:
+    """Whether these are an nbgrader course's folders, and not a student's who is called so."""
+    beside = {item.parts[0] for item in items if len(item.parts) == 1} - {"nbgrader_config.py"}
+    return folders <= _NBGRADER and not any(n.endswith((".ipynb", ".py", ".zip")) for n in beside)
 
 
 def _student_in(name: str, stems: list[str]) -> str:

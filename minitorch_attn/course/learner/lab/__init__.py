@@ -1,4 +1,8 @@
-"""JupyterLab as the course starts it; `labconfig` here stands beside the user's own settings."""
+"""JupyterLab as the course starts it; `labconfig` here stands beside the user's own settings.
+
+It turns off the news, and has the cells of a notebook attached to the page one after the other:
+with JupyterLab's own choice a link to a cell that is not attached yet opens the top.
+"""
 
 from __future__ import annotations
 
