@@ -116,6 +116,14 @@ def run(args: argparse.Namespace) -> int:
         write_feedback(args.out, marked, args.book or "")
         lines = summary.write_summary(args.out, marked, present, args.chapter, warnings)
     print(lines)
+    failed = [record for record in marked.values() if not record.final]
+    if failed and not stopped:
+        print(
+            f"{len(failed)} could not be marked, for reasons of this machine or of the grader, and "
+            f"have no points ({failed[0].student}: {failed[0].mark.review[0]}). Give the same "
+            "command again; if that does not help, look at them.",
+            file=sys.stderr,
+        )
     if stopped:
         left = sum(submission.key not in marked for submission in found)
         print(
@@ -278,7 +286,7 @@ def _mark_all(
         for number, result in done:
             one = readable[number]
             if isinstance(result, GivenUp):
-                reason = one_line(f"given up: {result}")
+                reason = one_line(f"not marked yet: {result}")
                 keep(one, marking.unreadable(reason, args.chapter), final=False)
             else:
                 keep(one, *result)

@@ -33,7 +33,7 @@ class Record:
     notes : lines for a human eye
     digest, chapter, secret, grader : what the mark was made from: fingerprints, and the chapter
     code : a fingerprint of the functions as written, or ""
-    final : whether the mark stands, or is to be tried again at the next run
+    final : whether the mark stands; if not, it is none, and is tried again at the next run
     """
 
     student: str

@@ -13,6 +13,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from ....errors import MinitorchError
 from ...checking.collect import (
     CollectError,
     Found,
@@ -25,6 +26,7 @@ from ...checking.report import NOT_DONE, Report, Result
 from ...checking.running import run
 from ...checks import exercises_of
 from ...sources.text import ROOT, SourceError, read
+from .box import MachineFailed
 from .cleaning import lines
 from .isolating import Isolation
 from .marks import ExerciseMark, Mark
@@ -33,6 +35,7 @@ from .standin import Allowance, Standin
 # Seconds of all calls of one exercise, and of one submission before they are cut.
 SECONDS, LIBRARY_SECONDS = 20.0, 120.0
 ENOUGH = 2.0  # exercises' worth of time, and processes lost: from then on each gets little
+TRIES = 2  # for a submission, where the machine fails
 _SUSPECTS = frozenset(
     """os sys subprocess socket ctypes signal threading multiprocessing gc inspect importlib shutil
     pathlib builtins atexit pickle marshal mmap resource fcntl urllib http requests eval exec
@@ -40,6 +43,12 @@ _SUSPECTS = frozenset(
 )
 
 Given = Mapping[str, Standin]  # right answers, by the names that the student's code calls
+
+
+class NotMarked(MinitorchError, RuntimeError):
+    """The machine failed while a submission was marked; the message says how."""
+
+    status = 1
 
 
 @dataclass
@@ -79,13 +88,30 @@ class Sitting:
 def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> Mark:
     """Mark a submission: its points and what was found. The same each time.
 
+    Where the machine fails, it is tried once more.
+
     Parameters
     ----------
     text, suffix : the notebook (".ipynb") or Python file (".py"), read
     chapter : whose exercises
     secret : draws the inputs; never shown to the code that is marked
     isolation : in which the code runs, from `find_isolation()`
+
+    Raises
+    ------
+    NotMarked
+        If the machine failed each time: that is no mark, and nobody's fault.
     """
+    for left in reversed(range(TRIES)):
+        try:
+            return _mark(text, suffix, chapter, secret, isolation)
+        except MachineFailed as error:
+            if not left:
+                raise NotMarked(f"the machine failed: {error}") from None
+    raise AssertionError
+
+
+def _mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> Mark:
     try:
         notes = notes_on(text, suffix)
     except Unreadable as error:

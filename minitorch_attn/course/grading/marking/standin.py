@@ -72,6 +72,10 @@ class Standin:
             raise self.broken
         return self._converse({"kind": "call", "args": args, "kwargs": kwargs})
 
+    def renew(self) -> None:
+        """What is called from now on has seen no call before."""
+        self.box.renew()
+
     def _load(self) -> None:
         if self.allowance.lives <= 0:
             raise _no_answer(f"not called again, after this: {self.allowance.reason}")

@@ -31,6 +31,7 @@ def as_html(record: Record, book: str = "") -> bytes:
         title=f"{_head(record)}, {record.student}",
         head=_head(record),
         record=record,
+        points=_points(record),
         read=partial(_read, book=book),
         NOT_DONE=NOT_DONE,
         VALUES=VALUES,
@@ -43,8 +44,8 @@ def as_markdown(record: Record, book: str = "") -> bytes:
     out = [f"# {_head(record)}", md(record.student)]
     if record.file:
         out.append(md(record.file))
-    out.append(f"**{mark.points:g} of {mark.total:g} points**")
-    for exercise in mark.exercises:
+    out.append(f"**{_points(record)}**")
+    for exercise in mark.exercises if record.final else ():
         where = f", {md(exercise.where)}" if exercise.where else ""
         out.append(f"## {exercise.id} {exercise.title}")
         out.append(f"{exercise.points:g} of {exercise.total:g} points{where}")
@@ -64,6 +65,13 @@ def as_markdown(record: Record, book: str = "") -> bytes:
 
 def _head(record: Record) -> str:
     return f"Exercises {record.chapter:02d}: {chapters()[record.chapter].title}"
+
+
+def _points(record: Record) -> str:
+    """What stands at the top."""
+    if not record.final:
+        return "Not marked yet: something failed that is no fault of yours."
+    return f"{record.mark.points:g} of {record.mark.total:g} points"
 
 
 def _read(exercise: ExerciseMark, book: str) -> tuple[str, str]:

@@ -129,8 +129,8 @@ def grades(marked: dict[str, Record], look: dict[str, list[str]], chapter: int) 
     rows.writerow(["student", "id", "points", "total", *ids, "look", "file", "feedback"])
     for key, record in marked.items():
         mark = record.mark
-        each = {exercise.id: f"{exercise.points:g}" for exercise in mark.exercises}
-        total = [f"{mark.points:g}", f"{mark.total:g}"]
+        each = {e.id: f"{e.points:g}" if record.final else "" for e in mark.exercises}
+        total = [f"{mark.points:g}" if record.final else "", f"{mark.total:g}"]
         words = [record.student, record.id, record.file, f"{key}.html"]
         name, id, file, feedback = (_cell(word) for word in words)
         flag = "yes" if key in look else ""
@@ -150,7 +150,7 @@ def summarise(
 
     `look` is what `for_the_eye` found; `warnings` concern no single student.
     """
-    marks = [record.mark for record in marked.values()]
+    marks = [record.mark for record in marked.values() if record.final]
     count = len(marks)
     got: dict[str, list[float]] = defaultdict(list)
     passed: Counter[tuple[str, str]] = Counter()
@@ -215,6 +215,7 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
         sections=found.sections,
         equal=_EQUAL,
         marked=marked,
+        points=_points,
     )
 
 
@@ -237,7 +238,7 @@ def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
 
 
 def _points(record: Record) -> str:
-    return f"{record.mark.points:g} of {record.mark.total:g}"
+    return f"{record.mark.points:g} of {record.mark.total:g}" if record.final else "none yet"
 
 
 def _md_table(table: Table) -> str:
