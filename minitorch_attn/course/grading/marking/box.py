@@ -54,7 +54,7 @@ class Box:
     def __init__(self, isolation: Isolation, *, library: bool = False) -> None:
         self.isolation, self.library = isolation, library
         self.seconds = LIBRARY_CALL if library else CALL
-        self.cpu: float = LIBRARY_CPU if library else CPU  # seconds left, for all its processes
+        self.begin()
         self.forks = isolation.level == "sandbox"
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None  # to the process that makes copies
@@ -66,6 +66,10 @@ class Box:
 
     def __exit__(self, *error: object) -> None:
         self.kill()
+
+    def begin(self) -> None:
+        """A new piece of work: its processes have all the CPU seconds there are, together."""
+        self.cpu: float = LIBRARY_CPU if self.library else CPU
 
     @property
     def alive(self) -> bool:
