@@ -187,7 +187,7 @@ class Box:
     def receive(self, seconds: float | None = None) -> dict[str, Any]:
         """The next message, a dict with a string as its kind; everything else ends the process."""
         wait = self.seconds if seconds is None else seconds
-        message = self._guarded(lambda pipes: pipes.receive(wait))
+        message, self.received = self._guarded(lambda pipes: (pipes.receive(wait), pipes.last))
         if not isinstance(message, dict) or not isinstance(message.get("kind"), str):
             self.kill()
             raise Stopped("the code wrote into the grader's pipe")

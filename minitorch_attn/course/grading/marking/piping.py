@@ -20,6 +20,7 @@ class Pipes:
 
     def __init__(self, process: subprocess.Popen[bytes], into: int, out: int) -> None:
         self.process, self.into, self.out = process, into, out
+        self.last = 0  # bytes of the last frame that came
         if sys.platform != "win32":
             os.set_blocking(self.into, False)
             os.set_blocking(self.out, False)
@@ -44,7 +45,8 @@ class Pipes:
         """Read a frame. Raises TimeoutError, EOFError where the process has ended, WireError."""
         deadline = time.monotonic() + seconds
         with _Alarm(self.process, seconds):
-            head, body = wire.lengths(self._read(wire.FRAME.size, deadline))
+            head, body = wire.lengths(self._read(wire.FRAME.size, deadline), wire.MAX_ANSWER)
+            self.last = head + body
             return wire.unpack(self._read(head, deadline), self._read(body, deadline))
 
     def _read(self, size: int, deadline: float) -> bytes:

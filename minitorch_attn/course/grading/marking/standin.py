@@ -25,6 +25,7 @@ class Allowance:
     deaths: int = 0
     reason: str = ""  # why the last process died
     spent: float = 0.0  # seconds in all, those included that did not count
+    size: int = wire.MAX_ANSWERS  # bytes that may still come: the checks keep them to the end
 
     def spend(self, seconds: float, free: float = 0.0) -> None:
         self.spent += seconds
@@ -118,6 +119,10 @@ class Standin:
             for _ in range(MAX_ASKS):
                 left = seconds - (time.monotonic() - began)
                 answer = self.box.receive(max(left, 0.01))
+                self.allowance.size -= self.box.received
+                if self.allowance.size < 0:
+                    self.box.kill()
+                    raise Stopped(f"its answers together have over {wire.MAX_ANSWERS // 10**6} MB")
                 if answer["kind"] != "ask":
                     return self._outcome(answer)
                 self.box.send(self._answer(answer))

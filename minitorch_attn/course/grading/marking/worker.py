@@ -134,7 +134,7 @@ class Worker:
         try:
             with _quiet():
                 value = self.function(*args, **kwargs)  # type: ignore[misc]
-                frame = self.wire.pack({"kind": "value", "value": value})
+                frame = self.wire.pack({"kind": "value", "value": value}, self.wire.MAX_ANSWER)
         except self.wire.NotPlain as error:
             self.send({"kind": "not plain", "got": str(error)})
         except NotImplementedError:
@@ -150,9 +150,8 @@ class Worker:
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             try:
-                frame = self.wire.pack(
-                    {"kind": "ask", "name": name, "args": args, "kwargs": kwargs}
-                )
+                message = {"kind": "ask", "name": name, "args": args, "kwargs": kwargs}
+                frame = self.wire.pack(message, self.wire.MAX_ANSWER)
             except self.wire.NotPlain as error:
                 raise TypeError(f"{name} takes arrays, not {error}") from None
             self.replies.write(frame)
