@@ -29,7 +29,7 @@ from .pages import summary
 from .pages.feedback import write_feedback
 from .pool import GivenUp, spread, spread_cluster
 from .records import Record
-from .secret import FILE, keep_secret, long_enough, read_secret
+from .secret import FILE, exposed, keep_secret, long_enough, read_secret
 from .submissions.finding import Submission, find_submissions
 
 SECRET = "MINITORCH_ATTN_SECRET"
@@ -60,7 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "either, one is drawn and kept in the folder)",
     )
     parser.add_argument("--jobs", type=positive, help="processes (default: one a core)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="use the Dask cluster at ADDRESS")
+    parser.add_argument(
+        "--scheduler",
+        type=_scheduler,
+        metavar="ADDRESS",
+        help="use the Dask cluster at ADDRESS, as in tcp://HOST:8786",
+    )
     parser.add_argument(
         "--unsafe", action="store_true", help="go on where there is no sandbox for students' code"
     )
@@ -86,6 +91,12 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _scheduler(text: str) -> str:
+    if not re.fullmatch(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.]+\]|[^\s/:]+):\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address, as in tcp://HOST:8786")
+    return text
+
+
 def _encoding(text: str) -> str:
     try:
         b"a".decode(text)
@@ -97,6 +108,11 @@ def _encoding(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     current_folder.leave(str(args.submissions))
     _check_isolation(args)
+    if args.out.resolve().is_relative_to(args.submissions.resolve()):
+        raise GradeError(
+            f"--out {args.out} lies in {args.submissions}: its folders would be students of the "
+            "next run; name one elsewhere"
+        )
     found, warnings = find_submissions(args.submissions, args.chapter, args.names or "")
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
@@ -156,7 +172,10 @@ def find_secret(args: argparse.Namespace) -> str:
     """The instructor's secret: from their file, the environment, or the folder of results."""
     kept = args.out / FILE
     if args.secret_file:
-        return read_secret(args.secret_file)
+        secret = read_secret(args.secret_file)
+        if warning := exposed(args.secret_file):
+            print(f"Note: {warning}", file=sys.stderr)
+        return secret
     if given := os.environ.get(SECRET):
         return long_enough(given.strip(), SECRET)
     if kept.exists():

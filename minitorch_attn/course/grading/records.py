@@ -22,6 +22,7 @@ from ..sources.text import ROOT
 from .marking.marks import Mark
 
 # What decides a mark, beside the engine: the rest of the course shows and carries it.
+FOLDERS = "students", "feedback"
 _DECIDES = ("checking", "checks", "sources", "grading/marking")
 
 
@@ -118,9 +119,14 @@ def to_bytes(content: Any) -> bytes:
     return (text + "\n").encode("utf-8", "replace")
 
 
+def private(path: Path, content: bytes) -> None:
+    """Write a file of results, if it is new: for its owner alone, whoever may read the folder."""
+    write_if_changed(path, content, 0o600)
+
+
 def write(path: Path, record: Record) -> None:
     """Write one student's record, if it is new."""
-    write_if_changed(path, to_bytes(record.to_json()))
+    private(path, to_bytes(record.to_json()))
 
 
 def read(path: Path) -> Record | None:
@@ -143,14 +149,14 @@ def claimed(out: Path) -> Iterator[None]:
     """The folder is ours alone while we write; a lock that dies with its process."""
     if out.exists() and not out.is_dir():
         raise FolderError(f"--out {out} is a file, not a folder")
-    if not out.exists():
-        out.mkdir(parents=True, mode=0o700)  # marks are private
+    for folder in (out, *(out / name for name in FOLDERS)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # marks are private
     try:
         ours = FileLock(out / ".lock").acquire(blocking=False)
     except Timeout:
         raise FolderError(f"another run is writing to {out}; wait for it") from None
     with ours:
-        for folder in (out, out / "students", out / "feedback"):
+        for folder in (out, *(out / name for name in FOLDERS)):
             for left in folder.glob(".*.tmp"):
                 left.unlink(missing_ok=True)
         yield
@@ -172,5 +178,5 @@ def settle(out: Path, chapter: int, secret: str, regrade: bool) -> str:
                 f"{out} was graded with another secret, so with other inputs: give that one, "
                 "or mark all anew with --regrade"
             )
-    write_if_changed(path, to_bytes({"chapter": chapter, "secret": mark}))
+    private(path, to_bytes({"chapter": chapter, "secret": mark}))
     return mark

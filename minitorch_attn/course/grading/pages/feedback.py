@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from ....files import write_if_changed
 from ...checking.report import NOT_DONE, VALUES, where_to_read
 from ...sources.contents import chapters
 from ..marking.marks import ExerciseMark
-from ..records import Record
+from ..records import Record, private
 from .page import fenced, md, render
 
 
@@ -20,8 +19,8 @@ def write_feedback(out: Path, marked: dict[str, Record], book: str = "") -> None
     reader's working copy.
     """
     for key, record in marked.items():
-        write_if_changed(out / "feedback" / f"{key}.html", as_html(record, book))
-        write_if_changed(out / "feedback" / f"{key}.md", as_markdown(record, book))
+        private(out / "feedback" / f"{key}.html", as_html(record, book))
+        private(out / "feedback" / f"{key}.md", as_markdown(record, book))
 
 
 def as_html(record: Record, book: str = "") -> bytes:

@@ -10,11 +10,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ....files import write_if_changed
 from ...checking.report import PASSED
 from ...checks import exercises_of
 from ...sources.contents import chapters
-from ..records import Record
+from ..records import Record, private
 from .chart import bins, chart
 from .page import md, render
 
@@ -91,9 +90,9 @@ def write_summary(
     """Write the three files; returns what the command prints at its end."""
     look = for_the_eye(marked, present)
     found = summarise(marked, look, chapter, warnings)
-    write_if_changed(out / "grades.csv", grades(marked, look, chapter).encode("utf-8-sig"))
-    write_if_changed(out / "summary.html", as_html(found, marked))
-    write_if_changed(out / "summary.md", as_markdown(found, marked))
+    private(out / "grades.csv", grades(marked, look, chapter).encode("utf-8-sig"))
+    private(out / "summary.html", as_html(found, marked))
+    private(out / "summary.md", as_markdown(found, marked))
     eye = f"; {len(look)} to look at" if look else ""
     return (
         f"{found.figures}{eye}.\nWritten to {out}: grades.csv, summary.html, feedback/, students/"
