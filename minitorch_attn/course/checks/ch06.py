@@ -96,7 +96,7 @@ def large_scores(mend: Any, rng: np.random.Generator) -> None:
     alpha, _, z = mend(query, key, value)
     want = softmax(key @ query)
     near(alpha, want, "the weights are those of softmax, whatever the size of the scores")
-    near(z, want @ value, "and so is z")
+    near(z, want @ value, "z is the sum of α_i v_i")
 
 
 @formulas.check(1, "sizes that do not fit raise ValueError")

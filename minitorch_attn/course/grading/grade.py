@@ -19,7 +19,7 @@ from ... import current_folder
 from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
-from . import records
+from . import likeness, records
 from .arguments import SECRET_FILE, chapter
 from .marking import box
 from .marking import mark as marking
@@ -196,7 +196,7 @@ def _todo(
         path = _path(args.out, one)
         old = records.read(path)
         # Where the mark stands, names and notes are made anew: they are cheap.
-        new = old and make_record(one, args.chapter, secret_mark, old.mark, old.code)
+        new = old and make_record(one, args.chapter, secret_mark, old.mark, old.code, old.copied)
         if old and new and old.final and old.made_from == new.made_from and not args.regrade:
             records.write(path, new)
         else:
@@ -209,7 +209,13 @@ def _path(out: Path, one: Submission) -> Path:
 
 
 def make_record(
-    one: Submission, chapter: int, secret_mark: str, mark: Mark, code: str = "", final: bool = True
+    one: Submission,
+    chapter: int,
+    secret_mark: str,
+    mark: Mark,
+    code: str = "",
+    copied: tuple[str, ...] = (),
+    final: bool = True,
 ) -> Record:
     """All that is kept of a student."""
     return Record(
@@ -224,6 +230,7 @@ def make_record(
         mark=mark,
         code=code,
         final=final,
+        copied=copied,
     )
 
 
@@ -257,10 +264,10 @@ class _Tasks(Sequence[Task]):
         return Task(text, one.suffix, args.chapter, self.secret, args.unsafe, problem)
 
 
-def work(task: Task) -> tuple[Mark, str]:
+def work(task: Task) -> tuple[Mark, str, tuple[str, ...]]:
     """Mark one submission: what a process, or a worker of a cluster, does.
 
-    Returns the mark, and the fingerprint of the code.
+    Returns the mark, the fingerprint of the code, and which exercises are copies.
     """
     current_folder.leave()  # where a worker of a cluster was started
     if task.problem:
@@ -269,7 +276,8 @@ def work(task: Task) -> tuple[Mark, str]:
     if isolation.level != "sandbox" and not task.unsafe:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
     mark = marking.mark(task.text, task.suffix, task.chapter, task.secret, isolation)
-    return mark, records.code_mark(task.text, task.suffix, task.chapter)
+    code = task.text, task.suffix, task.chapter
+    return mark, likeness.code_mark(*code), likeness.copied(*code)
 
 
 def _why_not(chapter: int, version: str, unsafe: bool) -> str:
@@ -284,8 +292,14 @@ def _why_not(chapter: int, version: str, unsafe: bool) -> str:
 def _mark_all(
     todo: Sequence[Submission], args: argparse.Namespace, secret: str, secret_mark: str
 ) -> None:
-    def keep(one: Submission, mark: Mark, code: str = "", final: bool = True) -> None:
-        record = make_record(one, args.chapter, secret_mark, mark, code, final)
+    def keep(
+        one: Submission,
+        mark: Mark,
+        code: str = "",
+        copied: tuple[str, ...] = (),
+        final: bool = True,
+    ) -> None:
+        record = make_record(one, args.chapter, secret_mark, mark, code, copied, final)
         records.write(_path(args.out, one), record)
 
     for one in todo:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import hashlib
@@ -16,8 +15,6 @@ from filelock import FileLock, Timeout
 
 from ...errors import MinitorchError
 from ...files import write_if_changed
-from ..checking.collect import CollectError, collect_text
-from ..checks import exercises_of
 from ..sources.text import ROOT
 from .marking.marks import Mark
 
@@ -33,7 +30,8 @@ class Record:
     student, id, file : who, and the file's name, as they were handed in; cleaned
     notes : lines for a human eye
     digest, chapter, secret, grader : what the mark was made from: fingerprints, and the chapter
-    code : a fingerprint of the functions as written, or ""
+    code : a fingerprint of the functions as written, or "", see `likeness`
+    copied : the exercises whose code is that of a public worked answer
     final : whether the mark stands; if not, it is none, and is tried again at the next run
     """
 
@@ -48,6 +46,7 @@ class Record:
     mark: Mark
     code: str
     final: bool = True
+    copied: tuple[str, ...] = ()
 
     @property
     def made_from(self) -> tuple[str, int, str, str]:
@@ -56,13 +55,15 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {"notes": list(self.notes), "mark": self.mark.to_json()}
+        lists = {"notes": list(self.notes), "copied": list(self.copied)}
+        return plain | lists | {"mark": self.mark.to_json()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
         """What `to_json` gave. Raises ValueError, KeyError or TypeError for anything else."""
-        notes, mark = tuple(data["notes"]), Mark.from_json(data["mark"])
-        record = cls(**data | {"notes": notes, "mark": mark})
+        data = {"copied": []} | data  # earlier ones did not have it
+        lists = {name: tuple(data[name]) for name in ("notes", "copied")}
+        record = cls(**data | lists | {"mark": Mark.from_json(data["mark"])})
         if record.to_json() != data:
             raise ValueError("no record that was written here: names or sums are others")
         return record
@@ -94,23 +95,6 @@ def grader_version(chapter: int) -> str:
 def secret_mark(secret: str) -> str:
     """By which a secret is recognised, and not found out."""
     return hashlib.scrypt(secret.encode(), salt=b"minitorch_attn", n=2**14, r=8, p=1).hex()[:16]
-
-
-def code_mark(text: str, suffix: str, chapter: int) -> str:
-    """A fingerprint of the chapter's functions as written, comments and spaces aside.
-
-    Empty where not all of them are there: a stub is like every other.
-    """
-    parts = []
-    for exercise in exercises_of(chapter):
-        try:
-            found = collect_text(text, suffix, exercise.function)
-            if found.stub:
-                return ""
-            parts.append(ast.unparse(ast.parse(found.source)))
-        except (CollectError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return ""
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def to_bytes(content: Any) -> bytes:

@@ -75,7 +75,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             if "give up" in text:
                 yield number, GivenUp("the grader's process ended without an answer, 2 times")
             else:
-                yield number, (fake_mark(text), "c" if "same" in text else "")
+                yield number, (fake_mark(text), "c" if "same" in text else "", ())
 
     monkeypatch.setattr(grade, "spread", instead)
     sandbox = Isolation("sandbox", "a double")
@@ -131,7 +131,7 @@ def test_what_is_written(tmp_path: Path, marked: list[str]) -> None:
         assert not re.search(r"(src|href)=['\"]?(https?:)?//", page), "nothing from the network"
         assert (out / "secret.txt").read_text().strip() not in page
     summary = (out / "summary.html").read_text()
-    for said in ("one weight for all", "is empty", "all functions are the same as those of bob"):
+    for said in ("one weight for all", "is empty", "all their functions are the same"):
         assert said in summary
     assert "<svg" in summary
     feedback = (out / "feedback" / "bob.html").read_text()

@@ -50,7 +50,7 @@ def as_markdown(record: Record, book: str = "") -> bytes:
         out.append(f"{exercise.points:g} of {exercise.total:g} points{where}")
         if exercise.note:
             out.append(md(exercise.note))
-        for result in exercise.results:
+        for result in exercise.shown:
             out.append(f"- {result.sign} {result.total:g} {md(result.claim)}")
             for head, text in result.lines():
                 shown = f"\n\n{fenced(text)}" if head in VALUES else f" {md(text)}"
