@@ -82,19 +82,19 @@ def bad_sizes(dense: Any, rng: np.random.Generator) -> None:
     x, weight, bias, g = draw_layer(rng)
     for wrong in (x[..., :-1], np.concatenate([x, x[..., :1]], axis=-1)):
         expect_error(
-            lambda x=wrong: dense(x, weight, bias, g), ValueError, "x is as wide as weight is high"
+            partial(dense, wrong, weight, bias, g), ValueError, "x is as wide as weight is high"
         )
     for wrong, claim in (
         (bias[:1], "one number for all outputs is refused, although NumPy would broadcast it"),
         (bias[:-1], "there is a bias for each output: here one is missing"),
         (np.append(bias, 1.0), "there is a bias for each output: here is one too many"),
     ):
-        expect_error(lambda bias=wrong: dense(x, weight, bias, g), ValueError, claim)
+        expect_error(partial(dense, x, weight, wrong, g), ValueError, claim)
     out = len(bias)
     for count in (1, out, out + 1):  # as many rows
         x, g, rows = (rng.normal(size=(count, n)) for n in (len(weight), out, out))
         expect_error(
-            lambda x=x, g=g, rows=rows: dense(x, weight, rows, g),
+            partial(dense, x, weight, rows, g),
             ValueError,
             "a bias for each row is refused, although NumPy would add them",
         )
@@ -284,7 +284,7 @@ def alike(first_weights: Any, rng: np.random.Generator) -> None:
     near(first_weights(equal_rows, True), equal_rows * np.sqrt(2 / i), "equal rows do no harm")
     for noise in (*(np.repeat(column, n, axis=1) for n in (2, o)), np.ones((i, o))):
         expect_error(
-            lambda noise=noise: first_weights(noise, bool(rng.integers(2))),
+            partial(first_weights, noise, bool(rng.integers(2))),
             ValueError,
             "equal columns are refused: these units would start as one",
         )
@@ -474,7 +474,8 @@ adaptive = Exercise(
 
 def draw_settings(rng: np.random.Generator, eps: float) -> tuple[float, float, float, float]:
     """lr, beta1, beta2, eps."""
-    return (*(float(rng.uniform(*span)) for span in ((0.01, 1), (0.5, 0.95), (0.8, 0.999))), eps)
+    lr, beta1, beta2 = (float(rng.uniform(*s)) for s in ((0.01, 1), (0.5, 0.95), (0.8, 0.999)))
+    return lr, beta1, beta2, eps
 
 
 def by_definition(
@@ -540,7 +541,7 @@ def nothing(adam: Any, rng: np.random.Generator) -> None:
     near(got, theta - settings[0] * one, "one weight has a gradient: it moves, and no other")
     for step in (0, -int(rng.integers(1, 9))):
         expect_error(
-            lambda step=step: adam(theta, theta, zero, zero, step, *settings),
+            partial(adam, theta, theta, zero, zero, step, *settings),
             ValueError,
             "steps are counted from 1: at 0 the corrections would divide by 0",
         )
@@ -795,7 +796,7 @@ def refuses(stop_early: Any, rng: np.random.Generator) -> None:
     expect_error(lambda: stop_early(np.zeros(0), 2), ValueError, "no scores, no best epoch")
     for patience in (0, -int(rng.integers(1, 5))):
         expect_error(
-            lambda patience=patience: stop_early(rng.uniform(size=5), patience),
+            partial(stop_early, rng.uniform(size=5), patience),
             ValueError,
             "a patience below 1 would never train",
         )
@@ -1041,7 +1042,7 @@ def refuses_one(compare: Any, rng: np.random.Generator) -> None:
             scores = whole.copy()
             scores[model, rng.integers(scores.shape[1])] = value
             expect_error(
-                lambda scores=scores: compare(scores),
+                partial(compare, scores),
                 ValueError,
                 f"a run that ended with {value} must not be left out in silence",
             )

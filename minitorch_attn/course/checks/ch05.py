@@ -529,7 +529,7 @@ def below_zero(temper: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 1))
     for below in (-float(rng.uniform(0.1, 2)), -1e-12, -float("inf")):
         claim = "below 0 the order of the shares would turn round"
-        expect_error(lambda below=below: temper(x, below), ValueError, claim)
+        expect_error(partial(temper, x, below), ValueError, claim)
 
 
 def refuse(temperature: float) -> None:
