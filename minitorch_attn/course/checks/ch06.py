@@ -139,6 +139,11 @@ def bad_sizes(mend: Any, rng: np.random.Generator) -> None:
         ValueError,
         "one value for several keys is refused, although NumPy would broadcast it",
     )
+    expect_error(
+        lambda: mend(query, key[:1], value),
+        ValueError,
+        "one key for several values is refused, although NumPy would broadcast its weight",
+    )
 
 
 @formulas.wrong(
@@ -410,7 +415,7 @@ def inside(steer: Any, rng: np.random.Generator) -> None:
         key, value, weights = draw_hull(rng, spare)
         arrives(steer, key, value, weights)
     for place in range(len(weights)):  # just inside, near each side
-        arrives(steer, key, value, with_weight(weights, place, 0.00012))
+        arrives(steer, key, value, with_weight(weights, place, 0.0001001))
 
 
 @hull.check(1, "also where keys have one coordinate less than there are keys")
@@ -434,7 +439,7 @@ def outside(steer: Any, rng: np.random.Generator) -> None:
 def on_the_edge(steer: Any, rng: np.random.Generator) -> None:
     for spare in (0, 2, 3):
         key, value, weights = draw_hull(rng, spare)
-        for place, weight in itertools.product(range(len(weights)), (0.0, 0.00008)):
+        for place, weight in itertools.product(range(len(weights)), (0.0, 0.0000999)):
             target = with_weight(weights, place, weight) @ value
             claim = "no query leads onto the edge, and a weight below 0.0001 counts as zero"
             expect_error(partial(steer, target, key, value), ValueError, claim)

@@ -49,7 +49,7 @@ variance = Exercise(
     signature=("spread(mean_q: (d,), var_q: (d,), mean_k: (d,), var_k: (d,)) -> (variance, scale)"),
     difficulty=2,
     importance=4,
-    minutes=25,
+    minutes=30,
     read=f"{READ}#why-the-square-root",
 )
 
@@ -269,7 +269,7 @@ zoo = Exercise(
     signature="masked_weights(scores: (..., N, S), allowed: bool (..., N, S)) -> (..., N, S)",
     difficulty=3,
     importance=5,
-    minutes=35,
+    minutes=45,
     read=f"{READ}#how-much-is-minus-infinity",
 )
 
@@ -521,7 +521,7 @@ empty = Exercise(
     ),
     difficulty=3,
     importance=5,
-    minutes=30,
+    minutes=40,
     read=f"{READ}#the-empty-row",
 )
 
@@ -779,7 +779,7 @@ leak = Exercise(
     ),
     difficulty=4,
     importance=5,
-    minutes=45,
+    minutes=55,
     read=f"{READ}#break-it",
 )
 

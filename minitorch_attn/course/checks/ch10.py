@@ -679,8 +679,8 @@ def sizes_with(rng: np.random.Generator, divisor: int) -> tuple[tuple[int, int],
     """Such that the smallest net of all has a multiple of so many numbers."""
     found = [
         ((n, d), c, n * d + 1 + c)
-        for n in range(15, 30)  # numerous enough: one number more is hardly more than 10 %
-        for d in range(15, 30)
+        for n in range(105, 125)  # of so many numbers one is less than a hundredth of 1 %
+        for d in range(105, 125)
         for c in range(2, 12)
         if n != d and (n * d + 1 + 2 * c) % divisor == 0
     ]
