@@ -44,7 +44,9 @@ def write_atomic(path: str | os.PathLike, content: bytes, mode: int | None = Non
         temporary.unlink(missing_ok=True)
 
 
-def write_if_changed(path: str | os.PathLike, content: bytes | str) -> bool:
+def write_if_changed(
+    path: str | os.PathLike, content: bytes | str, mode: int | None = None
+) -> bool:
     """Write a file as `write_atomic` does, but only if its content changes; says whether it did.
 
     A string is written as UTF-8, its line ends as they are.
@@ -56,7 +58,7 @@ def write_if_changed(path: str | os.PathLike, content: bytes | str) -> bool:
             return False
     except OSError:
         pass  # there is none, or none that can be read
-    write_atomic(path, content)
+    write_atomic(path, content, mode)
     return True
 
 

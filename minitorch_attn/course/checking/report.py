@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -94,6 +94,21 @@ class Outcome:
         return sum(result.total for result in self.results)
 
     @property
+    def shown(self) -> list[Result]:
+        """The results as they are told: an error that came in several checks in full once."""
+        seen: set[str] = set()
+        told = []
+        for result in self.results:
+            said = result.got
+            head, raised, error = said.partition(" raised ")
+            if raised and said in seen:
+                kind = error.partition(":")[0].partition("\n")[0]
+                result = replace(result, got=f"{head} raised {kind}, as above")
+            seen.add(said)
+            told.append(result)
+        return told
+
+    @property
     def headline(self) -> str:
         return f"{self.id} {self.title}: {self.points:g} of {self.total:g} points"
 
@@ -104,7 +119,7 @@ class Outcome:
 
     def told(self, clean: Callable[[str], str] = str) -> Iterator[str]:
         """Each check's claim and, as `clean` leaves it, what is said below."""
-        for result in self.results:
+        for result in self.shown:
             yield f"  {result.sign} {result.total:g}  {result.claim}"
             if below := clean(result.below()):
                 yield "       " + below.replace("\n", "\n       ")
@@ -133,7 +148,7 @@ class Report(Outcome):
 
     def _repr_html_(self) -> str:
         rows = []
-        for result in self.results:
+        for result in self.shown:
             below = "".join(
                 f"<div style='margin-left:3.2em'><i>{html.escape(head)}:</i> "
                 f"<span style='{_looks(head, text)}'>{html.escape(text)}</span></div>"

@@ -9,7 +9,7 @@ import secrets
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -150,14 +150,20 @@ def learner_error(error: BaseException, file: str) -> LearnerError:
     return LearnerError(kinds, str(error), line, code)
 
 
-def run(exercise: Exercise, function: Callable[..., Any], seed: int | None = None) -> Report:
+def run(
+    exercise: Exercise,
+    function: Callable[..., Any],
+    seed: int | None = None,
+    order: Sequence[int] = (),
+) -> Report:
     """Run every check; each draws from a generator of its own, so that none disturbs another.
 
     With the same seed the checks draw the same inputs; without one, it is drawn. What the function
     raises is part of the report. Raises what a check itself raises before it called the function.
+    `order` is that in which they are run, by their numbers; the report is in their own.
     """
     seed = secrets.randbits(32) if seed is None else seed
-    runs = run_checks(exercise, function, seed)
+    runs = run_checks(exercise, function, seed, order)
     results = [result for result, _ in runs]
     mistake = find_mistake(exercise, runs, seed)
     if mistake is not None:
@@ -170,7 +176,7 @@ def run(exercise: Exercise, function: Callable[..., Any], seed: int | None = Non
 
 
 def run_checks(
-    exercise: Exercise, function: Callable[..., Any], seed: int
+    exercise: Exercise, function: Callable[..., Any], seed: int, order: Sequence[int] = ()
 ) -> list[tuple[Result, list[Call]]]:
     """The result of every check, without a diagnosis, and the calls that it made.
 
@@ -179,7 +185,9 @@ def run_checks(
     and a stub is the cause, the exercise is not done yet; if the stub is another function, it is
     named.
     """
-    runs = [run_check(exercise, number, function, seed) for number in range(len(exercise.checks))]
+    numbers = range(len(exercise.checks))
+    done = {number: run_check(exercise, number, function, seed) for number in order or numbers}
+    runs = [done[number] for number in numbers]
     outcomes = [call.outcome for _, calls in runs for call in calls]
     answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     idle = ""

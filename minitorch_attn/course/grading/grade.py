@@ -19,7 +19,7 @@ from ... import current_folder
 from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
-from . import records
+from . import likeness, records
 from .arguments import SECRET_FILE, chapter
 from .marking import box
 from .marking import mark as marking
@@ -29,7 +29,7 @@ from .pages import summary
 from .pages.feedback import write_feedback
 from .pool import GivenUp, spread, spread_cluster
 from .records import Record
-from .secret import FILE, keep_secret, long_enough, read_secret
+from .secret import FILE, exposed, keep_secret, long_enough, read_secret
 from .submissions.finding import Submission, find_submissions
 
 SECRET = "MINITORCH_ATTN_SECRET"
@@ -60,7 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "either, one is drawn and kept in the folder)",
     )
     parser.add_argument("--jobs", type=positive, help="processes (default: one a core)")
-    parser.add_argument("--scheduler", metavar="ADDRESS", help="use the Dask cluster at ADDRESS")
+    parser.add_argument(
+        "--scheduler",
+        type=_scheduler,
+        metavar="ADDRESS",
+        help="use the Dask cluster at ADDRESS, as in tcp://HOST:8786",
+    )
     parser.add_argument(
         "--unsafe", action="store_true", help="go on where there is no sandbox for students' code"
     )
@@ -86,6 +91,12 @@ def _address(text: str) -> str:
     return text.rstrip("/")
 
 
+def _scheduler(text: str) -> str:
+    if not re.fullmatch(r"((tcp|tls|ws|wss|ucx)://)?(\[[0-9a-fA-F:.]+\]|[^\s/:]+):\d{1,5}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no address, as in tcp://HOST:8786")
+    return text
+
+
 def _encoding(text: str) -> str:
     try:
         b"a".decode(text)
@@ -97,6 +108,11 @@ def _encoding(text: str) -> str:
 def run(args: argparse.Namespace) -> int:
     current_folder.leave(str(args.submissions))
     _check_isolation(args)
+    if args.out.resolve().is_relative_to(args.submissions.resolve()):
+        raise GradeError(
+            f"--out {args.out} lies in {args.submissions}: its folders would be students of the "
+            "next run; name one elsewhere"
+        )
     found, warnings = find_submissions(args.submissions, args.chapter, args.names or "")
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
@@ -116,6 +132,14 @@ def run(args: argparse.Namespace) -> int:
         write_feedback(args.out, marked, args.book or "")
         lines = summary.write_summary(args.out, marked, present, args.chapter, warnings)
     print(lines)
+    failed = [record for record in marked.values() if not record.final]
+    if failed and not stopped:
+        print(
+            f"{len(failed)} could not be marked, for reasons of this machine or of the grader, and "
+            f"have no points ({failed[0].student}: {failed[0].mark.review[0]}). Give the same "
+            "command again; if that does not help, look at them.",
+            file=sys.stderr,
+        )
     if stopped:
         left = sum(submission.key not in marked for submission in found)
         print(
@@ -148,7 +172,10 @@ def find_secret(args: argparse.Namespace) -> str:
     """The instructor's secret: from their file, the environment, or the folder of results."""
     kept = args.out / FILE
     if args.secret_file:
-        return read_secret(args.secret_file)
+        secret = read_secret(args.secret_file)
+        if warning := exposed(args.secret_file):
+            print(f"Note: {warning}", file=sys.stderr)
+        return secret
     if given := os.environ.get(SECRET):
         return long_enough(given.strip(), SECRET)
     if kept.exists():
@@ -169,7 +196,7 @@ def _todo(
         path = _path(args.out, one)
         old = records.read(path)
         # Where the mark stands, names and notes are made anew: they are cheap.
-        new = old and make_record(one, args.chapter, secret_mark, old.mark, old.code)
+        new = old and make_record(one, args.chapter, secret_mark, old.mark, old.code, old.copied)
         if old and new and old.final and old.made_from == new.made_from and not args.regrade:
             records.write(path, new)
         else:
@@ -182,7 +209,13 @@ def _path(out: Path, one: Submission) -> Path:
 
 
 def make_record(
-    one: Submission, chapter: int, secret_mark: str, mark: Mark, code: str = "", final: bool = True
+    one: Submission,
+    chapter: int,
+    secret_mark: str,
+    mark: Mark,
+    code: str = "",
+    copied: tuple[str, ...] = (),
+    final: bool = True,
 ) -> Record:
     """All that is kept of a student."""
     return Record(
@@ -197,6 +230,7 @@ def make_record(
         mark=mark,
         code=code,
         final=final,
+        copied=copied,
     )
 
 
@@ -230,10 +264,10 @@ class _Tasks(Sequence[Task]):
         return Task(text, one.suffix, args.chapter, self.secret, args.unsafe, problem)
 
 
-def work(task: Task) -> tuple[Mark, str]:
+def work(task: Task) -> tuple[Mark, str, tuple[str, ...]]:
     """Mark one submission: what a process, or a worker of a cluster, does.
 
-    Returns the mark, and the fingerprint of the code.
+    Returns the mark, the fingerprint of the code, and which exercises are copies.
     """
     current_folder.leave()  # where a worker of a cluster was started
     if task.problem:
@@ -242,7 +276,8 @@ def work(task: Task) -> tuple[Mark, str]:
     if isolation.level != "sandbox" and not task.unsafe:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
     mark = marking.mark(task.text, task.suffix, task.chapter, task.secret, isolation)
-    return mark, records.code_mark(task.text, task.suffix, task.chapter)
+    code = task.text, task.suffix, task.chapter
+    return mark, likeness.code_mark(*code), likeness.copied(*code)
 
 
 def _why_not(chapter: int, version: str, unsafe: bool) -> str:
@@ -257,8 +292,14 @@ def _why_not(chapter: int, version: str, unsafe: bool) -> str:
 def _mark_all(
     todo: Sequence[Submission], args: argparse.Namespace, secret: str, secret_mark: str
 ) -> None:
-    def keep(one: Submission, mark: Mark, code: str = "", final: bool = True) -> None:
-        record = make_record(one, args.chapter, secret_mark, mark, code, final)
+    def keep(
+        one: Submission,
+        mark: Mark,
+        code: str = "",
+        copied: tuple[str, ...] = (),
+        final: bool = True,
+    ) -> None:
+        record = make_record(one, args.chapter, secret_mark, mark, code, copied, final)
         records.write(_path(args.out, one), record)
 
     for one in todo:
@@ -278,7 +319,7 @@ def _mark_all(
         for number, result in done:
             one = readable[number]
             if isinstance(result, GivenUp):
-                reason = one_line(f"given up: {result}")
+                reason = one_line(f"not marked yet: {result}")
                 keep(one, marking.unreadable(reason, args.chapter), final=False)
             else:
                 keep(one, *result)

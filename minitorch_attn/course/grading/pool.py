@@ -157,9 +157,16 @@ def _serve(pipe: Any, work: Work) -> None:
             return
         try:
             answer = work(task)
-        except Exception as error:  # a defect of ours, and nobody else's mark
-            answer = GivenUp(f"the grader failed: {type(error).__name__}: {error}")
+        except Exception as error:  # nobody else's mark
+            answer = GivenUp(_said(error))
         pipe.send((answer,))
+
+
+def _said(error: Exception) -> str:
+    """Our own errors in their words; all others are defects of ours."""
+    if isinstance(error, MinitorchError):
+        return str(error)
+    return f"the grader failed: {type(error).__name__}: {error}"
 
 
 def spread_cluster(
@@ -198,6 +205,5 @@ def spread_cluster(
                 gone = GivenUp(f"{error.allowed_failures + 1} workers of the cluster died with it")
                 yield futures[future], gone
             except Exception as error:
-                gone = GivenUp(f"the grader failed: {type(error).__name__}: {error}")
-                yield futures[future], gone
+                yield futures[future], GivenUp(_said(error))
             future.release()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import hashlib
@@ -16,12 +15,11 @@ from filelock import FileLock, Timeout
 
 from ...errors import MinitorchError
 from ...files import write_if_changed
-from ..checking.collect import CollectError, collect_text
-from ..checks import exercises_of
 from ..sources.text import ROOT
 from .marking.marks import Mark
 
 # What decides a mark, beside the engine: the rest of the course shows and carries it.
+FOLDERS = "students", "feedback"
 _DECIDES = ("checking", "checks", "sources", "grading/marking")
 
 
@@ -32,8 +30,9 @@ class Record:
     student, id, file : who, and the file's name, as they were handed in; cleaned
     notes : lines for a human eye
     digest, chapter, secret, grader : what the mark was made from: fingerprints, and the chapter
-    code : a fingerprint of the functions as written, or ""
-    final : whether the mark stands, or is to be tried again at the next run
+    code : a fingerprint of the functions as written, or "", see `likeness`
+    copied : the exercises whose code is that of a public worked answer
+    final : whether the mark stands; if not, it is none, and is tried again at the next run
     """
 
     student: str
@@ -47,6 +46,7 @@ class Record:
     mark: Mark
     code: str
     final: bool = True
+    copied: tuple[str, ...] = ()
 
     @property
     def made_from(self) -> tuple[str, int, str, str]:
@@ -55,13 +55,15 @@ class Record:
 
     def to_json(self) -> dict[str, Any]:
         plain = {field.name: getattr(self, field.name) for field in fields(self)}
-        return plain | {"notes": list(self.notes), "mark": self.mark.to_json()}
+        lists = {"notes": list(self.notes), "copied": list(self.copied)}
+        return plain | lists | {"mark": self.mark.to_json()}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
         """What `to_json` gave. Raises ValueError, KeyError or TypeError for anything else."""
-        notes, mark = tuple(data["notes"]), Mark.from_json(data["mark"])
-        record = cls(**data | {"notes": notes, "mark": mark})
+        data = {"copied": []} | data  # earlier ones did not have it
+        lists = {name: tuple(data[name]) for name in ("notes", "copied")}
+        record = cls(**data | lists | {"mark": Mark.from_json(data["mark"])})
         if record.to_json() != data:
             raise ValueError("no record that was written here: names or sums are others")
         return record
@@ -95,32 +97,20 @@ def secret_mark(secret: str) -> str:
     return hashlib.scrypt(secret.encode(), salt=b"minitorch_attn", n=2**14, r=8, p=1).hex()[:16]
 
 
-def code_mark(text: str, suffix: str, chapter: int) -> str:
-    """A fingerprint of the chapter's functions as written, comments and spaces aside.
-
-    Empty where not all of them are there: a stub is like every other.
-    """
-    parts = []
-    for exercise in exercises_of(chapter):
-        try:
-            found = collect_text(text, suffix, exercise.function)
-            if found.stub:
-                return ""
-            parts.append(ast.unparse(ast.parse(found.source)))
-        except (CollectError, SyntaxError, ValueError, RecursionError, MemoryError):
-            return ""
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:16]
-
-
 def to_bytes(content: Any) -> bytes:
     """JSON for the folder of results: the same content gives the same bytes."""
     text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False)
     return (text + "\n").encode("utf-8", "replace")
 
 
+def private(path: Path, content: bytes) -> None:
+    """Write a file of results, if it is new: for its owner alone, whoever may read the folder."""
+    write_if_changed(path, content, 0o600)
+
+
 def write(path: Path, record: Record) -> None:
     """Write one student's record, if it is new."""
-    write_if_changed(path, to_bytes(record.to_json()))
+    private(path, to_bytes(record.to_json()))
 
 
 def read(path: Path) -> Record | None:
@@ -143,14 +133,14 @@ def claimed(out: Path) -> Iterator[None]:
     """The folder is ours alone while we write; a lock that dies with its process."""
     if out.exists() and not out.is_dir():
         raise FolderError(f"--out {out} is a file, not a folder")
-    if not out.exists():
-        out.mkdir(parents=True, mode=0o700)  # marks are private
+    for folder in (out, *(out / name for name in FOLDERS)):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # marks are private
     try:
         ours = FileLock(out / ".lock").acquire(blocking=False)
     except Timeout:
         raise FolderError(f"another run is writing to {out}; wait for it") from None
     with ours:
-        for folder in (out, out / "students", out / "feedback"):
+        for folder in (out, *(out / name for name in FOLDERS)):
             for left in folder.glob(".*.tmp"):
                 left.unlink(missing_ok=True)
         yield
@@ -172,5 +162,5 @@ def settle(out: Path, chapter: int, secret: str, regrade: bool) -> str:
                 f"{out} was graded with another secret, so with other inputs: give that one, "
                 "or mark all anew with --regrade"
             )
-    write_if_changed(path, to_bytes({"chapter": chapter, "secret": mark}))
+    private(path, to_bytes({"chapter": chapter, "secret": mark}))
     return mark

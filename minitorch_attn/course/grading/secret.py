@@ -9,7 +9,7 @@ from pathlib import Path
 from ...errors import MinitorchError
 
 FILE = "secret.txt"  # its name in a folder of marks, a course, an export
-LEAST = 16  # characters
+LEAST, DIFFERENT = 16, 5  # characters
 
 
 class SecretError(MinitorchError, ValueError):
@@ -29,7 +29,19 @@ def long_enough(secret: str, source: str) -> str:
     """The secret, if it is no easy guess; the error says where it came from, and not what it is."""
     if len(secret) < LEAST:
         raise SecretError(f"the secret in {source} has fewer than {LEAST} characters")
+    if not secret.isprintable() or len(set(secret)) < DIFFERENT:
+        raise SecretError(
+            f"the secret in {source} is no secret: one line, of at least {DIFFERENT} different "
+            "characters, none of them a control character"
+        )
     return secret
+
+
+def exposed(path: Path) -> str:
+    """A line of warning where others than its owner may read a file, else ""."""
+    if os.name != "posix" or not path.stat().st_mode & 0o044:
+        return ""
+    return f"{path}: others on this machine can read this secret; chmod 600 {path}"
 
 
 def keep_secret(path: Path, given: Path | None = None) -> str:

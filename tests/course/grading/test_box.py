@@ -177,6 +177,45 @@ def test_a_function_answers_from_the_box() -> None:
         assert f.box.locked
 
 
+HUGE = "np.full((2, 20_000_000), 1, np.int8)"
+
+
+@boxed
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (f"return {HUGE}", "an array of 40 MB, where no exercise needs 8 MB"),
+        (f"return [{HUGE}[:, :3_000_000], {HUGE}[:, :3_000_000]]", "a value of 12 MB, where"),
+    ],
+)
+def test_an_answer_far_larger_than_any_is_refused(body: str, says: str) -> None:
+    with stand_in(body) as f, pytest.raises(CheckFailed) as failed:
+        f(5)
+    assert says in failed.value.got
+
+
+@boxed
+def test_a_forged_frame_of_that_size_is_refused() -> None:
+    body = "import gc, struct; [o for o in gc.get_objects() if type(o).__name__ == 'Worker'][0]"
+    body += ".replies.raw.write(struct.pack('>II', 4, 9_000_000)); return 1"
+    with stand_in(body) as f, pytest.raises(CheckFailed) as failed:
+        f(5)
+    assert "grader's pipe" in failed.value.got
+
+
+@boxed
+def test_answers_that_are_too_large_together() -> None:
+    """What the checks keep of one exercise is bounded: 7 MB may come nine times."""
+    allowance = Allowance(2, 60)
+    with stand_in("return np.zeros(900_000)", allowance=allowance) as f:
+        for _ in range(8):
+            f(5)
+        with pytest.raises(CheckFailed) as failed:
+            f(5)
+    assert "together have over 64 MB" in failed.value.got
+    assert allowance.deaths == 1
+
+
 @boxed
 def test_errors_come_back_with_the_line() -> None:
     with stand_in("raise IndexError('no ' + str(x))") as f, pytest.raises(LearnerError) as error:

@@ -75,7 +75,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             if "give up" in text:
                 yield number, GivenUp("the grader's process ended without an answer, 2 times")
             else:
-                yield number, (fake_mark(text), "c" if "same" in text else "")
+                yield number, (fake_mark(text), "c" if "same" in text else "", ())
 
     monkeypatch.setattr(grade, "spread", instead)
     sandbox = Isolation("sandbox", "a double")
@@ -131,7 +131,7 @@ def test_what_is_written(tmp_path: Path, marked: list[str]) -> None:
         assert not re.search(r"(src|href)=['\"]?(https?:)?//", page), "nothing from the network"
         assert (out / "secret.txt").read_text().strip() not in page
     summary = (out / "summary.html").read_text()
-    for said in ("one weight for all", "is empty", "all functions are the same as those of bob"):
+    for said in ("one weight for all", "is empty", "all their functions are the same"):
         assert said in summary
     assert "<svg" in summary
     feedback = (out / "feedback" / "bob.html").read_text()
@@ -255,6 +255,52 @@ def test_the_secret(tmp_path: Path, marked: list[str], monkeypatch: Any, capsys:
     assert run(folder, tmp_path / "new", "--secret-file", str(tmp_path / "none")) == 2
 
 
+@pytest.mark.parametrize("text", ["\0" * 64, "a" * 64, "two lines of it,\nand 1 more"])
+def test_what_is_no_secret_is_refused(
+    tmp_path: Path, marked: list[str], capsys: Any, text: str
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text(text)
+    folder = hand_in(tmp_path / "all", alice="x")
+    assert run(folder, tmp_path / "out", "--secret-file", str(kept)) == 2
+    assert "is no secret" in capsys.readouterr().err
+    assert marked == []
+
+
+def test_a_secret_that_others_can_read_is_told(
+    tmp_path: Path, marked: list[str], capsys: Any
+) -> None:
+    folder, kept = hand_in(tmp_path / "all", alice="x"), tmp_path / "kept"
+    kept.write_text(SECRET)
+    for mode, told in ((0o644, 1), (0o600, 0)):
+        kept.chmod(mode)
+        assert run(folder, tmp_path / "out", "--secret-file", str(kept)) == 0
+        assert capsys.readouterr().err.count("chmod 600") == told
+
+
+@pytest.mark.parametrize("place", ["all", "all/out", "all/alice/../marks"])
+def test_results_among_the_submissions_are_refused(
+    tmp_path: Path, marked: list[str], capsys: Any, place: str
+) -> None:
+    folder = hand_in(tmp_path / "all", alice="x")
+    before = content(folder)
+    assert run(folder, tmp_path / place) == 2
+    assert "students of the next run" in capsys.readouterr().err
+    assert content(folder) == before
+
+
+def test_results_are_their_owners_alone(tmp_path: Path, marked: list[str]) -> None:
+    """Also where the folder was there, and open to all."""
+    out = tmp_path / "out"
+    out.mkdir(mode=0o755)
+    assert run(hand_in(tmp_path / "all", alice="x"), out) == 0
+    for path in [out / "students", out / "feedback"]:
+        assert path.stat().st_mode & 0o777 == 0o700
+    files = [path for path in out.rglob("*") if path.is_file() and path.name != ".lock"]
+    assert len(files) >= 8
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files)
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -263,6 +309,9 @@ def test_the_secret(tmp_path: Path, marked: list[str], monkeypatch: Any, capsys:
         ["--jobs", "0"],
         ["--book", "javascript:alert(1)"],
         ["--names", "klingon"],
+        ["--scheduler", "nonsense"],
+        ["--scheduler", "ftp://a:1"],
+        ["--scheduler", "tcp://host"],
     ],
 )
 def test_nonsense_is_refused_in_one_line(tmp_path: Path, words: list[str], capsys: Any) -> None:

@@ -76,9 +76,45 @@ def test_numbers_stand_on_the_right() -> None:
     page = summary.as_html(found, {"k": record}).decode()
     assert "<th>exercise</th><th class='n'>mean points</th><th class='n'>full points</th>" in page
     assert (
-        "| exercise | check | passed |\n|---|---|---:|" in summary.as_markdown(found, {}).decode()
+        "| exercise | check | passed |\n|---|---|---:|"
+        in summary.as_markdown(found, {"k": record}).decode()
     )
     assert page.count("<rect") == len(bins(found.points, found.total))
     hardest = [row[0] for row in found.exercises.rows]
     assert len(hardest) == len(exercises_of(6))
     assert hardest[-1].startswith("06.2"), "what all could do comes last"
+
+
+def test_an_error_is_shown_in_full_once() -> None:
+    def failed(name: str, got: str) -> Result:
+        return Result(name, name, 1, FAILED, got=got)
+
+    error = "attend raised ValueError: no such axis\nline 3: x.sum(7)"
+    results = [failed("a", error), failed("b", "[1, 2]"), failed("c", error), failed("d", "[1, 2]")]
+    mark = ExerciseMark("06.2", "The loop", "06_one_query.md", tuple(results))
+    record = replace(RECORD, mark=Mark(6, (mark,)))
+    for page in (feedback.as_html(record), "\n".join(mark.told()).encode()):
+        assert page.count(b"no such axis") == 1
+        assert page.count(b"attend raised ValueError, as above") == 1
+        assert page.count(b"[1, 2]") == 2
+    assert mark.results[2].got == error, "the record keeps it"
+
+
+def test_the_class_is_listed_and_who_has_which_misconception() -> None:
+    slip = Mark(6, (replace(MARK, note=""),))
+    marked = {
+        f"k{n}": replace(RECORD, student=f"S {n}", notes=(), code=code, mark=mark)
+        for n, (code, mark) in enumerate(
+            [("same", slip), ("same", slip), ("same", Mark(6, ())), ("", slip), ("", slip)]
+        )
+    }
+    marked["k4"] = replace(marked["k4"], copied=("06.2", "06.3"))
+    look = summary.for_the_eye(marked, {"k0", "k1", "k2", "k3", "k4"})
+    found = summary.summarise(marked, look, 6, [])
+    assert found.everybody.rows[1] == [("k1",), NASTY, "0 of 2"]
+    assert [row[2:] for row in found.misconceptions.rows] == [["4", ("k0", "k1", "k3", "k4")]]
+    assert found.equal.rows == [["3", ("k0", "k1", "k2")]], "one row, not one for each of them"
+    assert any("public worked answer" in line for line in look["k4"])
+    page = summary.as_html(found, marked).decode()
+    assert page.count("href='feedback/k3.html'") == 2, "all students; a misconception"
+    assert "S 0, S 1, S 2" in summary.as_markdown(found, marked).decode()

@@ -51,7 +51,7 @@ def test_the_form_on_disk() -> None:
     plain = record(MARKS["some"]).to_json()
     assert set(plain) == {
         *("student", "id", "file", "notes", "digest", "chapter", "secret", "grader"),
-        *("mark", "code", "final"),
+        *("mark", "code", "final", "copied"),
     }  # fmt: skip
     mark = plain["mark"]
     assert list(mark) == ["chapter", "points", "total", "exercises", "review"]

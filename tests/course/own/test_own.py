@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,8 @@ def test_one_epoch_prints_what_it_returns(
     )
     assert f"same seed: {100 * outcome.library_accuracy:.1f} %" in lines[-2]
     assert lines[-1] == "10 of 11 parts are yours."
-    assert "06.4 attend_backward is slow: 0 s for this one step." in lines
+    slow = r"06\.4 attend_backward is slow: \d+ s for this one step\."
+    assert any(re.fullmatch(slow, line) for line in lines)
     assert any("so all of it takes about" in line for line in lines)
     assert "noise" not in "".join(lines)
     assert max(map(len, lines)) <= 100

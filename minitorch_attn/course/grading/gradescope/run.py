@@ -106,7 +106,7 @@ def _tests(exercise: ExerciseMark) -> list[dict[str, Any]]:
     """A test for each check."""
     number = exercise.id.partition(".")[2]
     tests: list[dict[str, Any]] = []
-    for place, result in enumerate(exercise.results, start=1):
+    for place, result in enumerate(exercise.shown, start=1):
         passed = result.status == PASSED
         told = [exercise.note, wording.result_text(result), exercise.read_again]
         said = [] if passed else told

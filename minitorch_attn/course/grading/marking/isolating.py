@@ -61,9 +61,9 @@ class Isolation:
 
 
 def command(
-    isolation: Isolation, limits: dict[str, int], library: bool = False
+    isolation: Isolation, limits: dict[str, int], library: bool = False, *, forks: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
-    """The command of a worker, and Popen's options for it."""
+    """The command of a worker, and Popen's options for it; `forks`: see `worker._next_copy`."""
     places = dict(isolation.packages) | {
         name: str(HERE / f"{name}.py") for name in ("wire", "syscalls")
     }
@@ -75,12 +75,12 @@ def command(
             boxed["minitorch_attn"] = "/packages/minitorch_attn"
             mounts += engine("/packages/minitorch_attn")
         mounts.append((str(HERE / "worker.py"), "/worker.py"))
-        settings = json.dumps({"limits": limits, "packages": boxed})
+        settings = json.dumps({"limits": limits, "packages": boxed, "forks": forks})
         inner = ["/python/bin/python3", *FLAGS, "/worker.py", settings]
         return _bubblewrap(isolation, mounts, inner), options
     if library:
         places["minitorch_attn"] = str(ENGINE)
-    settings = json.dumps({"limits": limits, "packages": places})
+    settings = json.dumps({"limits": limits, "packages": places, "forks": forks})
     if sys.platform == "win32":
         options = {"env": ENVIRONMENT | {"SYSTEMROOT": os.environ.get("SYSTEMROOT", "")}}
     else:

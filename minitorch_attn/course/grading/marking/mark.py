@@ -1,18 +1,23 @@
 """One submission's text, and what it is worth.
 
-The checks run here; the student's code runs in a box of its own for each exercise, so that what it
-does to its own process costs and gains nothing elsewhere.
+The checks run here; the student's code runs in a box of its own, in a fresh process for each check,
+so that what it does to its own process costs and gains nothing elsewhere.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
+import copy
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
+
+from ....errors import MinitorchError
 from ...checking.collect import (
     CollectError,
     Found,
@@ -20,11 +25,12 @@ from ...checking.collect import (
     collect_text,
     notes_on,
 )
-from ...checking.exercise import Exercise
+from ...checking.exercise import Check, Exercise
 from ...checking.report import NOT_DONE, Report, Result
 from ...checking.running import run
 from ...checks import exercises_of
 from ...sources.text import ROOT, SourceError, read
+from .box import Box, MachineFailed
 from .cleaning import lines
 from .isolating import Isolation
 from .marks import ExerciseMark, Mark
@@ -33,6 +39,7 @@ from .standin import Allowance, Standin
 # Seconds of all calls of one exercise, and of one submission before they are cut.
 SECONDS, LIBRARY_SECONDS = 20.0, 120.0
 ENOUGH = 2.0  # exercises' worth of time, and processes lost: from then on each gets little
+TRIES = 2  # for a submission, where the machine fails
 _SUSPECTS = frozenset(
     """os sys subprocess socket ctypes signal threading multiprocessing gc inspect importlib shutil
     pathlib builtins atexit pickle marshal mmap resource fcntl urllib http requests eval exec
@@ -40,6 +47,12 @@ _SUSPECTS = frozenset(
 )
 
 Given = Mapping[str, Standin]  # right answers, by the names that the student's code calls
+
+
+class NotMarked(MinitorchError, RuntimeError):
+    """The machine failed while a submission was marked; the message says how."""
+
+    status = 1
 
 
 @dataclass
@@ -53,6 +66,18 @@ class Sitting:
     deaths: int = 0
     spent: float = 0.0  # in exercises' worth of time
     review: list[str] = field(default_factory=list)
+    boxes: dict[bool, Box] = field(default_factory=dict)
+
+    def __enter__(self) -> Sitting:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for box in self.boxes.values():
+            box.kill()
+
+    def box(self, library: bool) -> Box:
+        """One for the exercises that have the engine, one for the others."""
+        return self.boxes.setdefault(library, Box(self.isolation, library=library))
 
     def allowance(self, seconds: float) -> Allowance:
         if self.deaths >= ENOUGH or self.spent >= ENOUGH:
@@ -68,8 +93,7 @@ class Sitting:
         return Standin(
             found.source,
             found.name,
-            self.isolation,
-            library=exercise.library,
+            self.box(exercise.library),
             allowance=allowance,
             given=given,
             place=found.place,
@@ -79,19 +103,37 @@ class Sitting:
 def mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> Mark:
     """Mark a submission: its points and what was found. The same each time.
 
+    Where the machine fails, it is tried once more.
+
     Parameters
     ----------
     text, suffix : the notebook (".ipynb") or Python file (".py"), read
     chapter : whose exercises
     secret : draws the inputs; never shown to the code that is marked
     isolation : in which the code runs, from `find_isolation()`
+
+    Raises
+    ------
+    NotMarked
+        If the machine failed each time: that is no mark, and nobody's fault.
     """
+    for left in reversed(range(TRIES)):
+        try:
+            return _mark(text, suffix, chapter, secret, isolation)
+        except MachineFailed as error:
+            if not left:
+                raise NotMarked(f"the machine failed: {error}") from None
+    raise AssertionError
+
+
+def _mark(text: str, suffix: str, chapter: int, secret: str, isolation: Isolation) -> Mark:
     try:
         notes = notes_on(text, suffix)
     except Unreadable as error:
         return unreadable(str(error), chapter)
-    sitting = Sitting(text, suffix, secret, isolation, review=[lines(note, 200) for note in notes])
-    exercises = tuple(_exercise(sitting, exercise) for exercise in exercises_of(chapter))
+    review = [lines(note, 200) for note in notes]
+    with Sitting(text, suffix, secret, isolation, review=review) as sitting:
+        exercises = tuple(_exercise(sitting, exercise) for exercise in exercises_of(chapter))
     return Mark(chapter, exercises, tuple(sitting.review))
 
 
@@ -125,7 +167,6 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
         return _nothing(exercise, "not done yet", found.where)
     seconds = LIBRARY_SECONDS if exercise.library else SECONDS
     allowance = sitting.allowance(seconds)
-    before = allowance.seconds
     try:
         report = _best(sitting, exercise, found, allowance)
     except Exception as error:  # a check that fails by itself: never the end of the others
@@ -133,7 +174,7 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
         return _nothing(exercise, "could not be marked; a human will look", found.where)
     finally:
         sitting.deaths += allowance.deaths
-        sitting.spent += (before - allowance.seconds) / seconds
+        sitting.spent += allowance.spent / seconds
     note = ""
     if allowance.deaths:
         note = f"stopped: {allowance.reason}"
@@ -151,7 +192,7 @@ def _best(sitting: Sitting, exercise: Exercise, found: Found, allowance: Allowan
     answers in place of the student's own for the exercises before: one slip costs one mark."""
     seed = seed_for(sitting.secret, exercise.id, found.source)
     with sitting.standin(exercise, found, allowance) as own:
-        report = run(exercise, own, seed)
+        report = _run(exercise, own, seed)
     if report.points == report.total:
         return report
     earlier = _earlier(exercise)
@@ -168,8 +209,28 @@ def _best(sitting: Sitting, exercise: Exercise, found: Found, allowance: Allowan
         _right_answers(used, sitting.isolation) as given,
         sitting.standin(exercise, found, allowance, given) as helped,
     ):
-        again = run(exercise, helped, seed)
+        again = _run(exercise, helped, seed)
     return again if again.points > report.points else report
+
+
+def _run(exercise: Exercise, function: Standin, seed: int) -> Report:
+    """Run the checks, each on a fresh process, in an order that no answer can know.
+
+    So a function cannot go by how often it was called, or by anything else that it kept.
+    """
+
+    def alone(check: Check) -> Check:
+        @functools.wraps(check.body)
+        def body(*args: Any) -> None:
+            function.renew()
+            check.body(*args)
+
+        return replace(check, body=body)
+
+    apart = copy.copy(exercise)
+    apart.checks = [alone(check) for check in exercise.checks]
+    order = np.random.default_rng(seed).permutation(len(apart.checks))
+    return run(apart, function, seed, order.tolist())
 
 
 @contextlib.contextmanager

@@ -16,16 +16,18 @@ CHUNK = 1 << 20
 
 
 class Pipes:
-    """The standard input and output of a process, as a channel for frames."""
+    """Two pipes to and from a process, as a channel for frames; closed by `close`."""
 
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise ValueError("the process has no pipes")
-        self.process = process
-        self.into, self.out = process.stdin.fileno(), process.stdout.fileno()
+    def __init__(self, process: subprocess.Popen[bytes], into: int, out: int) -> None:
+        self.process, self.into, self.out = process, into, out
+        self.last = 0  # bytes of the last frame that came
         if sys.platform != "win32":
             os.set_blocking(self.into, False)
             os.set_blocking(self.out, False)
+
+    def close(self) -> None:
+        os.close(self.into)
+        os.close(self.out)
 
     def send(self, frame: bytes, seconds: float) -> None:
         """Write a frame. Raises TimeoutError, or OSError where the process has ended."""
@@ -43,7 +45,8 @@ class Pipes:
         """Read a frame. Raises TimeoutError, EOFError where the process has ended, WireError."""
         deadline = time.monotonic() + seconds
         with _Alarm(self.process, seconds):
-            head, body = wire.lengths(self._read(wire.FRAME.size, deadline))
+            head, body = wire.lengths(self._read(wire.FRAME.size, deadline), wire.MAX_ANSWER)
+            self.last = head + body
             return wire.unpack(self._read(head, deadline), self._read(body, deadline))
 
     def _read(self, size: int, deadline: float) -> bytes:

@@ -24,9 +24,12 @@ class Allowance:
     seconds: float
     deaths: int = 0
     reason: str = ""  # why the last process died
+    spent: float = 0.0  # seconds in all, those included that did not count
+    size: int = wire.MAX_ANSWERS  # bytes that may still come: the checks keep them to the end
 
-    def spend(self, seconds: float) -> None:
-        self.seconds -= seconds
+    def spend(self, seconds: float, free: float = 0.0) -> None:
+        self.spent += seconds
+        self.seconds -= max(0.0, seconds - free)
 
     def die(self, reason: str) -> None:
         self.lives -= 1
@@ -38,6 +41,7 @@ class Standin:
     """A function that runs in a box. Use it in a `with` statement.
 
     source : the text that defines it, as collected
+    isolation : in which it runs; or a box, which is only lent, and then decides `library`
     given : functions by name that the source finds in place of its own; they are called here
     place : where a line of the source stands in the submission, see `Found.place`
     """
@@ -46,7 +50,7 @@ class Standin:
         self,
         source: str,
         name: str,
-        isolation: Isolation,
+        isolation: Isolation | Box,
         *,
         library: bool = False,
         allowance: Allowance | None = None,
@@ -55,15 +59,21 @@ class Standin:
     ) -> None:
         self.source, self.name, self.given = source, name, dict(given or {})
         self.allowance = allowance or Allowance(2, 120.0)
-        self.box = Box(isolation, library=library)
+        self.lent = isinstance(isolation, Box)
+        self.box = isolation if isinstance(isolation, Box) else Box(isolation, library=library)
+        self.box.begin()
         self.lines, self.place = source.split("\n"), place
         self.broken: Exception | None = None  # what came of loading the source, if not a function
+        self.first_load: float | None = None  # its seconds; for the next ones it is not to blame
 
     def __enter__(self) -> Standin:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.box.kill()
+        if self.lent:
+            self.box.renew()
+        else:
+            self.box.kill()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if self.broken is None and not self.box.alive:
@@ -71,6 +81,10 @@ class Standin:
         if self.broken is not None:
             raise self.broken
         return self._converse({"kind": "call", "args": args, "kwargs": kwargs})
+
+    def renew(self) -> None:
+        """What is called from now on has seen no call before."""
+        self.box.renew()
 
     def _load(self) -> None:
         if self.allowance.lives <= 0:
@@ -82,13 +96,19 @@ class Standin:
             "name": self.name,
             "given": list(self.given),
         }
+        before = self.allowance.spent
         try:
-            self._converse(message)
+            self._converse(message, free=self.first_load or 0.0)
+            if self.first_load is None:
+                self.first_load = self.allowance.spent - before
         except (LearnerError, NotDone) as error:
             self.broken = error
 
-    def _converse(self, message: dict[str, Any]) -> Any:
-        """Send a message, serve what the box asks for, and give back its answer."""
+    def _converse(self, message: dict[str, Any], free: float = 0.0) -> Any:
+        """Send a message, serve what the box asks for, and give back its answer.
+
+        free : seconds that do not count
+        """
         began = time.monotonic()
         seconds = min(self.box.seconds, self.allowance.seconds)
         try:
@@ -99,6 +119,10 @@ class Standin:
             for _ in range(MAX_ASKS):
                 left = seconds - (time.monotonic() - began)
                 answer = self.box.receive(max(left, 0.01))
+                self.allowance.size -= self.box.received
+                if self.allowance.size < 0:
+                    self.box.kill()
+                    raise Stopped(f"its answers together have over {wire.MAX_ANSWERS // 10**6} MB")
                 if answer["kind"] != "ask":
                     return self._outcome(answer)
                 self.box.send(self._answer(answer))
@@ -108,7 +132,7 @@ class Standin:
             self.allowance.die(str(stopped))
             raise _no_answer(str(stopped)) from None
         finally:
-            self.allowance.spend(time.monotonic() - began)
+            self.allowance.spend(time.monotonic() - began, free)
 
     def _outcome(self, answer: dict[str, Any]) -> Any:
         kind = answer["kind"]

@@ -21,6 +21,9 @@ import numpy as np
 FRAME = struct.Struct(">II")
 MAX_HEAD = 4_000_000  # bytes
 MAX_BODY = 48_000_000
+# What comes out of the box. The largest right answer in the book has 0.35 MB, all those of an
+# exercise together 2.3; what compares, shows and keeps them takes ten times their size.
+MAX_ANSWER, MAX_ANSWERS = 8_000_000, 64_000_000
 MAX_VALUES = 50_000  # leaves and containers of one tree
 MAX_KEYS = 2_000  # of one dict
 MAX_DEPTH = 30
@@ -39,21 +42,26 @@ class NotPlain(Exception):
     """The value is no plain tree of arrays; the message names what it is."""
 
 
-def pack(value: Any) -> bytes:
-    """A value as a frame. Raises NotPlain for what is no tree of plain arrays."""
+def pack(value: Any, most: int = MAX_BODY) -> bytes:
+    """A value as a frame, its body no longer than `most`. Raises NotPlain for what is no tree of
+    plain arrays, or larger."""
     parts: list[bytes] = []
-    tree = _Packer(parts).tree(value, 0)
+    tree = _Packer(parts, most).tree(value, 0)
     head = json.dumps(tree).encode()
     size = sum(map(len, parts))
-    if len(head) > MAX_HEAD or size > MAX_BODY:
-        raise NotPlain(f"a value of {(len(head) + size) // 1_000_000} MB")
+    if len(head) > MAX_HEAD or size > most:
+        raise NotPlain(f"a value of {_mb(len(head) + size)}, where no exercise needs {_mb(most)}")
     return FRAME.pack(len(head), size) + head + b"".join(parts)
 
 
-def lengths(prefix: bytes) -> tuple[int, int]:
+def _mb(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
+
+
+def lengths(prefix: bytes, most: int = MAX_BODY) -> tuple[int, int]:
     """The lengths of head and body, from a frame's first bytes."""
     head, body = FRAME.unpack(prefix)
-    if head > MAX_HEAD or body > MAX_BODY:
+    if head > MAX_HEAD or body > most:
         raise WireError(f"a message of {head + body:,} bytes")
     return head, body
 
@@ -72,8 +80,8 @@ def unpack(head: bytes, body: bytes) -> Any:
 
 
 class _Packer:
-    def __init__(self, parts: list[bytes]) -> None:
-        self.parts, self.count = parts, 0
+    def __init__(self, parts: list[bytes], most: int) -> None:
+        self.parts, self.most, self.count = parts, most, 0
 
     def tree(self, value: Any, depth: int) -> Any:
         """The value as JSON holds it: None, booleans, strings and lists as they are, all else a
@@ -126,8 +134,9 @@ class _Packer:
             array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
         if not _DTYPE.fullmatch(array.dtype.str):
             raise NotPlain(f"an array of dtype {array.dtype}")
-        if array.nbytes > MAX_BODY:
-            raise NotPlain(f"an array of {array.nbytes // 1_000_000} MB")
+        if array.nbytes > self.most:
+            big = f"an array of {_mb(array.nbytes)}"
+            raise NotPlain(f"{big}, where no exercise needs {_mb(self.most)}")
         self.parts.append(array.tobytes())
         kind = "scalar" if isinstance(value, np.generic) else "array"
         if kind == "array" and not array.flags.writeable:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from ....files import write_if_changed
 from ...checking.report import NOT_DONE, VALUES, where_to_read
 from ...sources.contents import chapters
 from ..marking.marks import ExerciseMark
-from ..records import Record
+from ..records import Record, private
 from .page import fenced, md, render
 
 
@@ -20,8 +19,8 @@ def write_feedback(out: Path, marked: dict[str, Record], book: str = "") -> None
     reader's working copy.
     """
     for key, record in marked.items():
-        write_if_changed(out / "feedback" / f"{key}.html", as_html(record, book))
-        write_if_changed(out / "feedback" / f"{key}.md", as_markdown(record, book))
+        private(out / "feedback" / f"{key}.html", as_html(record, book))
+        private(out / "feedback" / f"{key}.md", as_markdown(record, book))
 
 
 def as_html(record: Record, book: str = "") -> bytes:
@@ -31,6 +30,7 @@ def as_html(record: Record, book: str = "") -> bytes:
         title=f"{_head(record)}, {record.student}",
         head=_head(record),
         record=record,
+        points=_points(record),
         read=partial(_read, book=book),
         NOT_DONE=NOT_DONE,
         VALUES=VALUES,
@@ -43,14 +43,14 @@ def as_markdown(record: Record, book: str = "") -> bytes:
     out = [f"# {_head(record)}", md(record.student)]
     if record.file:
         out.append(md(record.file))
-    out.append(f"**{mark.points:g} of {mark.total:g} points**")
-    for exercise in mark.exercises:
+    out.append(f"**{_points(record)}**")
+    for exercise in mark.exercises if record.final else ():
         where = f", {md(exercise.where)}" if exercise.where else ""
         out.append(f"## {exercise.id} {exercise.title}")
         out.append(f"{exercise.points:g} of {exercise.total:g} points{where}")
         if exercise.note:
             out.append(md(exercise.note))
-        for result in exercise.results:
+        for result in exercise.shown:
             out.append(f"- {result.sign} {result.total:g} {md(result.claim)}")
             for head, text in result.lines():
                 shown = f"\n\n{fenced(text)}" if head in VALUES else f" {md(text)}"
@@ -64,6 +64,13 @@ def as_markdown(record: Record, book: str = "") -> bytes:
 
 def _head(record: Record) -> str:
     return f"Exercises {record.chapter:02d}: {chapters()[record.chapter].title}"
+
+
+def _points(record: Record) -> str:
+    """What stands at the top."""
+    if not record.final:
+        return "Not marked yet: something failed that is no fault of yours."
+    return f"{record.mark.points:g} of {record.mark.total:g} points"
 
 
 def _read(exercise: ExerciseMark, book: str) -> tuple[str, str]:

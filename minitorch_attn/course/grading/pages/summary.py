@@ -9,12 +9,12 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from ....files import write_if_changed
 from ...checking.report import PASSED
 from ...checks import exercises_of
 from ...sources.contents import chapters
-from ..records import Record
+from ..records import Record, private
 from .chart import bins, chart
 from .page import md, render
 
@@ -27,19 +27,21 @@ class Column:
     numbers: bool = False
 
 
+_EQUAL = "Equal code: a fact, no verdict; short exercises have few right answers"
+MOST = 40  # names in one cell of a table
 _EXERCISE = Column("exercise")
 _POINTS, _STUDENTS = Column("points", numbers=True), Column("students", numbers=True)
 _EXERCISES = _EXERCISE, Column("mean points", numbers=True), Column("full points", numbers=True)
 _CHECKS = _EXERCISE, Column("check"), Column("passed", numbers=True)
-_MISCONCEPTIONS = _EXERCISE, Column("misconception"), _STUDENTS
+_MISCONCEPTIONS = _EXERCISE, Column("misconception"), _STUDENTS, Column("who")
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of texts."""
+    """A table; a cell is a text, or students, by their keys."""
 
     columns: tuple[Column, ...]
-    rows: list[list[str]]
+    rows: list[list[str | tuple[str, ...]]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,9 @@ class Summary:
     exercises: Table
     checks: Table
     misconceptions: Table
+    everybody: Table
     look: dict[str, list[str]]  # by student's key: lines for a human eye
+    alike: list[list[str]]  # keys
     warnings: Sequence[str]
 
     @property
@@ -78,7 +82,14 @@ class Summary:
             ("Exercises, hardest first", "", self.exercises),
             ("The hardest checks", "", self.checks),
             ("The most frequent misconceptions", "None was recognised.", self.misconceptions),
+            ("All students", "", self.everybody),
+            (_EQUAL, "None.", self.equal),
         ]
+
+    @property
+    def equal(self) -> Table:
+        rows: list[Any] = [[f"{len(keys)}", tuple(keys)] for keys in self.alike]
+        return Table((_STUDENTS, Column("all their functions are the same")), rows)
 
 
 def write_summary(
@@ -91,46 +102,52 @@ def write_summary(
     """Write the three files; returns what the command prints at its end."""
     look = for_the_eye(marked, present)
     found = summarise(marked, look, chapter, warnings)
-    write_if_changed(out / "grades.csv", grades(marked, look, chapter).encode("utf-8-sig"))
-    write_if_changed(out / "summary.html", as_html(found, marked))
-    write_if_changed(out / "summary.md", as_markdown(found, marked))
-    eye = f"; {len(look)} to look at" if look else ""
+    eye = {*look, *(key for keys in found.alike for key in keys)}
+    private(out / "grades.csv", grades(marked, eye, chapter).encode("utf-8-sig"))
+    private(out / "summary.html", as_html(found, marked))
+    private(out / "summary.md", as_markdown(found, marked))
+    count = f"; {len(eye)} to look at" if eye else ""
     return (
-        f"{found.figures}{eye}.\nWritten to {out}: grades.csv, summary.html, feedback/, students/"
+        f"{found.figures}{count}.\nWritten to {out}: grades.csv, summary.html, feedback/, students/"
     )
 
 
 def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str, list[str]]:
-    """Whose submission somebody should look at, and why."""
-    look: dict[str, list[str]] = defaultdict(list)
+    """Whose submission somebody should look at, and why; like code is told by `alike`."""
+    look: dict[str, list[str]] = {}
+    for key, record in marked.items():
+        lines = [*record.notes, *record.mark.review]
+        if record.copied:
+            lines.append(
+                f"{', '.join(record.copied)}: the code of a public worked answer, but for "
+                "comments, docstrings, annotations and imports"
+            )
+        if key not in present:
+            lines.append("not among the submissions of the last run; the mark is kept")
+        if lines:
+            look[key] = list(dict.fromkeys(lines))
+    return look
+
+
+def alike(marked: dict[str, Record]) -> list[list[str]]:
+    """The keys of those all of whose functions are the same, comments and spaces aside."""
     same: dict[str, list[str]] = defaultdict(list)
     for key, record in marked.items():
-        look[key] += [*record.notes, *record.mark.review]
         if record.code:
             same[record.code].append(key)
-        if key not in present:
-            look[key].append("not among the submissions of the last run; the mark is kept")
-    for keys in same.values():
-        for key in keys if len(keys) > 1 else ():
-            others = [marked[other].student for other in keys if other != key]
-            more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-            look[key].append(
-                f"all functions are the same as those of {', '.join(others[:3])}{more}, "
-                "comments and spaces aside"
-            )
-    return {key: list(dict.fromkeys(lines)) for key, lines in look.items() if lines}
+    return [keys for keys in same.values() if len(keys) > 1]
 
 
-def grades(marked: dict[str, Record], look: dict[str, list[str]], chapter: int) -> str:
-    """One line a student, in order."""
+def grades(marked: dict[str, Record], look: Collection[str], chapter: int) -> str:
+    """One line a student, in order; `look` are the keys of those at whom somebody should look."""
     ids = [exercise.id for exercise in exercises_of(chapter)]
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\r\n")
     rows.writerow(["student", "id", "points", "total", *ids, "look", "file", "feedback"])
     for key, record in marked.items():
         mark = record.mark
-        each = {exercise.id: f"{exercise.points:g}" for exercise in mark.exercises}
-        total = [f"{mark.points:g}", f"{mark.total:g}"]
+        each = {e.id: f"{e.points:g}" if record.final else "" for e in mark.exercises}
+        total = [f"{mark.points:g}" if record.final else "", f"{mark.total:g}"]
         words = [record.student, record.id, record.file, f"{key}.html"]
         name, id, file, feedback = (_cell(word) for word in words)
         flag = "yes" if key in look else ""
@@ -150,19 +167,21 @@ def summarise(
 
     `look` is what `for_the_eye` found; `warnings` concern no single student.
     """
-    marks = [record.mark for record in marked.values()]
+    marks = {key: record.mark for key, record in marked.items() if record.final}
     count = len(marks)
     got: dict[str, list[float]] = defaultdict(list)
     passed: Counter[tuple[str, str]] = Counter()
-    wrong: Counter[tuple[str, str]] = Counter()
-    for mark in marks:
+    wrong: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for key, mark in marks.items():
         for one in mark.exercises:
             got[one.id].append(one.points)
             for result in one.results:
                 passed[one.id, result.claim] += result.status == PASSED
             names = {result.misconception for result in one.results if result.misconception}
-            wrong.update((one.id, name) for name in names)
-    by_exercise, by_check = [], []
+            for name in sorted(names):
+                wrong[one.id, name].append(key)
+    by_exercise: list[tuple[float, Any]] = []
+    by_check: list[tuple[float, Any]] = []
     for exercise in exercises_of(chapter):
         mean = sum(got[exercise.id]) / count if count else 0.0
         full = sum(points == exercise.points for points in got[exercise.id])
@@ -174,34 +193,31 @@ def summarise(
     explained = {
         (e.id, w.name): w.explanation for e in exercises_of(chapter) for w in e.wrong_answers
     }
-    frequent = [
-        [id, f"{name}: {explained.get((id, name), '')}", str(n)]
-        for (id, name), n in sorted(wrong.items(), key=lambda pair: (-pair[1], pair[0]))
+    frequent: list[Any] = [
+        [id, f"{name}: {explained.get((id, name), '')}", f"{len(keys)}", tuple(keys)]
+        for (id, name), keys in sorted(wrong.items(), key=lambda pair: (-len(pair[1]), pair[0]))
     ]
+    everybody: list[Any] = [[(key,), record.id, _points(record)] for key, record in marked.items()]
     return Summary(
         chapter,
-        sorted(mark.points for mark in marks),
+        sorted(mark.points for mark in marks.values()),
         sum(exercise.points for exercise in exercises_of(chapter)),
         Table(_EXERCISES, _hardest(by_exercise)),
         Table(_CHECKS, _hardest(by_check)[:10]),
         Table(_MISCONCEPTIONS, frequent[:15]),
+        Table((Column("student"), Column("id"), _POINTS), everybody),
         look,
+        alike(marked),
         warnings,
     )
 
 
-def _hardest(rows: Sequence[tuple[float, list[str]]]) -> list[list[str]]:
+def _hardest(rows: Sequence[tuple[float, Any]]) -> list[Any]:
     return [row for _, row in sorted(rows, key=lambda pair: pair[0])]
 
 
 def _share(n: int, count: int) -> str:
     return f"{100 * n / count:.0f} %" if count else "–"
-
-
-_EQUAL = (
-    "Equal code is reported as a fact; short exercises have few right answers, and students "
-    "may have worked together as you allow."
-)
 
 
 def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
@@ -213,38 +229,48 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
         found=found,
         chart=chart(found.points, found.total),
         sections=found.sections,
-        equal=_EQUAL,
         marked=marked,
+        points=_points,
+        most=MOST,
     )
 
 
 def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
     """The same as Markdown, without the picture."""
     out = [f"# {found.title}", f"{found.figures}."]
+    names = {key: record.student for key, record in marked.items()}
     out += [f"Note: {md(warning)}" for warning in found.warnings]
-    counts = [[f"{points:g}", str(n)] for points, n in bins(found.points, found.total) if n]
+    counts: list[Any] = [
+        [f"{points:g}", str(n)] for points, n in bins(found.points, found.total) if n
+    ]
     marks = Table((_POINTS, _STUDENTS), counts)
-    for title, empty, table in [("Distribution", "", marks), *found.sections]:
-        out += [f"## {title}", _md_table(table) if table.rows else empty]
+    for title, empty, table in ("Distribution", "", marks), *found.sections:
+        out += [f"## {title}", _md_table(table, names) if table.rows else empty]
     out.append("## For a human eye")
-    look = [
+    look: list[Any] = [
         [marked[key].student, _points(marked[key]), "; ".join(lines)]
         for key, lines in found.look.items()
     ]
     eye = Table((Column("student"), _POINTS, Column("why")), look)
-    out += [_EQUAL, _md_table(eye)] if look else ["Nothing."]
+    out += [_md_table(eye, names)] if look else ["Nothing."]
     return ("\n\n".join(text for text in out if text) + "\n").encode("utf-8", "replace")
 
 
 def _points(record: Record) -> str:
-    return f"{record.mark.points:g} of {record.mark.total:g}"
+    return f"{record.mark.points:g} of {record.mark.total:g}" if record.final else "none yet"
 
 
-def _md_table(table: Table) -> str:
+def _md_table(table: Table, names: dict[str, str]) -> str:
+    def text(cell: str | tuple[str, ...]) -> str:
+        if isinstance(cell, str):
+            return md(cell, 400)
+        more = f" and {len(cell) - MOST} more" if len(cell) > MOST else ""
+        return ", ".join(md(names[key], 100) for key in cell[:MOST]) + more
+
     lines = ["| " + " | ".join(column.head for column in table.columns) + " |"]
     rules = ("---:" if column.numbers else "---" for column in table.columns)
     lines.append("|" + "|".join(rules) + "|")
-    lines += ["| " + " | ".join(md(cell, 400) for cell in row) + " |" for row in table.rows]
+    lines += ["| " + " | ".join(map(text, row)) + " |" for row in table.rows]
     return "\n".join(lines)
 
 

@@ -1,0 +1,43 @@
+"""Whose code is a worked answer's."""
+
+from __future__ import annotations
+
+import pytest
+from helpers.worked_answers import worked
+
+from minitorch_attn.course.checks import find
+from minitorch_attn.course.grading.likeness import code_mark, copied
+from minitorch_attn.course.proving.answers import answers_of
+
+EXERCISES = ["06.1", "06.2", "06.3", "06.4"]
+
+
+@pytest.mark.parametrize("id", EXERCISES)
+def test_each_public_answer_is_known_however_it_is_dressed(id: str) -> None:
+    exercise = find(id)
+    assert worked(exercise)
+    for answer in answers_of(exercise):
+        dressed = answer.source.replace("import math", "import math as math")
+        dressed = "# my own work\nfrom typing import Any\n" + dressed.replace("\n\n", "\n\n\n")
+        assert copied(dressed, ".py", 6) == (id,), answer.name
+
+
+def test_docstrings_and_annotations_do_not_hide_it() -> None:
+    source = answers_of(find("06.2"))[0].source
+    head, _, rest = source.partition("(query, key, value):\n")
+    assert rest
+    other = f"{head}(query: object, key: object, value: object) -> object:\n    'Mine.'\n{rest}"
+    assert copied(other, ".py", 6) == ("06.2",)
+
+
+def test_ones_own_code_is_no_copy() -> None:
+    own = (
+        "import numpy as np\n"
+        "def attend(query, key, value):\n    s = query @ key.T\n    s = s - s.max()\n"
+        "    e = np.exp(s - s.max(1, keepdims=True))\n    a = e / e.sum(1)[:, None]\n"
+        "    return a @ value\n"
+    )
+    assert copied(own, ".py", 6) == ()
+    assert copied("def attend(query, key, value):\n    raise NotImplementedError\n", ".py", 6) == ()
+    assert copied("def attend(:\n", ".py", 6) == ()
+    assert code_mark(own, ".py", 6) == "", "not all functions are there"
