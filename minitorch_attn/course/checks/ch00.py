@@ -241,19 +241,19 @@ def one_pattern(a: Array, b: Array) -> bool:
     """Whether nine in ten of the first clicks fall on the second ones when all are moved alike."""
     for shift in (b[:, None] - a[:5]).reshape(-1, 2):
         apart = np.abs((a + shift)[:, None] - b).max(axis=-1)
-        if (apart.min(axis=1) <= 3).mean() >= 0.9:
+        if (apart.min(axis=1) <= 1).mean() >= 0.9:
             return True
     return False
 
 
-@looking.check(1, "three places or more on each picture, a fortieth of its width apart")
+@looking.check(1, "three places or more on each picture, a hundredth of its width apart")
 def several_places(my_clicks: Any, rng: np.random.Generator) -> None:
     for picture, (width, _) in SIZES.items():
         places: list[Array] = []
         for click in clicks_on(my_clicks, picture):
-            if all(np.hypot(*(click - place)) >= width / 40 for place in places):
+            if all(np.hypot(*(click - place)) >= width / 100 for place in places):
                 places.append(click)
-        claim = f"clicks on {picture} in places that lie {width / 40:.0f} pixels or more apart"
+        claim = f"clicks on {picture} in places that lie {width / 100:.0f} pixels or more apart"
         expect(len(places) >= 3, claim, expected="3 places or more", got=len(places))
 
 
@@ -268,7 +268,7 @@ def no_ruler(my_clicks: Any, rng: np.random.Generator) -> None:
         expect(not is_grid(xy), claim, got="a full grid of rows and columns")
         step = raster(xy)
         got = f"all of them are corners or middles of squares of {step} × {step} pixels"
-        expect(step < 4, claim, got=got)
+        expect(step < 8, claim, got=got)  # a cross moved by keys goes in steps of up to 6
 
 
 def is_grid(xy: Array) -> bool:

@@ -20,7 +20,7 @@ from ..checks import exercises_of, written_chapters
 
 FOUND, STUB, UNREADABLE = "found", "not done yet", "cannot be marked"
 # What only draws is there for the grader as something that does nothing.
-SILENT = ("matplotlib", "pylab", "seaborn", "plotly", "IPython")
+SILENT = ("matplotlib", "pylab", "seaborn", "plotly", "IPython", "ipywidgets")
 
 
 class HandingInError(OneLine, ValueError):
