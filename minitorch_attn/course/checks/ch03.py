@@ -796,6 +796,8 @@ def outside(remembers: Any, rng: np.random.Generator) -> None:
     steps = [*LEAVES, ["op", 0, 1], ["op", 3, 2], ["op", 1, 3], ["op", 2, 2]]
     steps += draw_ops(rng, 6, 8)
     agrees(remembers, steps, "a result requires a gradient if one of its inputs does")
+    others: list = [["leaf", not wanted] for _, wanted in LEAVES]
+    agrees(remembers, [*others, ["op", 0, 1], ["op", 1, 2]], "whichever leaves require one")
 
 
 @blocks.check(1, "inside, results do not; leaves and what was made before are as they were")
