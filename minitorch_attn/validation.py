@@ -234,8 +234,10 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)
 
 
-def check_targets(logits: Array, targets: Any) -> Array:
+def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Array:
     """Return class numbers (...) for logits (..., C) as an array, or say what is wrong with them.
+
+    A target that is to be ignored need not be a class.
 
     Raises
     ------
@@ -253,9 +255,10 @@ def check_targets(logits: Array, targets: Any) -> Array:
             f"cross_entropy: logits of shape {logits.shape} need targets of shape "
             f"{logits.shape[:-1]}, one class number for each row, not {targets.shape}"
         )
-    if not targets.size:
+    counted = targets if ignore is None else targets[targets != ignore]
+    if not counted.size:
         raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    smallest, largest = int(targets.min()), int(targets.max())
+    smallest, largest = int(counted.min()), int(counted.max())
     if smallest < 0 or largest >= logits.shape[-1]:
         raise IndexError(
             f"cross_entropy: targets lie in [{smallest}, {largest}], but logits of shape "

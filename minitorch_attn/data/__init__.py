@@ -3,5 +3,19 @@
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
+from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
 
-__all__ = ["CuedDigits", "Dataset", "Loader", "cued_digits", "digits", "load_digits"]
+__all__ = [
+    "PAD",
+    "START",
+    "STOP",
+    "UNKNOWN",
+    "CuedDigits",
+    "Dataset",
+    "Loader",
+    "Vocabulary",
+    "cued_digits",
+    "digits",
+    "load_digits",
+    "pad",
+]

@@ -119,7 +119,8 @@ def test_the_core_can_be_read_in_a_sitting() -> None:
     files = [file for file in files if file.is_file()]
     # 1,500 for the ideas; the rest keeps them right where a library lets numbers of a kind through:
     # mixed dtypes and whole numbers, forbidden NaN, warnings made errors, axes that are not there.
-    assert sum(map(lines_of_code, files)) <= 1711
+    # Chapters 11 and 12 add the block that asks a context, and targets that do not count.
+    assert sum(map(lines_of_code, files)) <= 1750
     assert len((package / "tensor.py").read_text(encoding="utf-8").splitlines()) <= 300
 
 
