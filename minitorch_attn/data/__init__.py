@@ -3,5 +3,16 @@
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
+from .tweets import Tweets, lexicon, tweets
 
-__all__ = ["CuedDigits", "Dataset", "Loader", "cued_digits", "digits", "load_digits"]
+__all__ = [
+    "CuedDigits",
+    "Dataset",
+    "Loader",
+    "Tweets",
+    "cued_digits",
+    "digits",
+    "lexicon",
+    "load_digits",
+    "tweets",
+]
