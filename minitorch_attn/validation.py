@@ -323,6 +323,52 @@ def check_width(layer: str, shape: tuple[int, ...], weight: tuple[int, ...]) -> 
         raise ValueError(f"{layer}{weight} needs a last axis of {weight[0]}, given shape {shape}")
 
 
+def check_cached(key: Array, value: Array, *kept: Array) -> None:
+    """Refuse keys (B, H, n, d) and values (B, H, n, d_v) that cannot go on after those kept.
+
+    Raises
+    ------
+    ValueError, TypeError, DeviceError
+    """
+    check_same_library(key, value, *kept)
+    if key.ndim != 4 or value.ndim != 4 or key.shape[:3] != value.shape[:3]:
+        raise ValueError(
+            "KeyValueCache: keys (B, H, n, d) and values (B, H, n, d_v) are of the same tokens; "
+            f"given keys {key.shape} and values {value.shape}"
+        )
+    axes = {0: "texts", 1: "heads", 3: "numbers in each"}
+    for what, new, old in zip(("keys", "values"), (key, value), kept, strict=False):
+        for axis, name in axes.items():
+            if new.shape[axis] != old.shape[axis]:
+                raise ValueError(
+                    f"KeyValueCache: {what} {new.shape} do not go on after {old.shape}: "
+                    f"{new.shape[axis]} {name}, not {old.shape[axis]}. Each layer and each batch "
+                    "of texts has a cache of its own"
+                )
+        if new.dtype != old.dtype:
+            raise TypeError(f"KeyValueCache: {what} are {new.dtype}, and those kept {old.dtype}")
+
+
+def check_not_recorded(*given: Any) -> None:
+    """Refuse to keep, as mere numbers, what is on record. Raises GradientError."""
+    if any(getattr(x, "requires_grad", False) for x in given):
+        raise GradientError(
+            "KeyValueCache: no gradient would reach what the keys and values came from: read with "
+            "a cache inside `with no_grad():`, and train without one"
+        )
+
+
+def check_goes_on(name: str, context: Any, causal: bool) -> None:
+    """Refuse a cache where a token may change after it was read. Raises ValueError."""
+    if not causal:
+        raise ValueError(
+            f"{name}: a cache takes causal=True: where tokens see later ones, what is kept of the "
+            "first is no longer right when the next arrives"
+        )
+    if context is not None:
+        raise ValueError(f"{name}: with a cache the context is what it has read: give no other")
+
+
 def check_sizes(name: str, **sizes: int) -> None:
     """Refuse widths and counts below 1. Raises ValueError."""
     for what, size in sizes.items():

@@ -1,6 +1,7 @@
 """Layers: functions that own parameters."""
 
 from .attention import MultiHeadAttention, merge_heads, split_heads
+from .cache import KeyValueCache
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .mixing import Mixing
 from .module import Module, Parameter
