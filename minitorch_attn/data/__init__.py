@@ -5,6 +5,9 @@ from inspect import ismodule as _ismodule
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
+from .emoji import Emoji, emoji
+from .fashion import split_fashion
+from .mnist import mnist8
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
 

@@ -21,5 +21,6 @@ from .shape import (
     transpose,
 )
 from .softmax import cross_entropy, log_softmax, logsumexp, softmax
+from .sparse import entmax15, sparsemax
 
 _install()

@@ -121,7 +121,8 @@ def test_the_core_can_be_read_in_a_sitting() -> None:
     # mixed dtypes and whole numbers, forbidden NaN, warnings made errors, axes that are not there.
     # That is 1,711. The block that asks a context and targets that do not count (chapters 11, 12)
     # take 39 more, and the key-value cache (16), an idea of its own, 47.
-    assert sum(map(lines_of_code, files)) <= 1711 + 39 + 47
+    # Weights that can be 0 (17), sparsemax and entmax with their rules, take 40.
+    assert sum(map(lines_of_code, files)) <= 1711 + 39 + 47 + 40
     assert len((package / "tensor.py").read_text(encoding="utf-8").splitlines()) <= 300
 
 
