@@ -84,12 +84,12 @@ def nearest_shares(sparsemax: Any, rng: np.random.Generator) -> None:
 def forbidden(sparsemax: Any, rng: np.random.Generator) -> None:
     rows = draw_rows(rng)
     gradient = rng.normal(size=rows.shape)
-    for count in (1, rows.shape[1] - 1):
+    for count, shift in ((1, 0.0), (rows.shape[1] - 1, 0.0), (2, -1e10)):
         x, which = rows.copy(), rng.permuted(np.tile(np.arange(rows.shape[1]), (4, 1)), axis=1)
         hidden = which < count
-        x[hidden] = -np.inf
+        x = np.where(hidden, -np.inf, x + shift)  # no finite number is below all scores
         y, g_x = sparsemax(x, gradient)
-        want = nearest(np.where(hidden, -1e6, rows))
+        want = nearest(np.where(hidden, -1e6, x - shift))
         expect_close(y, want, "the shares of the scores that are not −∞", rtol=1e-3, atol=1e-4)
         expect(np.all(np.asarray(y)[hidden] == 0), "the share of −∞ is 0, and not nearly 0", got=y)
         near(g_x, slopes(want, gradient), "the gradient with −∞ among the scores")
@@ -537,8 +537,11 @@ def bad_order(fusion_test: Any, rng: np.random.Generator) -> None:
         expect_error(partial(fusion_test, image, text, stays), ValueError, claim)
     twice = np.roll(np.arange(n), 1)
     twice[0] = twice[-1]  # nobody keeps its own
+    pairs = np.roll(np.arange(n), 2)
+    pairs[[2, 4]] = 1  # 0 and 2 are gone, and the sum is what it was
     bad = {
         "one example comes twice, and another never": twice,
+        "one example comes three times, and two never": pairs,
         "one is called −1": np.where(order == n - 1, -1, order),
         "one is called n": np.where(order == n - 1, n, order),
         "one is missing": order[:-1],
