@@ -119,8 +119,9 @@ def test_the_core_can_be_read_in_a_sitting() -> None:
     files = [file for file in files if file.is_file()]
     # 1,500 for the ideas; the rest keeps them right where a library lets numbers of a kind through:
     # mixed dtypes and whole numbers, forbidden NaN, warnings made errors, axes that are not there.
-    # 1,711 so far, and 47 for the key-value cache of chapter 16, an idea of its own.
-    assert sum(map(lines_of_code, files)) <= 1711 + 47
+    # 1,711 up to chapter 10; 127 for chapter 16's ideas: the key-value cache, and window and linear
+    # attention, which are other functions than attention and not faster forms of it.
+    assert sum(map(lines_of_code, files)) <= 1711 + 127
     assert len((package / "tensor.py").read_text(encoding="utf-8").splitlines()) <= 300
 
 
