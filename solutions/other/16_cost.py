@@ -77,7 +77,7 @@ def attend_block(state, query, key, value):
         total = np.zeros(n, query.dtype)
         summed = np.zeros((n, value.shape[1]), query.dtype)
     else:
-        top, total, summed = state
+        top, total, summed = (part.copy() for part in state)
     if np.isinf(top).all() and key.shape[0] == 0:
         raise ValueError("no key")
     for k, v in zip(key, value, strict=True):
