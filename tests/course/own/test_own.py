@@ -19,7 +19,7 @@ from minitorch_attn import Tensor
 from minitorch_attn.__main__ import main
 from minitorch_attn.course import own
 from minitorch_attn.course.book import exercises
-from minitorch_attn.course.checks import find
+from minitorch_attn.course.checks import common, find
 from minitorch_attn.course.own import assembly, running
 from minitorch_attn.course.own.heads import OwnAttention
 from minitorch_attn.course.own.judge import judge, parts_of
@@ -255,7 +255,10 @@ def test_a_part_that_waits_for_another_is_not_called_wrong(
 def code_of(function: Any, name: str) -> str:
     """A named wrong answer as a cell: the helpers of its module that it needs, and itself."""
     tree = ast.parse(inspect.getsource(inspect.getmodule(function)))
-    plain = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.decorator_list]
+    shared = ast.parse(inspect.getsource(common)).body
+    plain = [
+        n for n in [*shared, *tree.body] if isinstance(n, ast.FunctionDef) and not n.decorator_list
+    ]
     node = next(
         n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function.__name__
     )
