@@ -263,7 +263,11 @@ def code_of(function: Any, name: str) -> str:
         n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function.__name__
     )
     node.decorator_list, node.name = [], name
-    body = "\n\n".join(ast.unparse(n) for n in [*plain, node])
+    imported = [x for n in tree.body if isinstance(n, ast.ImportFrom) for x in n.names]
+    other_names = [
+        f"{x.asname} = {x.name}" for x in imported if x.asname and hasattr(common, x.name)
+    ]
+    body = "\n\n".join([*map(ast.unparse, plain), *other_names, ast.unparse(node)])
     head = "from __future__ import annotations\n\nimport math\nfrom typing import Any\n"
     return f"{head}import numpy as np\n\n{body}\n"
 
