@@ -16,7 +16,8 @@ from .validation import check_gradient_shape, check_start, check_wanted
 
 def backward(output: Tensor, gradient: TensorLike | None = None) -> None:
     """Add the gradient of output to the `.grad` of every leaf. See `Tensor.backward`."""
-    _flow(output, _seed(output, gradient, create_graph=False), wanted=None, create_graph=False)
+    with np.errstate(under="ignore"):  # what is too small to be told from 0 is 0, and no error
+        _flow(output, _seed(output, gradient, create_graph=False), wanted=None, create_graph=False)
 
 
 def grad(
@@ -46,7 +47,7 @@ def grad(
     wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     for i, x in enumerate(wanted):
         check_wanted(i, isinstance(x, Tensor) and x.requires_grad)
-    with recording(mode.recording or create_graph):
+    with recording(mode.recording or create_graph), np.errstate(under="ignore"):
         return tuple(_flow(output, _seed(output, gradient, create_graph), wanted, create_graph))
 
 
@@ -58,6 +59,8 @@ def _seed(output: Tensor, gradient: TensorLike | None, create_graph: bool) -> An
     check_same_library(output.data, raw(gradient))
     if not isinstance(gradient, Tensor):
         gradient = xp.asarray(gradient, dtype=output.dtype)
+    elif gradient.dtype != output.dtype:
+        gradient = gradient.astype(output.dtype)
     check_gradient_shape(gradient.shape, output.shape)
     if create_graph:
         return gradient if isinstance(gradient, Tensor) else Tensor(gradient)
@@ -83,7 +86,7 @@ def recorded(output: Tensor, stop: int = 0, ends: Sequence[Tensor] = ()) -> dict
                 "output again, or take the earlier gradient with grad(..., create_graph=True)"
             )
         for x in node[1]:
-            if isinstance(x, Tensor) and x.requires_grad and x._id not in found:
+            if isinstance(x, Tensor) and x._tracked and x._id not in found:
                 found[x._id] = x
                 stack.append(x)
     return found

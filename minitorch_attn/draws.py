@@ -1,12 +1,29 @@
-"""Random arrays that a second run of the same function gets again."""
+"""Where random numbers come from: a generator or a seed; and what a second run gets again."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
+
+import numpy as np
 
 from .errors import GradientError
+
+Rng: TypeAlias = "np.random.Generator | int | None"
+
+
+def generator(rng: Rng) -> np.random.Generator:
+    """The generator that `rng` stands for: itself; for an integer, 0 too, a new one with that seed.
+
+    With None a new one that nobody can repeat. Raises TypeError, ValueError.
+    """
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"rng is a numpy.random.Generator, or a seed: an integer from 0 on, not {rng!r}"
+        ) from error
 
 
 def other_draws() -> GradientError:

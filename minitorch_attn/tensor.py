@@ -52,12 +52,12 @@ class Tensor:
         Where `backward` adds the gradient: a plain array of the same shape and dtype.
     """
 
-    __slots__ = ("__weakref__", "_id", "_marks", "_node", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_id", "_marks", "_node", "_tracked", "data", "grad")
     __array_ufunc__ = None  # `array * tensor` is ours to compute, not NumPy's
 
     data: Array
     grad: Array | None
-    requires_grad: bool
+    _tracked: bool  # requires_grad, as the engine reads it: without a call
     _node: Any  # how it was computed: None, RELEASED, or (op, inputs, arrays, params, saved)
     _marks: Any  # in debug mode, a checksum of each array that the rule will see
 
@@ -68,9 +68,19 @@ class Tensor:
         self.data = namespace(data).asarray(data)
         check_dtype(self.data.dtype, requires_grad)
         self.grad = None
-        self.requires_grad = requires_grad
+        self._tracked = requires_grad
         self._id = next_id()
         self._node = self._marks = None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients with respect to this tensor are wanted."""
+        return self._tracked
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        check_dtype(self.data.dtype, wanted)
+        self._tracked = wanted
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -114,8 +124,20 @@ class Tensor:
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise TypeError(
             "a Tensor does not turn into a NumPy array by itself, since the result would carry no "
-            "gradient: use minitorch_attn's function of the same name, or .numpy() to leave the "
-            "record"
+            "gradient: use minitorch_attn's function of the same name, stack([...]) to put Tensors "
+            "together, or .numpy() to leave the record"
+        )
+
+    def __array_function__(self, function: Any, *args: Any) -> Any:
+        raise TypeError(
+            f"np.{function.__name__} keeps no record of a Tensor: use minitorch_attn's function of "
+            "that name where there is one, or .numpy() to leave the record"
+        )
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        raise TypeError(
+            "a Tensor is not changed in place, since its record would be wrong: make a new one "
+            "with where(condition, value, x), or set x.data[...] before x is used"
         )
 
     def __len__(self) -> int:

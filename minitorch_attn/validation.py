@@ -5,10 +5,13 @@ Here is what NumPy would let pass, or refuse in words that help nobody. All of i
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .arrays import Array, DeviceError, check_same_library, namespace, to_numpy
 from .errors import GradientError
@@ -18,6 +21,11 @@ def check_dtype(dtype: np.dtype, requires_grad: bool) -> None:
     """Refuse what a Tensor cannot hold, or cannot have a gradient for. Raises TypeError."""
     if dtype.kind not in "fiub":
         raise TypeError(f"a Tensor holds real numbers, not dtype {dtype}")
+    if dtype.char == "e":
+        raise TypeError(
+            "float16 ends at 65504, which the sum of squares of a few hundred numbers passes: "
+            "convert first, for example with array.astype('float32')"
+        )
     if requires_grad and dtype.kind != "f":
         raise TypeError(
             f"only floating-point tensors have gradients, not dtype {dtype}: "
@@ -78,6 +86,16 @@ def check_rules(name: str, num_rules: int, num_inputs: int) -> None:
         )
 
 
+def is_about_shapes(error: Exception) -> bool:
+    """Whether an error that a library raised says that shapes, or places in them, do not fit."""
+    words = ("shape", "broadcast", "dimension", "mismatch", "align")
+    if isinstance(error, np.exceptions.AxisError):
+        return False
+    return isinstance(error, IndexError) or (
+        isinstance(error, ValueError) and any(word in str(error) for word in words)
+    )
+
+
 def check_start(depends: bool, shape: tuple[int, ...], is_left_out: bool) -> None:
     """Refuse to begin a backward pass where there is nothing to begin with.
 
@@ -136,12 +154,35 @@ def check_attention_shapes(query: Array, key: Array, value: Array) -> None:
         raise ValueError(f"attention: query and key must have the same width d; given {given}")
     if key.shape[-2] != value.shape[-2]:
         raise ValueError(f"attention: there must be one value for each key; given {given}")
+    if not query.shape[-1]:
+        raise ValueError(f"attention: query and key need a width d of at least 1; given {given}")
     if not key.shape[-2]:
         raise ValueError(f"attention: there is no key to attend to; given {given}")
 
 
+def check_scale(scale: Any) -> Any:
+    """Return a number as Python's, a Tensor or an array as it is. Raises TypeError, ValueError."""
+    if not getattr(scale, "ndim", 0) and not hasattr(scale, "requires_grad"):
+        return float(scale)
+    if scale.ndim and scale.shape[-1] != 1:
+        raise ValueError(
+            f"attention: a scale is a number, or has one for each query or head, (..., 1, 1), not "
+            f"shape {scale.shape}"
+        )
+    return scale
+
+
+def scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
+    """(..., N, S) for query (..., N, d), key (..., S, d) and value (..., S, d_v)."""
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    return (*lead, query.shape[-2], key.shape[-2])
+
+
 def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
-    """Refuse a mask that is not boolean, or does not broadcast to the scores (..., N, S).
+    """Refuse a mask that is not boolean, does not fit the scores (..., N, S), or is ambiguous.
+
+    It has the axes of the scores, each of their size or of 1. Axes on the left may be left out
+    where that can mean only one thing: an (N, S) for scores (B, N, S) with B = N might be (B, S).
 
     `query` (..., N, d), `key` (..., S, d) and `value` (..., S, d_v) give the scores' shape.
 
@@ -153,18 +194,43 @@ def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
     if dtype is None or dtype.kind != "b":
         raise TypeError(
             "attention: a mask is boolean, True where a query may attend to a key, not "
-            f"{dtype or type(mask).__name__}: write mask > 0, or mask == 0 where yours marks what "
-            "is forbidden"
+            f"{dtype or type(mask).__name__}: write mask > 0 with an array of 1 for what is "
+            "allowed, mask == 0 with one of 1 for what is forbidden or of 0 and minus infinity, "
+            "numpy.array(mask) with a list of True and False"
         )
     check_same_library(query, mask)
-    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    target = (*lead, query.shape[-2], key.shape[-2])
+    target = scores_shape(query, key, value)
     if not _fits(mask.shape, target):
         raise ValueError(
             f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
             f"{target}. A padding mask (B, S) is mask[:, None, :] for three axes and "
             "mask[:, None, None, :] for (B, H, N, S)"
         )
+    if len(mask.shape) < len(target) and len(_readings(mask.shape, target)) > 1:
+        raise ValueError(
+            f"attention: a mask of shape {mask.shape} can mean several things for scores of shape "
+            f"{target}: give it all {len(target)} axes. The same for all that stands on the left "
+            "is mask[None, ...]; a padding mask (B, S) is mask[:, None, :] or, with heads, "
+            "mask[:, None, None, :]; (B, N, S) with heads is mask[:, None]"
+        )
+
+
+def _readings(shape: tuple[int, ...], target: tuple[int, ...]) -> set[tuple[int, ...]]:
+    """The axes of the target, in order, that the axes of a mask may stand for but for the keys.
+
+    They may lie at the right, as in broadcasting, or have been meant to begin with the batch. An
+    axis of size 1 stands for any, and says nothing.
+    """
+    missing = len(target) - len(shape)
+    ours = [i for i, n in enumerate(shape[:-1]) if n != 1]
+    aligned = tuple(i + missing for i in ours)
+    ways = itertools.combinations(range(len(target) - 1), len(ours))
+    return {
+        way
+        for way in ways
+        if way == aligned
+        or (way[0] == 0 and all(target[i] == shape[j] for i, j in zip(way, ours, strict=True)))
+    }
 
 
 def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
@@ -173,13 +239,17 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)
 
 
-def check_targets(logits: Array, targets: Any) -> Array:
+def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Array:
     """Return class numbers (...) for logits (..., C) as an array, or say what is wrong with them.
+
+    A target that is to be ignored need not be a class.
 
     Raises
     ------
     TypeError, ValueError, IndexError, DeviceError
     """
+    if not logits.ndim:
+        raise ValueError("cross_entropy: logits have an axis of classes, and are a number here")
     if not hasattr(targets, "dtype"):
         targets = namespace(logits).asarray(targets)
     check_same_library(logits, targets)
@@ -190,9 +260,10 @@ def check_targets(logits: Array, targets: Any) -> Array:
             f"cross_entropy: logits of shape {logits.shape} need targets of shape "
             f"{logits.shape[:-1]}, one class number for each row, not {targets.shape}"
         )
-    if not targets.size:
+    counted = targets if ignore is None else targets[targets != ignore]
+    if not counted.size:
         raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    smallest, largest = int(targets.min()), int(targets.max())
+    smallest, largest = int(counted.min()), int(counted.max())
     if smallest < 0 or largest >= logits.shape[-1]:
         raise IndexError(
             f"cross_entropy: targets lie in [{smallest}, {largest}], but logits of shape "
@@ -210,6 +281,7 @@ def check_indices(indices: Any, x: Array, low: int, high: int, name: str, what: 
     """
     if not hasattr(indices, "dtype"):
         indices = namespace(x).asarray(indices)
+        indices = indices if indices.size else indices.astype(np.intp)
     check_same_library(x, indices)
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name} needs integer indices, not dtype {indices.dtype}")
@@ -218,7 +290,8 @@ def check_indices(indices: Any, x: Array, low: int, high: int, name: str, what: 
         if smallest < low or largest >= high:
             wrong = smallest if smallest < low else largest
             raise IndexError(f"{name}: {what} is {wrong}, and must lie in [{low}, {high})")
-    return indices
+    # In uint8, 255 is the largest: what is computed from numbers of rows would not fit.
+    return indices.astype(np.intp, copy=False)
 
 
 def check_linear(weight: Array, bias: Array) -> None:
@@ -232,6 +305,8 @@ def check_linear(weight: Array, bias: Array) -> None:
 
 def check_row_parameters(x: Array, **given: Any) -> None:
     """Refuse a weight or a bias of layer norm that is not as wide as x (..., D). ValueError."""
+    if not x.ndim or not x.shape[-1]:
+        raise ValueError(f"layer_norm: x has rows of at least one number, not shape {x.shape}")
     width = x.shape[-1]
     for name, array in given.items():
         if array is not None and array.shape != (width,):
@@ -253,8 +328,62 @@ def check_width(layer: str, shape: tuple[int, ...], weight: tuple[int, ...]) -> 
         raise ValueError(f"{layer}{weight} needs a last axis of {weight[0]}, given shape {shape}")
 
 
+def check_cached(key: Array, value: Array, *kept: Array) -> None:
+    """Refuse keys (B, H, n, d) and values (B, H, n, d_v) that cannot go on after those kept.
+
+    Raises
+    ------
+    ValueError, TypeError, DeviceError
+    """
+    check_same_library(key, value, *kept)
+    if key.ndim != 4 or value.ndim != 4 or key.shape[:3] != value.shape[:3]:
+        raise ValueError(
+            "KeyValueCache: keys (B, H, n, d) and values (B, H, n, d_v) are of the same tokens; "
+            f"given keys {key.shape} and values {value.shape}"
+        )
+    axes = {0: "texts", 1: "heads", 3: "numbers in each"}
+    for what, new, old in zip(("keys", "values"), (key, value), kept, strict=False):
+        for axis, name in axes.items():
+            if new.shape[axis] != old.shape[axis]:
+                raise ValueError(
+                    f"KeyValueCache: {what} {new.shape} do not go on after {old.shape}: "
+                    f"{new.shape[axis]} {name}, not {old.shape[axis]}. Each layer and each batch "
+                    "of texts has a cache of its own"
+                )
+        if new.dtype != old.dtype:
+            raise TypeError(f"KeyValueCache: {what} are {new.dtype}, and those kept {old.dtype}")
+
+
+def check_not_recorded(*given: Any) -> None:
+    """Refuse to keep, as mere numbers, what is on record. Raises GradientError."""
+    if any(getattr(x, "requires_grad", False) for x in given):
+        raise GradientError(
+            "KeyValueCache: no gradient would reach what the keys and values came from: read with "
+            "a cache inside `with no_grad():`, and train without one"
+        )
+
+
+def check_goes_on(name: str, context: Any, causal: bool) -> None:
+    """Refuse a cache where a token may change after it was read. Raises ValueError."""
+    if not causal:
+        raise ValueError(
+            f"{name}: a cache takes causal=True: where tokens see later ones, what is kept of the "
+            "first is no longer right when the next arrives"
+        )
+    if context is not None:
+        raise ValueError(f"{name}: with a cache the context is what it has read: give no other")
+
+
+def check_sizes(name: str, **sizes: int) -> None:
+    """Refuse widths and counts below 1. Raises ValueError."""
+    for what, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name}: {what} is at least 1, not {size}")
+
+
 def head_dim_of(name: str, model_dim: int, num_heads: int) -> int:
     """The width of each head where the heads share the model's evenly. Raises ValueError."""
+    check_sizes(name, model_dim=model_dim, num_heads=num_heads)
     if model_dim % num_heads:
         raise ValueError(
             f"{name}: {num_heads} heads do not divide a width of {model_dim}: choose a divisor, or "
@@ -269,13 +398,46 @@ def check_places(tokens: int, places: int) -> None:
         raise ValueError(f"LearnedPositions: {tokens} tokens, but only {places} places")
 
 
-def check_sections(size: int, sections: int, axis: int) -> None:
-    """Refuse to split an axis into sections that are not equal. Raises ValueError."""
+def check_axis(axis: Any, ndim: int) -> int:
+    """Return an axis of so many counted from 0, or say that it is not there.
+
+    Raises
+    ------
+    numpy.exceptions.AxisError
+    """
+    return normalize_axis_index(axis, ndim)
+
+
+def check_axes(name: str, *ndims: int) -> None:
+    """Refuse numbers where arrays with axes are needed. Raises ValueError."""
+    if not all(ndims):
+        raise ValueError(
+            f"{name} needs arrays with axes, and was given a number: x * 2 multiplies by a number"
+            if name == "matmul"
+            else f"{name} needs axes, and is a number"
+        )
+
+
+def check_some(name: str, tensors: Any) -> None:
+    """Refuse to put nothing together. Raises ValueError."""
+    if not len(tensors):
+        raise ValueError(
+            f"{name} was given no tensors at all, and cannot know a shape: begin with the first "
+            "one, or with np.zeros of the shape that nothing has"
+        )
+
+
+def check_sections(size: int, sections: Any, axis: int) -> int:
+    """Return into how many sections an axis is split, all equal. Raises ValueError, TypeError."""
+    sections = operator.index(sections)
+    if sections < 1:
+        raise ValueError(f"split: into at least one section, not {sections}")
     if size % sections:
         raise ValueError(
             f"split: {size} elements along axis {axis} do not divide into {sections} equal "
             "sections: give the indices at which to cut"
         )
+    return sections
 
 
 def check_state_devices(parameters: str, state: str) -> None:
@@ -293,6 +455,15 @@ def check_probability(name: str, p: float) -> None:
         raise ValueError(f"{name}: p is the probability to drop, in [0, 1), not {p}")
 
 
+def check_subscripts(subscripts: Any) -> None:
+    """Refuse what says in another way than with letters what einsum is to do. Raises TypeError."""
+    if not isinstance(subscripts, str):
+        raise TypeError(
+            "einsum: the letters come first, as in einsum('ij,jk->ik', a, b), and not "
+            f"{type(subscripts).__name__}: NumPy's form with lists of axes is not offered here"
+        )
+
+
 def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
     """Write an einsum's subscripts out: one string of letters an operand, and the output's.
 
@@ -306,6 +477,13 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
     if len(terms) != len(arrays):
         raise ValueError(f"einsum {subscripts!r} names {len(terms)} operands, given {len(arrays)}")
     spare = [chr(c) for c in range(ord("A"), ord("Z") + 1) if chr(c) not in subscripts]
+    for term, array in zip(terms, arrays, strict=True):
+        named, ndim = len(term.replace("...", "")), len(array.shape)
+        if named > ndim or (named < ndim and "..." not in term):
+            raise ValueError(
+                f"einsum {subscripts!r}: {term!r} does not name the {ndim} axes of an array of "
+                f"shape {array.shape}"
+            )
     widths = [
         len(array.shape) - len(term.replace("...", "")) if "..." in term else 0
         for term, array in zip(terms, arrays, strict=True)
@@ -317,7 +495,16 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
         output = dots + "".join(
             x for x in sorted(set(letters) - set(dots)) if letters.count(x) == 1
         )
+    elif dots and "..." not in output:
+        raise ValueError(
+            f"einsum {subscripts!r}: the output lacks the axes that ... stands for, and nothing is "
+            "summed over those: write ...-> or name them"
+        )
     output = output.replace("...", dots)
+    if len(set(output)) < len(output) or not set(output) <= set("".join(terms)):
+        raise ValueError(
+            f"einsum {subscripts!r}: each letter of the output stands there once, and in an input"
+        )
     for term in terms:
         if len(set(term)) < len(term):
             raise ValueError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ def style() -> None:
 
 
 def loss_curves(runs: dict[str, list[list[dict[str, float]]]], path: Any, title: str) -> None:
-    """Draw loss and test accuracy against epochs: a line a seed, a colour a model.
+    """Draw loss and test accuracy against epochs: a line a seed, a colour and dashes a model.
 
     Parameters
     ----------
@@ -58,14 +59,15 @@ def loss_curves(runs: dict[str, list[list[dict[str, float]]]], path: Any, title:
     import matplotlib.pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    for color, (model, histories) in zip(COLORS, runs.items(), strict=False):
+    looks = [(COLORS[0], "-"), (COLORS[1], "--"), (COLORS[2], "-."), (COLORS[4], ":")]
+    for (color, dashes), (model, histories) in zip(itertools.cycle(looks), runs.items()):
         for seed, history in enumerate(histories):
             epochs = [row["epoch"] for row in history]
             label = model if seed == 0 else None
             losses = [row["train_loss"] for row in history]
-            left.plot(epochs, losses, color=color, alpha=0.8, label=label)
+            left.plot(epochs, losses, dashes, color=color, alpha=0.8, label=label)
             accuracies = [100 * row["test_accuracy"] for row in history]
-            right.plot(epochs, accuracies, color=color, alpha=0.8)
+            right.plot(epochs, accuracies, dashes, color=color, alpha=0.8)
     left.set(
         xlabel="epoch", ylabel="training loss (nats)", title="Loss, a line a seed", ylim=(0, None)
     )
@@ -80,12 +82,12 @@ def loss_curves(runs: dict[str, list[list[dict[str, float]]]], path: Any, title:
 def where_it_looks(
     scenes: CuedDigits, weights: Any, answers: Any, path: Any, count: int = 5
 ) -> None:
-    """Draw scenes of cued digits with the query's attention weight on each tile.
+    """Draw scenes of cued digits with the query's attention weight on each tile and on itself.
 
     Parameters
     ----------
     scenes : CuedDigits
-    weights : (scenes, T), the query's weights on the tiles
+    weights : (scenes, T), the query's weights on the tiles; the rest, to 1, lies on itself
     answers : (scenes,), the digits that the model gave
     path : where the picture is written
     count : how many scenes, the first ones
@@ -103,11 +105,13 @@ def where_it_looks(
         _draw_answer(
             axes[row, 0], letters[tags[place]], answers[row], answers[row] == scenes.targets[row]
         )
+        _draw_weight(axes[row, 0], 1 - float(weights[row].sum()), "itself ")
         for tile in range(tiles):
             ax, image = axes[row, tile + 1], scenes.images[scenes.tiles[row, tile]]
             _draw_tile(ax, image, letters[tags[tile]], float(weights[row, tile]), tile == place)
     figure.suptitle(
-        "Where the query looks. Letter: tag. Bar and number: attention weight. Frame: asked tile",
+        "Where the query looks: at each tile, and at itself.\n"
+        "Letter: tag. Bar and number: attention weight. Frame: asked tile",
         x=0.01,
         ha="left",
         fontsize=11,
@@ -118,7 +122,9 @@ def where_it_looks(
 
 def _draw_answer(ax: Any, asked: str, says: int, right: bool) -> None:
     """In words, at the head of a row: what the query asks for, and what the model says."""
-    ax.axis("off")
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.grid(False)
+    ax.spines[:].set_visible(False)
     text = f"asked: {asked}\nsays: {says}\n({'right' if right else 'wrong'})"
     ax.text(0.4, 0.5, text, ha="center", va="center", fontsize=11, transform=ax.transAxes)
 
@@ -129,13 +135,18 @@ def _draw_tile(ax: Any, image: Any, letter: str, weight: float, asked: bool) -> 
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
     ax.set_title(letter, loc="center", fontsize=11, fontweight="bold" if asked else "normal")
-    ax.set_xlabel(f"{weight:.2f}", fontsize=10, labelpad=10)
-    # An image's pixels have their centres at whole numbers: it ends at 7.5. The bar lies below it.
-    ax.barh(8.15, 8 * weight, left=-0.5, height=0.7, color=COLORS[1], clip_on=False)
+    _draw_weight(ax, weight)
     for spine in ax.spines.values():
         spine.set(
             visible=True, color=COLORS[0] if asked else "#BBBBBB", linewidth=3 if asked else 0.8
         )
+
+
+def _draw_weight(ax: Any, weight: float, of: str = "") -> None:
+    """Below a square of 8 × 8 pixels a bar as long as the weight, and the number."""
+    ax.set_xlabel(f"{of}{weight:.2f}", fontsize=10, labelpad=10)
+    # An image's pixels have their centres at whole numbers: it ends at 7.5. The bar lies below it.
+    ax.barh(8.15, 8 * weight, left=-0.5, height=0.7, color=COLORS[1], clip_on=False)
     ax.set(xlim=(-0.5, 7.5), ylim=(7.5, -0.5))
 
 

@@ -1,4 +1,4 @@
-"""Cued digits: a task that cannot be solved without attention, and where it ought to look.
+"""Cued digits: a task in which one token has to be chosen, and the right choice is known.
 
 A scene is eight tiles and a query. Each tile is a real handwritten digit with one of eight tags;
 the query holds one tag and no digit. The answer is the digit on the tile with that tag.

@@ -7,7 +7,7 @@ from typing import Any
 from ..arrays import Array, namespace
 from ..forms import faster
 from ..ops.linalg import einsum_reference
-from ..ops.op import op
+from ..ops.op import op, ready
 from ..ops.shape import reshape
 from ..tensor import raw
 from ..validation import parse_einsum
@@ -15,6 +15,7 @@ from ..validation import parse_einsum
 
 def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
     """Contract g with the other operands, onto the letters of operand i."""
+    g = ready(g)  # also where it is a number
     terms, output = parse_einsum(subscripts, arrays)
     others = [term for j, term in enumerate(terms) if j != i]
     arrays_left = [array for j, array in enumerate(arrays) if j != i]

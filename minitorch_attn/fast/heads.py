@@ -8,12 +8,14 @@ from typing import Any
 from ..arrays import Array, namespace
 from ..forms import fastest
 from ..ops.attention import attention
+from ..ops.elementwise import alike
 from ..ops.heads import merge_heads, split_heads
 from ..ops.linalg import linear
 from ..ops.op import fused
+from ..ops.pairs import all_finite
 from ..ops.shape import concatenate, split
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_mask
+from ..validation import check_mask, check_sizes
 from .attention import backward, forward
 
 
@@ -75,8 +77,8 @@ def packed_attention(
         Of each token query, key and value, side by side, each with its H heads.
     num_heads : int
         H.
-    mask : boolean array that broadcasts to (B, H, N, N), optional
-        True where a query may attend to a key.
+    mask : boolean array (B, H, N, N), optional
+        True where a query may attend to a key; as in `attention`.
     causal : bool
         No token attends to a later one.
 
@@ -87,10 +89,12 @@ def packed_attention(
     Raises
     ------
     ValueError, TypeError
-        If the shapes do not fit, or the mask is not boolean or does not broadcast.
+        If the shapes do not fit, or the mask is not boolean or does not fit or is ambiguous.
     """
+    (packed,) = alike(packed)
     x, mask = raw(packed), raw(mask)
-    if x.ndim != 3 or not x.shape[1] or x.shape[2] % (3 * num_heads):
+    check_sizes("packed_attention", num_heads=num_heads)
+    if x.ndim != 3 or not x.shape[1] or not x.shape[2] or x.shape[2] % (3 * num_heads):
         raise ValueError(
             f"packed_attention: packed has three axes, (batch, tokens, width), at least one token "
             f"and a width that 3 · {num_heads} divides; given {x.shape}"
@@ -98,7 +102,9 @@ def packed_attention(
     if mask is not None:
         query, key, value = _in_place(x, 3, num_heads)
         check_mask(mask, query, key, value)
-    return fastest(packed_attention_reference)(
+    # What is forbidden and not finite goes the careful way, which attention takes.
+    is_finite = (mask is None and not causal) or all_finite(x)
+    return (fastest(packed_attention_reference) if is_finite else packed_attention_reference)(
         packed, num_heads=num_heads, mask=mask, causal=causal
     )
 

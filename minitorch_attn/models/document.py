@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..draws import Rng, generator
 from ..nn import Dropout, Module, MultiHeadAttention, Parameter
 from ..tensor import TensorLike, raw
 
@@ -35,13 +36,13 @@ class Attention(Module):
         num_attention_heads: int = 8,
         num_heads_per_head: int = 64,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
         self.num_attention_heads = num_attention_heads
         self.num_heads_per_head = num_heads_per_head
         self.total_heads = num_attention_heads * num_heads_per_head
-        self.rng = rng or np.random.default_rng()
+        self.rng = generator(rng)
         self.dtype = dtype
         self.heads: MultiHeadAttention | None = None
         self.dropout = Dropout(0.1, rng=self.rng)

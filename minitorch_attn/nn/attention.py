@@ -6,11 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..draws import Rng, generator
 from ..fast.heads import packed_heads
 from ..forms import sooner
-from ..ops import attention, matmul, merge_heads, split_heads
+from ..ops import attention, merge_heads, split_heads
+from ..ops.pairs import weighed
 from ..tensor import Tensor, TensorLike
-from ..validation import head_dim_of
+from ..validation import check_sizes, head_dim_of
+from .cache import KeyValueCache
 from .layers import Dense, Dropout
 from .mixing import Mixing
 
@@ -41,12 +44,15 @@ class MultiHeadAttention(Mixing):
         head_dim: int | None = None,
         dropout: float = 0.0,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
         if head_dim is None:
             head_dim = head_dim_of("MultiHeadAttention", model_dim, num_heads)
-        rng = rng or np.random.default_rng()
+        check_sizes(
+            "MultiHeadAttention", model_dim=model_dim, num_heads=num_heads, head_dim=head_dim
+        )
+        rng = generator(rng)
         width = num_heads * head_dim
         self.num_heads, self.head_dim = num_heads, head_dim
         self.query = Dense(model_dim, width, rng=rng, dtype=dtype)
@@ -64,8 +70,12 @@ class MultiHeadAttention(Mixing):
         query, key, value = self.project(x, context)
         # A value of no width: the weights alone are wanted.
         _, weights = attention(query, key, value[..., :0], mask, causal, return_weights=True)
-        y = self.output(merge_heads(matmul(self.dropout(weights), value)))
+        y = self.output(merge_heads(weighed(self.dropout(weights), value)))
         return (y, weights) if return_weights else y
+
+    def go_on(self, cache: KeyValueCache, x: Any, mask: Any, return_weights: bool) -> Any:
+        """As `mix`, causal, where the context is what the cache has read, and then x."""
+        return self.mix(x, cache, mask, True, return_weights)
 
     @sooner(packed_heads)
     def heads(self, x: TensorLike, context: TensorLike, mask: Any, causal: bool) -> Tensor:
@@ -73,9 +83,14 @@ class MultiHeadAttention(Mixing):
         query, key, value = self.project(x, context)
         return merge_heads(attention(query, key, value, mask, causal))
 
-    def project(self, x: TensorLike, context: TensorLike) -> tuple[Tensor, Tensor, Tensor]:
-        """The queries (B, H, N, d) of x, the keys and the values (B, H, S, d) of context."""
+    def project(self, x: TensorLike, context: Any) -> tuple[Any, Any, Any]:
+        """The queries (B, H, N, d) of x, the keys and the values (B, H, S, d) of context.
+
+        Where context is a cache: of the tokens that it has read and of those of x.
+        """
+        cache = context if isinstance(context, KeyValueCache) else None
+        context = context if cache is None else x
         query = split_heads(self.query(x), self.num_heads)
         key = split_heads(self.key(context), self.num_heads)
         value = split_heads(self.value(context), self.num_heads)
-        return query, key, value
+        return (query, key, value) if cache is None else (query, *cache.append(key, value))

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..draws import Rng, generator
 from ..ops import dropout, embedding, layer_norm, linear, matmul, softmax
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_probability, check_width
+from ..validation import check_probability, check_sizes, check_width
 from .module import Module, Parameter
 
 
@@ -20,7 +21,7 @@ class Dense(Module):
     ----------
     in_features, out_features : int
     bias : bool
-    rng : numpy.random.Generator, optional
+    rng : numpy.random.Generator or integer seed, optional
         Where the first weights come from: uniform within ±√(6 / (in + out)), which keeps the
         variance about the same forward and backward (Glorot and Bengio, AISTATS 2010).
     dtype : float32 or float64
@@ -32,10 +33,11 @@ class Dense(Module):
         out_features: int,
         bias: bool = True,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        check_sizes("Dense", in_features=in_features, out_features=out_features)
+        rng = generator(rng)
         limit = math.sqrt(6 / (in_features + out_features))
         weight = rng.uniform(-limit, limit, (in_features, out_features))
         self.weight = Parameter(weight.astype(dtype))
@@ -54,10 +56,10 @@ class Dropout(Module):
     A model hands all its Dropouts one generator, `rng`, so that its seed makes a run repeat.
     """
 
-    def __init__(self, p: float, *, rng: np.random.Generator | None = None) -> None:
+    def __init__(self, p: float, *, rng: Rng = None) -> None:
         check_probability("Dropout", p)
         self.p, self.is_random = p, p > 0
-        self.rng = rng or np.random.default_rng()
+        self.rng = generator(rng)
 
     def __call__(self, x: Tensor) -> Tensor:
         return dropout(x, self.p, self.rng) if self.training and self.p else x
@@ -67,6 +69,7 @@ class LayerNorm(Module):
     """Rows of `dim` numbers brought to mean 0 and variance 1, then scaled and shifted."""
 
     def __init__(self, dim: int, eps: float = 1e-5, *, dtype: Any = np.float32) -> None:
+        check_sizes("LayerNorm", dim=dim)
         self.weight = Parameter(np.ones(dim, dtype))
         self.bias = Parameter(np.zeros(dim, dtype))
         self.eps = eps
@@ -83,10 +86,11 @@ class Embedding(Module):
         num: int,
         dim: int,
         *,
-        rng: np.random.Generator | None = None,
+        rng: Rng = None,
         dtype: Any = np.float32,
     ) -> None:
-        rng = rng or np.random.default_rng()
+        check_sizes("Embedding", num=num, dim=dim)
+        rng = generator(rng)
         self.weight = Parameter(rng.normal(0, 1 / math.sqrt(dim), (num, dim)).astype(dtype))
 
     def __call__(self, ids: Any) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ..arrays import namespace
-from ..tensor import Tensor, TensorLike, raw
+from ..tensor import TensorLike, raw
 from .elementwise import BROADCAST, log, where
 from .op import op
 
@@ -42,7 +42,7 @@ def negative(x: TensorLike, /) -> Any:
 
 
 @op(
-    lambda g, y, a, b: g * b * a ** _less_one(b),
+    lambda g, y, a, b: g * b * a ** _less_one(b, a),
     lambda g, y, a, b: g * y * _log_positive(a),
     hint=BROADCAST,
 )
@@ -51,11 +51,11 @@ def power(a: TensorLike, b: TensorLike, /) -> Any:
     return a**b
 
 
-def _less_one(b: Any) -> Any:
-    """b - 1, but 1 where b is 0: there the rule's factor b is 0, and 0 ** -1 would spoil it."""
+def _less_one(b: Any, a: Any) -> Any:
+    """b - 1, but 1 where b and a are 0: there the rule's factor b is 0, and 0 ** -1 spoils it."""
     if isinstance(b, int | float):
         return b - 1 if b else 1
-    return where(raw(b) == 0, 1.0, b - 1)
+    return where((raw(b) == 0) & (raw(a) == 0), 1.0, b - 1.0)
 
 
 def _log_positive(a: Any) -> Any:
@@ -87,6 +87,11 @@ def _winner(a: Any, b: Any, y: Any) -> Any:
     return ((a > b) + 0.5 * (a == b)).astype(y.dtype)
 
 
-def minimum(a: TensorLike, b: TensorLike, /) -> Tensor:
+@op(
+    lambda g, y, a, b: g * _winner(b, a, y),
+    lambda g, y, a, b: g * _winner(a, b, y),
+    hint=BROADCAST,
+)
+def minimum(a: TensorLike, b: TensorLike, /) -> Any:
     """The smaller of a and b; where they are equal, each gets half of the gradient."""
-    return negative(maximum(negative(a), negative(b)))
+    return namespace(a, b).minimum(a, b)

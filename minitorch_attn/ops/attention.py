@@ -8,9 +8,10 @@ from typing import Any
 from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_attention_shapes, check_mask
-from .elementwise import where
+from ..validation import check_attention_shapes, check_mask, check_scale, scores_shape
+from .elementwise import alike, where
 from .linalg import matmul
+from .pairs import all_finite, guarded
 from .shape import swapaxes
 from .softmax import softmax
 
@@ -62,7 +63,7 @@ def attention(
     value: TensorLike,
     mask: Any = None,
     causal: bool = False,
-    scale: float | None = None,
+    scale: Any = None,
     return_weights: bool = False,
 ) -> Any:
     """Each query's weighted sum of the values: softmax(query keyᵀ scale) value.
@@ -73,35 +74,46 @@ def attention(
     key : (..., S, d)
     value : (..., S, d_v)
         Leading axes broadcast.
-    mask : boolean array that broadcasts to (..., N, S), optional
-        True where a query may attend to a key.
+    mask : boolean array (..., N, S), optional
+        True where a query may attend to a key. Each axis has the scores' size, or 1. Axes on the
+        left may be left out where that can mean only one thing: a padding mask (B, S) has to be
+        mask[:, None, :], or mask[:, None, None, :] where there are heads.
     causal : bool
         Query i may attend to keys 0 to i + S - N: the last query sees every key.
-    scale : float, optional
-        What the scores are multiplied by; 1/√d by default.
+    scale : float, or array or Tensor (..., 1, 1), optional
+        What the scores are multiplied by; 1/√d by default. A Tensor may be learned.
     return_weights : bool
         Also return the weights (..., N, S), all of them: for long sequences they take much memory,
         and attention that is looked at is slower.
 
     Returns
     -------
-    Tensor (..., N, d_v), or a pair of it and the weights. A query with nothing to attend to
-    has weights 0, output 0 and gradient 0.
+    Tensor (..., N, d_v), or a pair of it and the weights, in the floating dtype that query, key and
+    value have together (float64 for integers). A query with nothing to attend to has weights 0,
+    output 0 and gradient 0. Nothing passes between a query and a key that it may not attend to, be
+    it NaN or infinity.
 
     Raises
     ------
     ValueError, TypeError
-        If the shapes do not fit, or the mask is not boolean or does not broadcast.
+        If the shapes do not fit, or the mask is not boolean, does not fit or is ambiguous.
 
     Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.2.1; the
     document, section 4.1.
     """
+    query, key, value = alike(query, key, value)
     q, k, v, mask = raw(query), raw(key), raw(value), raw(mask)
     check_attention_shapes(q, k, v)
     if mask is not None:
         check_mask(mask, q, k, v)
-    if scale is None:
-        scale = 1 / math.sqrt(q.shape[-1])
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else check_scale(scale)
+    if not isinstance(scale, float):  # of each query its own, or learned
+        return attention(query * scale, key, value, mask, causal, 1.0, return_weights)
+    if (mask is not None or causal) and not all_finite(q, k, v):
+        allowed = allowed_pairs(q, k, mask, causal)
+        allowed = namespace(allowed).broadcast_to(allowed, scores_shape(q, k, v))
+        y, weights = guarded(query, key, value, allowed, scale)
+        return (y, weights) if return_weights else y
     if return_weights:
         return attention_reference(query, key, value, allowed_pairs(q, k, mask, causal), scale)
     return fastest(weighted_sum)(query, key, value, mask=mask, causal=causal, scale=scale)

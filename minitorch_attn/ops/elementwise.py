@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..arrays import namespace
+from ..dtypes import common
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from .op import op
+from ..validation import check_dtype
+from .op import op, ready
 
 BROADCAST = (
     "shapes broadcast when, aligned at the right, each pair of sizes is equal or has a 1: "
@@ -42,8 +46,10 @@ def tanh(x: TensorLike, /) -> Any:
 
 @op(lambda g, y, x: g * y * (1 - y))
 def sigmoid(x: TensorLike, /) -> Any:
-    """1 / (1 + e^-x), written with tanh so that no x overflows."""
-    return 0.5 * (1 + namespace(x).tanh(0.5 * x))
+    """1 / (1 + e^-x), and for x < 0 the same as e^x / (1 + e^x): no x overflows or is lost."""
+    xp = namespace(x)
+    e = xp.exp(-abs(x))
+    return xp.where(x < 0, e, 1) / (1 + e)
 
 
 @op(lambda g, y, x: g * (raw(x) > 0))
@@ -64,9 +70,24 @@ def where(condition: TensorLike, a: TensorLike, b: TensorLike, /) -> Any:
 
 
 @op(lambda g, y, x, dtype: astype(g, raw(x).dtype))
-def astype(x: TensorLike, /, dtype: Any) -> Any:
-    """x converted to another floating dtype."""
+def _astype(x: TensorLike, /, dtype: Any) -> Any:
     return x.astype(dtype)
+
+
+def astype(x: TensorLike, /, dtype: Any) -> Any:
+    """x converted to another dtype. What becomes integers or booleans has no gradient."""
+    dtype = np.dtype(dtype)
+    check_dtype(dtype, requires_grad=False)
+    return _astype(x.detach() if isinstance(x, Tensor) and dtype.kind != "f" else x, dtype)
+
+
+def alike(*inputs: Any) -> tuple[Any, ...]:
+    """The inputs, all in the floating dtype that they have together; None stays."""
+    if len(inputs) == 1 and isinstance(inputs[0], Tensor) and inputs[0]._tracked:
+        return inputs
+    given = [x if x is None else ready(x) for x in inputs]
+    dtype = common([x for x in given if x is not None])
+    return tuple(x if x is None or x.dtype is dtype else astype(x, dtype) for x in given)
 
 
 # The tanh form of GELU: a cubic stretches x, and tanh stands in for the normal distribution.
@@ -83,4 +104,4 @@ def gelu(x: TensorLike, /) -> Tensor:
 
     Source: Hendrycks and Gimpel, "Gaussian Error Linear Units (GELUs)", 2016.
     """
-    return fastest(gelu_reference)(x)
+    return fastest(gelu_reference)(*alike(x))

@@ -6,9 +6,10 @@ import math
 from typing import Any
 
 from ..arrays import add_rows
+from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_indices
-from .op import op
+from ..validation import check_axes, check_axis, check_indices
+from .op import op, ready
 from .shape import reshape, transpose
 
 
@@ -21,7 +22,7 @@ def _take_rows(x: TensorLike, /, rows: Any) -> Any:
 def _add_rows(x: TensorLike, /, rows: Any, shape: tuple[int, ...]) -> Any:
     """Zeros of `shape`, with each slice of x added at its row."""
     values = x.reshape(rows.size, math.prod(shape[1:]))
-    return add_rows(rows.ravel(), values, shape[0]).reshape(shape)
+    return fastest(add_rows)(rows.ravel(), values, shape[0]).reshape(shape)
 
 
 def take(x: TensorLike, /, indices: Any, axis: int | None = None) -> Tensor:
@@ -34,9 +35,10 @@ def take(x: TensorLike, /, indices: Any, axis: int | None = None) -> Tensor:
     """
     if axis is None:
         return take(reshape(x, -1), indices, axis=0)
-    ndim = raw(x).ndim
-    axis = axis % ndim
-    size = raw(x).shape[axis]
+    x = ready(x)
+    ndim = x.ndim
+    axis = check_axis(axis, ndim)
+    size = x.shape[axis]
     rows = check_indices(raw(indices), raw(x), -size, size, "take", "an index")
     rows = rows % size if size else rows
     if axis == 0:
@@ -56,7 +58,9 @@ def embedding(indices: Any, weight: TensorLike) -> Tensor:
     IndexError
         If an index is outside [0, num): a token id that the table does not have.
     """
+    weight = ready(weight)
     table = raw(weight)
+    check_axes("embedding: the table", table.ndim)
     return _take_rows(
         weight, check_indices(raw(indices), table, 0, len(table), "embedding", "a token id")
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_linear, parse_einsum
-from .op import op
+from ..validation import check_axes, check_linear, check_subscripts, parse_einsum
+from .op import op, ready
 from .reduce import sum
 from .shape import reshape, transpose
 
@@ -49,7 +49,10 @@ def matmul(a: TensorLike, b: TensorLike, /) -> Tensor:
     As in NumPy, leading axes broadcast, and a one-dimensional argument counts as a row (first) or
     a column (second) whose extra axis is taken out again.
     """
-    rows, columns = getattr(a, "ndim", None), getattr(b, "ndim", None)
+    a, b = ready(a), ready(b)
+    rows, columns = a.ndim, b.ndim
+    if not (rows and columns):
+        check_axes("matmul", rows, columns)
     if rows == 1:
         product = matmul(reshape(a, (1, -1)), b)
         shape = raw(product).shape
@@ -78,8 +81,9 @@ def linear(x: TensorLike, /, weight: TensorLike, bias: TensorLike) -> Tensor:
     -------
     Tensor (..., M)
     """
+    x, weight, bias = ready(x), ready(weight), ready(bias)
     check_linear(raw(weight), raw(bias))
-    return (fastest(linear_reference) if raw(x).ndim > 1 else linear_reference)(x, weight, bias)
+    return (fastest(linear_reference) if x.ndim > 1 else linear_reference)(x, weight, bias)
 
 
 def einsum_reference(*tensors: TensorLike, subscripts: str) -> Tensor:
@@ -97,4 +101,5 @@ def einsum_reference(*tensors: TensorLike, subscripts: str) -> Tensor:
 
 def einsum(subscripts: str, *tensors: TensorLike) -> Tensor:
     """Multiply the operands and sum over the letters that the output lacks, as np.einsum."""
-    return fastest(einsum_reference)(*tensors, subscripts=subscripts)
+    check_subscripts(subscripts)
+    return fastest(einsum_reference)(*[ready(x) for x in tensors], subscripts=subscripts)

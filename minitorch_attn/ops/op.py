@@ -13,11 +13,13 @@ from ..arrays import check_same_library, device_of
 from ..backward import partial_gradients
 from ..debugging import fingerprints
 from ..devices import move
+from ..dtypes import converts, operand
 from ..forms import faster
 from ..tensor import Tensor, TensorLike, mode, new_tensor, next_id, raw
-from ..validation import check_rules
+from ..validation import check_rules, is_about_shapes
 
 P = ParamSpec("P")
+FLOAT = np.dtype(float)
 
 
 class Op(Generic[P]):
@@ -41,7 +43,7 @@ class Op(Generic[P]):
     reference : optional
         The plain composition that an op with a joint rule equals. Second order goes through it.
     hint : str
-        Added to the error when the forward fails.
+        Added to the error when the forward fails because of its shapes.
     """
 
     registry: ClassVar[dict[str, Op]] = {}  # every op by name; the tests cover each
@@ -59,6 +61,7 @@ class Op(Generic[P]):
         self.name = forward.__name__.lstrip("_")
         self.forward, self.rules, self.variadic_rule = forward, rules, variadic_rule
         self.joint_rule, self.reference, self.hint = joint_rule, reference, hint
+        self.numbers = converts(self.name)
         parameters = inspect.signature(forward).parameters.values()
         inputs = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
         rest = [p for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
@@ -82,20 +85,34 @@ class Op(Generic[P]):
                 params.update(zip(self.param_names, inputs[self.arity :], strict=False))
                 inputs = inputs[: self.arity]
             params = {**self.defaults, **params}
-        arrays = []
-        any_tensor = tracked = False
+            if type(params.get("axis")) is list:
+                params["axis"] = tuple(params["axis"])
+        arrays: list[Any] = []
+        any_tensor = tracked = whole = False
         for x in inputs:
             if isinstance(x, Tensor):
                 any_tensor = True
-                if x.requires_grad:
+                array = x.data
+                if x._tracked:
                     tracked = True
-                x = x.data
-            arrays.append(x)
+                elif array.dtype.kind != "f":
+                    whole = True
+            elif type(x) is float and len(inputs) > 1:
+                array = x
+            else:
+                array = operand(x, alone=len(inputs) == 1)
+                if array is not x:  # the rules, too, are to meet what it is computed with
+                    i = len(arrays)
+                    inputs = (*inputs[:i], array, *inputs[i + 1 :])
+                whole = whole or getattr(array, "dtype", FLOAT).kind != "f"
+            arrays.append(array)
+        # What has a gradient is floating, and so is what it meets.
+        if whole and not tracked:
+            arrays = self.numbers(arrays)
         try:
             data = self.forward(*arrays, **params)
         except Exception as error:
-            self._explain(error, arrays)
-            raise
+            data = self._again(error, arrays, params)
         saved = None
         if self.joint_rule is not None:
             data, saved = data
@@ -105,20 +122,34 @@ class Op(Generic[P]):
         y.data = np.asarray(data) if isinstance(data, np.generic) else data
         y.grad = y._node = y._marks = None
         y._id = next_id()
-        y.requires_grad = False
+        y._tracked = False
         if tracked and mode.recording:
-            y.requires_grad = True
+            y._tracked = True
             y._node = (self, inputs, arrays, params, saved)
             if mode.debugging:
                 y._marks = fingerprints(y)
         return y
+
+    def _again(self, error: Exception, arrays: list, params: dict) -> Any:
+        """Compute anew what failed where a number too small to be told from 0 is an error.
+
+        Whoever made floating-point warnings errors looks for the others. All else is explained.
+        """
+        try:
+            if not isinstance(error, FloatingPointError | RuntimeWarning):
+                raise error
+            with np.errstate(under="ignore"):
+                return self.forward(*arrays, **params)
+        except Exception as found:
+            self._explain(found, arrays)
+            raise
 
     def _explain(self, error: Exception, arrays: list) -> None:
         """Say which op failed on which shapes; tell apart arrays of two libraries."""
         check_same_library(*arrays)
         shapes = ", ".join(str(getattr(a, "shape", type(a).__name__)) for a in arrays)
         error.add_note(f"in {self.name}, given shapes {shapes}")
-        if self.hint:
+        if self.hint and is_about_shapes(error):
             error.add_note(self.hint)
 
     def gradients(self, g: Any, y: Tensor, needed: list[bool], create_graph: bool) -> list[Any]:
@@ -161,7 +192,7 @@ def op(
     """Make the decorated forward an Op with these rules, one per input.
 
     `variadic_rule(i, g, y, *inputs, **params)` serves ops with any number of inputs (`*arrays`).
-    `hint` is added to the error when the forward fails.
+    `hint` is added to the error when the forward fails because of its shapes.
     """
 
     def decorate(forward: Callable[P, Any]) -> Op[P]:
@@ -185,6 +216,11 @@ def fused(
         return faster(reference)(made)
 
     return decorate
+
+
+def ready(x: TensorLike) -> Any:
+    """A Tensor or an array: what has a shape, and what lists and numbers become."""
+    return x if isinstance(x, Tensor) else operand(x, alone=True)
 
 
 @op(lambda g, y, x: g)

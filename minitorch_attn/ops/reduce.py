@@ -6,6 +6,7 @@ import math
 from typing import Any, TypeAlias
 
 from ..tensor import Tensor, TensorLike, raw
+from .elementwise import alike
 from .op import op
 from .shape import broadcast_to, reshape
 
@@ -14,9 +15,9 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 
 def kept_shape(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
     """The shape after a reduction over `axis` with keepdims=True."""
-    if axis is None:
+    if axis is None or not shape:
         return (1,) * len(shape)
-    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = {a % len(shape) for a in (axis if isinstance(axis, tuple | list) else (axis,))}
     return tuple(1 if i in axes else n for i, n in enumerate(shape))
 
 
@@ -43,19 +44,22 @@ def _winners(x: Any, y: Any, axis: Axis) -> Any:
     return winners.astype(x.dtype) / winners.sum(axis=axis, keepdims=True).astype(x.dtype)
 
 
-def min(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
+@op(lambda g, y, x, axis, keepdims: _keep(g, x, axis) * _winners(x, y, axis))
+def min(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Any:
     """The smallest value over `axis`; equal smallest values share the gradient equally."""
-    return -max(-x, axis=axis, keepdims=keepdims)
+    return x.min(axis=axis, keepdims=keepdims)
 
 
 def mean(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The mean over `axis`."""
-    shape = raw(x).shape
-    count = math.prod(shape) // (math.prod(kept_shape(shape, axis)) or 1)
-    return sum(x, axis=axis, keepdims=keepdims) / count
+    (x,) = alike(x)
+    total = sum(x, axis=axis, keepdims=keepdims)
+    count = math.prod(x.shape) // (math.prod(kept_shape(x.shape, axis)) or 1)
+    return total / count
 
 
 def var(x: TensorLike, /, axis: Axis = None, keepdims: bool = False) -> Tensor:
     """The population variance over `axis`: the mean squared distance from the mean."""
+    (x,) = alike(x)
     distance = x - mean(x, axis=axis, keepdims=True)
     return mean(distance * distance, axis=axis, keepdims=keepdims)

@@ -6,10 +6,12 @@ import itertools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..arrays import index_add, namespace
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_sections
-from .op import op
+from ..validation import check_axis, check_sections, check_some
+from .op import op, ready
 
 
 @op(
@@ -31,20 +33,23 @@ def _inverse(axes: tuple[int, ...] | None, ndim: int) -> tuple[int, ...] | None:
     if axes is None:
         return None
     inverse = [0] * ndim
-    for i, axis in enumerate(axes):
+    for i, axis in enumerate(axes if isinstance(axes, tuple | list) else (axes,)):
         inverse[axis % ndim] = i
     return tuple(inverse)
 
 
 def swapaxes(x: TensorLike, /, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
-    axes = list(range(raw(x).ndim))
+    x = ready(x)
+    axis1, axis2 = check_axis(axis1, x.ndim), check_axis(axis2, x.ndim)
+    axes = list(range(x.ndim))
     axes[axis1], axes[axis2] = axes[axis2], axes[axis1]
     return transpose(x, tuple(axes))
 
 
 def squeeze(x: TensorLike, /, axis: int | tuple[int, ...] | None = None) -> Tensor:
     """Without its axes of size 1, or without those named."""
+    x = ready(x)
     return reshape(x, raw(x).squeeze(axis).shape)
 
 
@@ -67,26 +72,27 @@ def _slice_of(g: Any, arrays: Sequence[Any], i: int, axis: int) -> Any:
 
 @op(
     variadic_rule=lambda i, g, y, *arrays, axis: _slice_of(g, arrays, i, axis),
-    hint="all shapes must agree except along the axis of concatenation",
+    hint="shapes agree but for the axis of concatenation; stack puts numbers together",
 )
 def _concatenate(*arrays: TensorLike, axis: int) -> Any:
     return namespace(*arrays).concatenate(arrays, axis=axis)
 
 
-def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
-    """The tensors one after another along an axis that they have."""
+def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
+    """The tensors one after another along an axis that they have; laid flat, with axis=None."""
+    check_some("concatenate", tensors)
+    if axis is None:
+        return concatenate([reshape(x, -1) for x in tensors])
     return _concatenate(*tensors, axis=axis)
 
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """The tensors, all of one shape, one after another along a new axis."""
-    axis = axis % (raw(tensors[0]).ndim + 1)
-
-    def widen(x: TensorLike) -> Tensor:
-        shape = raw(x).shape
-        return reshape(x, (*shape[:axis], 1, *shape[axis:]))
-
-    return concatenate([widen(x) for x in tensors], axis=axis)
+    check_some("stack", tensors)
+    arrays = [ready(x) for x in tensors]
+    axis = check_axis(axis, arrays[0].ndim + 1)
+    wider = [reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in arrays]
+    return concatenate(wider, axis=axis)
 
 
 def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> list[Tensor]:
@@ -97,12 +103,14 @@ def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> lis
     ValueError
         If the axis does not divide into that many equal sections.
     """
-    size = raw(x).shape[axis]
-    if isinstance(sections, int):
-        check_sections(size, sections, axis)
+    x = ready(x)
+    axis = check_axis(axis, x.ndim)
+    size = x.shape[axis]
+    if not isinstance(sections, Sequence | np.ndarray):
+        sections = check_sections(size, sections, axis)
         sections = range(size // sections, size, size // sections) if size else [0] * (sections - 1)
     cuts = [0, *sections, size]
-    before = (slice(None),) * (axis % raw(x).ndim)
+    before = (slice(None),) * axis
     return [getitem(x, (*before, slice(a, b))) for a, b in itertools.pairwise(cuts)]
 
 

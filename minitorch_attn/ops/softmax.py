@@ -10,7 +10,7 @@ from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
 from ..validation import check_targets
-from .elementwise import exp, log
+from .elementwise import alike, exp, log
 from .op import op
 from .reduce import Axis, _keep, sum
 from .shape import getitem, reshape
@@ -42,8 +42,9 @@ def softmax(x: TensorLike, /, axis: int = -1) -> Any:
 
     Source: the document, section 4.1, first formula, with the index that it lacks.
     """
-    e = x - x.max(axis=axis, keepdims=True)
-    e = namespace(e).exp(e, out=e)
+    xp = namespace(x)
+    e = xp.asarray(x - x.max(axis=axis, keepdims=True))
+    e = xp.exp(e, out=e)
     e /= e.sum(axis=axis, keepdims=True)
     return e
 
@@ -74,7 +75,7 @@ def log_softmax_reference(x: TensorLike, axis: int = -1) -> Tensor:
 def log_softmax(x: TensorLike, /, axis: int = -1) -> Any:
     """The logarithm of softmax, exact also where softmax itself underflows to 0."""
     xp = namespace(x)
-    y = x - x.max(axis=axis, keepdims=True)
+    y = xp.asarray(x - x.max(axis=axis, keepdims=True))
     y -= xp.log(xp.exp(y).sum(axis=axis, keepdims=True))
     return y
 
@@ -87,18 +88,25 @@ def cross_entropy_reference(logits: TensorLike, targets: Any) -> Tensor:
     return -sum(getitem(log_p, (rows, raw(targets).ravel()))) / raw(targets).size
 
 
-def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
+def cross_entropy(logits: TensorLike, targets: Any, ignore: int | None = None) -> Tensor:
     """The mean of -log softmax(logits)[target], in nats.
 
     Parameters
     ----------
-    logits : (..., C), floating
+    logits : (..., C)
     targets : (...), integers in [0, C): the shape of logits without its last axis
+    ignore : int, optional
+        Rows with this target are left out, of the sum and of the number: padding is no word.
 
     Raises
     ------
     ValueError, TypeError, IndexError
         If the shapes do not fit, the targets are not integers, or one is out of range.
     """
-    targets = check_targets(raw(logits), raw(targets))
+    (logits,) = alike(logits)
+    targets = check_targets(raw(logits), raw(targets), ignore)
+    if ignore is not None:
+        rows = namespace(targets).flatnonzero(targets != ignore)
+        logits = getitem(reshape(logits, (-1, raw(logits).shape[-1])), rows)
+        targets = targets.ravel()[rows]
     return fastest(cross_entropy_reference)(logits, targets=targets)

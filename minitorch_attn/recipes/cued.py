@@ -33,6 +33,14 @@ def where_it_looks(model: Module, test: CuedDigits, count: int) -> tuple[np.ndar
     return query_weights(weights[-1]), test.positions[:count]
 
 
+def where_it_looks_itself_too(
+    model: Module, test: CuedDigits, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The query's weights on the tiles and, last, on itself, (n, T + 1), and the asked tile."""
+    tiles, asked = where_it_looks(model, test, count)
+    return np.column_stack([tiles, 1 - tiles.sum(axis=1)]), asked
+
+
 def without_the_asked_tile(
     model: Module, test: CuedDigits, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -67,10 +75,16 @@ CUED = Recipe(
     looks={
         "largest_weight_on_asked_tile": Look(
             what="where it looks",
-            claim="the largest weight lies on the asked tile",
+            claim="of all tiles the asked one has most weight",
             scores=where_it_looks,
-            sentence="The query's largest weight lies on the asked tile in {share} of the test "
-            "scenes\n(the lowest of the seeds).",
+            sentence="Of the query's weights on the tiles the largest lies on the asked tile in "
+            "{share}\nof the test scenes (the lowest of the seeds);",
+        ),
+        "asked_tile_outweighs_query_itself": Look(
+            what="where it looks, itself included",
+            claim="and more than the query has on itself",
+            scores=where_it_looks_itself_too,
+            sentence="it is larger than the query's weight on itself, too, in {share}.",
         ),
         "right_without_the_asked_tile": Look(
             what="a masked answer",

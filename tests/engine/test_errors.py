@@ -28,6 +28,8 @@ from minitorch_attn.models import Attention, Classifier, patchify
 from minitorch_attn.nn import (
     Dense,
     Dropout,
+    Embedding,
+    LayerNorm,
     LearnedPositions,
     MultiHeadAttention,
     SinusoidalPositions,
@@ -77,7 +79,7 @@ OPS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
     "concatenating what does not fit": (
         lambda: ops.concatenate([A, B]),
         ValueError,
-        ("in concatenate, given shapes (2, 3), (2, 4)", "must agree"),
+        ("in concatenate, given shapes (2, 3), (2, 4)", "shapes agree but for the axis"),
     ),
     "an index out of range": (
         lambda: Tensor(A)[5],
@@ -133,6 +135,16 @@ OPS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
         lambda: ops.cross_entropy(A, np.array([0, -1])),
         IndexError,
         ("[-1, 0]", "classes 0 to 2"),
+    ),
+    "a target out of range beside one to ignore": (
+        lambda: ops.cross_entropy(A, np.array([-1, 3]), ignore=-1),
+        IndexError,
+        ("[3, 3]", "classes 0 to 2"),
+    ),
+    "nothing but targets to ignore": (
+        lambda: ops.cross_entropy(A, np.array([0, 0]), ignore=0),
+        ValueError,
+        ("cross_entropy", "no rows"),
     ),
     "the mean loss of no rows": (
         lambda: ops.cross_entropy(np.ones((0, 3)), np.zeros(0, int)),
@@ -214,6 +226,69 @@ OPS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
         ValueError,
         ("weight (3, 4)", "bias (3,)"),
     ),
+    "a number after @": (lambda: Tensor(A) @ 2, ValueError, ("axes", "x * 2")),
+    "NumPy's function on a Tensor's record": (
+        lambda: np.sum(Tensor(A)),
+        TypeError,
+        ("np.sum", "minitorch_attn's function", ".numpy()"),
+    ),
+    "an element set in place": (
+        lambda: Tensor(A).__setitem__(0, 3),
+        TypeError,
+        ("not changed in place", "where(condition, value, x)", "x.data"),
+    ),
+    "concatenating nothing": (lambda: ops.concatenate([]), ValueError, ("no tensors at all",)),
+    "stacking nothing": (lambda: ops.stack([]), ValueError, ("stack", "no tensors at all")),
+    "concatenating numbers": (lambda: ops.concatenate([1.0, 2.0]), ValueError, ("stack puts",)),
+    "NumPy's other form of einsum": (
+        lambda: ops.einsum(A, [0, 1], [1, 0]),
+        TypeError,
+        ("the letters come first", "einsum('ij,jk->ik', a, b)", "ndarray"),
+    ),
+    "einsum that loses what ... stands for": (
+        lambda: ops.einsum("...i->i", A),
+        ValueError,
+        ("'...i->i'", "..."),
+    ),
+    "einsum of a letter that is in no input": (
+        lambda: ops.einsum("ij->ijk", A),
+        ValueError,
+        ("each letter of the output", "in an input"),
+    ),
+    "einsum of too few letters": (
+        lambda: ops.einsum("i->i", A),
+        ValueError,
+        ("'i'", "2 axes", "(2, 3)"),
+    ),
+    "no sections": (lambda: ops.split(A, 0), ValueError, ("at least one section", "not 0")),
+    "fewer than no sections": (lambda: ops.split(A, -2, axis=1), ValueError, ("not -2",)),
+    "packed attention of no heads": (
+        lambda: packed_attention(np.ones((1, 2, 6)), 0),
+        ValueError,
+        ("num_heads is at least 1, not 0",),
+    ),
+    "packed attention of no width": (
+        lambda: packed_attention(np.ones((1, 2, 0)), 2),
+        ValueError,
+        ("(1, 2, 0)",),
+    ),
+    "attention of no width": (
+        lambda: ops.attention(*[np.ones((2, 0))] * 3),
+        ValueError,
+        ("a width d of at least 1",),
+    ),
+    "layer norm of rows of nothing": (
+        lambda: ops.layer_norm(np.ones((2, 0))),
+        ValueError,
+        ("at least one number", "(2, 0)"),
+    ),
+    "layer norm of a number": (lambda: ops.layer_norm(2.0), ValueError, ("not shape ()",)),
+    "the loss of a number": (
+        lambda: ops.cross_entropy(2.0, 0),
+        ValueError,
+        ("an axis of classes",),
+    ),
+    "rows of a number": (lambda: ops.embedding([0], 2.0), ValueError, ("the table needs axes",)),
     "linear of another width": (
         lambda: ops.linear(Tensor(A), np.ones((4, 2)), np.ones(2)),
         ValueError,
@@ -357,6 +432,21 @@ LAYERS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
         RuntimeError,
         ("before its first input", "build(width)"),
     ),
+    "a model of no width": (
+        lambda: MultiHeadAttention(0, 2),
+        ValueError,
+        ("model_dim is at least 1, not 0",),
+    ),
+    "no heads": (lambda: TransformerBlock(4, 0), ValueError, ("num_heads is at least 1, not 0",)),
+    "heads of no width": (
+        lambda: MultiHeadAttention(4, 2, head_dim=0),
+        ValueError,
+        ("head_dim is at least 1, not 0",),
+    ),
+    "a dense layer of nothing": (lambda: Dense(0, 0), ValueError, ("in_features", "not 0")),
+    "a norm of nothing": (lambda: LayerNorm(0), ValueError, ("dim is at least 1",)),
+    "a table of nothing": (lambda: Embedding(3, 0), ValueError, ("dim is at least 1",)),
+    "no places": (lambda: LearnedPositions(0, 4), ValueError, ("num is at least 1",)),
     "a norm that is neither": (
         lambda: TransformerBlock(4, 2, norm="both"),
         ValueError,
@@ -411,6 +501,24 @@ def test_wrong_use(name: str) -> None:
     message = told(call, kind)
     for word in words:
         assert word in message
+
+
+# A call whose error has nothing to do with shapes, and so no hint about them.
+NO_HINT: dict[str, Callable] = {
+    "whole numbers to a negative power": lambda: Tensor([1, 2]) ** -1,
+    "a word": lambda: Tensor(A) + "a",
+    "NaN looked for": lambda: Tensor([0.0]) / Tensor([0.0]),
+    "an axis that is not there": lambda: ops.concatenate([A, A], axis=5),
+    "a keyword that is none": lambda: ops.add(A, A, axis=1),
+}
+
+
+@pytest.mark.parametrize("name", NO_HINT)
+def test_a_hint_about_shapes_only_where_shapes_are_wrong(name: str) -> None:
+    with np.errstate(all="raise"):
+        message = told(NO_HINT[name], Exception)
+    for words in ("broadcast", "keepdims", "agree"):
+        assert words not in message
 
 
 def test_a_released_graph() -> None:

@@ -1,6 +1,6 @@
-"""Can the tests of what is built on the ops fail? Each fault here must fail the test it names.
+"""Can the tests of the engine fail? Each fault here must fail the test it names.
 
-For the ops themselves see `test_mutation.py`. A fault takes the place of a method or a function
+For the rules of the ops see `test_mutation.py`. A fault takes the place of a method or a function
 of the library, and the named test is run, in this process, by a pytest of its own.
 """
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from optable import ROWS
-from optable.opchecks import CHECKS
+from optable.opchecks import CHECKS, check_dtype
 
 from minitorch_attn import Tensor, attention, cross_entropy, grad, plain
 from minitorch_attn import fast as fast_room
@@ -106,6 +106,29 @@ def test_every_fast_form_stands_beside_a_plain_one_outside_the_room() -> None:
             own = plain_form.__module__ == "minitorch_attn.fast.heads"  # its composition is there
             assert own or not plain_form.__module__.startswith(fast_room.__name__), made
     assert len(FUSED) >= 6
+
+
+def test_every_faster_form_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the ops of the table, by a block that trains, by an optimiser."""
+    asked = set()
+    for plain_form, fast_form in list(_faster.items()):
+
+        def noted(*args: Any, form: Any = fast_form, **kwargs: Any) -> Any:
+            asked.add(form)
+            return form(*args, **kwargs)
+
+        monkeypatch.setitem(_faster, plain_form, noted)
+    for row in ROWS.values():
+        check_dtype(row)
+    block, x = _block(np.float32)
+    block.train()
+    adam = Adam(block.named_parameters())
+    sgd = SGD(block.named_parameters(), 0.1, momentum=0.9)
+    compute_gradients(block, x, np.zeros((4, 7), int), loss=cross_entropy)
+    adam.step()
+    sgd.step()
+    own = {form for form in _faster.values() if form.__module__.startswith("minitorch_attn")}
+    assert {getattr(f, "__name__", f) for f in own - asked} == set()
 
 
 def _block(dtype: Any) -> tuple[TransformerBlock, np.ndarray]:

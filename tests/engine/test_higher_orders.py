@@ -65,6 +65,24 @@ def test_a_fused_op_whose_inputs_are_one_tensor_at_second_order() -> None:
     gradgradcheck(lambda x: ops.attention(x, x, x), [RNG.normal(size=(3, 2))])
 
 
+def test_a_function_that_does_not_use_an_input_passes() -> None:
+    xs = [np.ones(2), np.ones(3)]
+    assert gradcheck(lambda a, b: a * 2, xs)
+    assert gradgradcheck(lambda a, b: a * 2, xs)
+    assert gradgradcheck(lambda a, b: (a * a).sum(), xs)
+
+
+def test_what_the_caller_has_is_not_changed() -> None:
+    x = np.ones(3)
+
+    def changing(t: Tensor) -> Tensor:
+        t.data += 1
+        return t * 2
+
+    gradcheck(changing, [x])
+    np.testing.assert_array_equal(x, np.ones(3))
+
+
 def test_gradcheck_finds_a_wrong_rule(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.array([0.5, 1.0])
     assert gradcheck(ops.tanh, [x])

@@ -21,7 +21,16 @@ from minitorch_attn.course.own.parts import JOBS, jobs
 from minitorch_attn.data import Dataset
 from minitorch_attn.models import Classifier, DenseNet, NoAttention, UniformAttention
 from minitorch_attn.nn import MultiHeadAttention
-from minitorch_attn.recipes import MODELS, RECIPES, Look, Picture, Recipe, make_model, make_trainer
+from minitorch_attn.recipes import (
+    CLASSIFIERS,
+    RECIPES,
+    Baseline,
+    Look,
+    Picture,
+    Recipe,
+    make_model,
+    make_trainer,
+)
 
 PACKAGE = Path(viz.__file__).parent
 
@@ -29,9 +38,9 @@ PACKAGE = Path(viz.__file__).parent
 # The recipes that there are.
 
 
-@pytest.mark.parametrize("data", RECIPES)
-@pytest.mark.parametrize("model", MODELS)
-def test_every_model_of_every_recipe_is_made_and_answers(data: str, model: str) -> None:
+@pytest.mark.parametrize("data", [name for name, recipe in RECIPES.items() if recipe.takes_answers])
+@pytest.mark.parametrize("model", CLASSIFIERS)
+def test_every_classifier_of_every_recipe_is_made_and_answers(data: str, model: str) -> None:
     train, test = RECIPES[data].load(0)
     net = make_model(data, model, train, seed=1)
     x, _ = test.batch(np.arange(3))
@@ -92,6 +101,11 @@ def test_the_looks_at_cued_digits() -> None:
     assert weights.shape == (6, 8)
     assert ((weights > 0) & (weights < 1)).all()
     np.testing.assert_array_equal(asked, test.positions[:6])
+    # The second look sees the query's weight on itself, too, which may be the largest.
+    all_weights, same = found["asked_tile_outweighs_query_itself"]
+    np.testing.assert_array_equal(all_weights[:, :8], weights)
+    np.testing.assert_allclose(all_weights.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(same, asked)
     # With everything masked, the same query gives the same answer, whatever the tiles hold; and
     # the asked tile does not matter where it is masked.
     logits, right = found["right_without_the_asked_tile"]
@@ -148,7 +162,8 @@ SUMS = Recipe(
     lr=0.02,
     weight_decay=0.01,
     batch_size=32,
-    models=("attention", "dense"),
+    models={name: CLASSIFIERS[name] for name in ("attention", "dense")},
+    baselines={"always 0": Baseline("says the first class", lambda train, test: 0.25)},
     looks={
         "logit_on_largest_sum": Look(
             "the answer",
@@ -186,7 +201,10 @@ def test_train_takes_a_third_data_set_from_end_to_end(sums: str, tmp_path: Path)
     assert status == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert (metrics["data"], metrics["epochs"], metrics["seeds"]) == ("sums", 2, 2)
-    assert list(metrics["models"]) == ["attention", "dense"]
+    assert list(metrics["models"]) == ["attention", "dense", "always 0"]
+    assert metrics["models"]["always 0"]["accuracy"] == [0.25, 0.25]
+    assert "always 0" in printed
+    assert "says the first class" in printed
     row = metrics["models"]["attention"]
     assert row["logit_on_largest_sum"] == row["accuracy"], "this look counts what is right"
     assert "said_to_learners_only" not in row
@@ -235,8 +253,8 @@ def test_own_answers_train_on_a_third_data_set(
     assert outcome.status == 0
     printed = capsys.readouterr().out
     mine = f"{100 * outcome.accuracy:.1f} %"
-    assert f"afterwards, on the triples{'':21} {'yours':>7} {'the library':>11}" in printed
-    assert f"\n      the largest logit is the largest sum's    {mine:>7}" in printed
+    assert f"afterwards, on the triples{'':22} {'yours':>7} {'the library':>11}" in printed
+    assert f"\n      the largest logit is the largest sum's     {mine:>7}" in printed
     assert "\n(Of three, a guess gets a third.)\n" in printed
 
 

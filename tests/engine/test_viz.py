@@ -41,7 +41,7 @@ def scenes() -> CuedDigits:
     return CuedDigits(images, tiles, tags, positions, tiles[np.arange(3), positions])
 
 
-WEIGHTS = np.array([[0.1, 0.2, 0.65, 0.05], [0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]])
+WEIGHTS = np.array([[0.1, 0.2, 0.3, 0.05], [0.25, 0.25, 0.25, 0.25], [0.0, 1.0, 0.0, 0.0]])
 
 
 def pixels(path: Path) -> tuple[int, int]:
@@ -72,6 +72,10 @@ def test_where_it_looks(drawn: list[Any], scenes: CuedDigits, tmp_path: Path) ->
         letters = ["ABCD"[tag] for tag in scenes.tags[row]]
         words = [text.get_text() for text in axes[0].texts]
         assert words == [f"asked: {letters[place]}\nsays: {says[row]}\n({verdict})"]
+        itself = 1 - WEIGHTS[row].sum()  # what is not on the tiles
+        assert axes[0].get_xlabel() == f"itself {itself:.2f}"
+        (bar,) = axes[0].patches
+        assert bar.get_width() == pytest.approx(8 * itself)
         assert [ax.get_title(loc="center") for ax in axes[1:]] == letters
         assert [ax.get_xlabel() for ax in axes[1:]] == [f"{w:.2f}" for w in WEIGHTS[row]]
         for tile, ax in enumerate(axes[1:]):
@@ -113,6 +117,7 @@ def test_loss_curves(drawn: list[Any], tmp_path: Path) -> None:
     for ax in (left, right):
         colors = [line.get_color() for line in ax.lines]
         assert colors == [viz.COLORS[0], viz.COLORS[0], viz.COLORS[1]], "a colour a model"
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "-", "--"]
     np.testing.assert_allclose(
         [line.get_ydata() for line in left.lines], [[2, 1], [2, 0.5], [2, 1.9]]
     )

@@ -1,12 +1,18 @@
 """How a fault is planted: in the place of a method, or of a function wherever it is named."""
 
 from __future__ import annotations
+import __future__
 
+import inspect
 import sys
+import textwrap
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
 import pytest
+
+from minitorch_attn.ops.op import Op
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -27,6 +33,38 @@ def everywhere(function: Any, make: Callable[[Any], Any]) -> Plant:
                 patch.setattr(module, name, broken)
 
     return plant
+
+
+def rewritten(function: Any, old: str, new: str) -> Any:
+    """A copy of a function with some of its text replaced, living among the same globals."""
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(old) == 1, f"the text to break is not once in {function.__name__}: {old!r}"
+    code = compile(
+        source.replace(old, new),
+        f"broken {function.__name__}",
+        "exec",
+        flags=__future__.annotations.compiler_flag,
+    )
+    own = next(c for c in code.co_consts if inspect.iscode(c) and c.co_name == function.__name__)
+    copy = FunctionType(own, function.__globals__, function.__name__, function.__defaults__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+def text(function: Any, old: str, new: str) -> Plant:
+    """In the place of a function itself with some of its text replaced."""
+    return everywhere(function, lambda right: rewritten(right, old, new))
+
+
+def forward(name: str, make: Callable[[Any], Any]) -> Plant:
+    """In the place of an op's forward what `make` makes of it."""
+    op = Op.registry[name]
+    return lambda patch: patch.setattr(op, "forward", make(op.forward))
+
+
+def forward_text(name: str, old: str, new: str) -> Plant:
+    """In the place of an op's forward itself with some of its text replaced."""
+    return forward(name, lambda right: rewritten(right, old, new))
 
 
 def with_attribute(name: str, value: Callable[[Any], Any]) -> Callable[..., Any]:

@@ -823,7 +823,7 @@ def future_test(x, other, y=None, ys=None):
         for t in range(len(x)):
             tries.append(np.concatenate([x[: t + 1], other[t + 1 :]]))
         return np.array(tries)
-    return np.array([not np.allclose(ys[t][t], y[t], rtol=1e-5, atol=1e-5 * np.abs(y).max())
+    return np.array([not np.allclose(ys[t][t], y[t], rtol=0, atol=4e-6 * np.abs(y).max())
                      for t in range(len(y))])
 """])),
     (8, "regroup", ("split and stack", ["""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zlib
 from typing import Any
 
@@ -143,6 +144,20 @@ def check_dtype(row: Row) -> None:
             assert kinds == {np.dtype(dtype)}, f"{row.id} on {shapes} {dtype.__name__}: {kinds}"
 
 
+def check_no_false_alarm(row: Row) -> None:
+    """Floating-point warnings made errors stop nothing: forward, gradients, second order."""
+    for shapes in row.shapes:
+        for dtype in (np.float32, np.float64) if row.keeps_dtype else (np.float64,):
+            inputs = draw(row, shapes, dtype)
+            wanted = differentiate(row, inputs, dtype=dtype)
+            with np.errstate(all="raise"), warnings.catch_warnings():
+                warnings.simplefilter("error")
+                found = differentiate(row, inputs, dtype=dtype)
+                row.call(*inputs, *row.constants)
+            for a, b in zip(flat(found), flat(wanted), strict=True):
+                close(a, b, f"{row.id} on {shapes}, with warnings made errors")
+
+
 def check_reference(row: Row) -> None:
     """The op equals its plain composition: value and gradients."""
     for shapes in row.shapes if row.reference else ():
@@ -179,5 +194,6 @@ CHECKS = (
     check_own_memory,
     check_layout,
     check_dtype,
+    check_no_false_alarm,
     check_reference,
 )

@@ -12,7 +12,7 @@ from minitorch_attn.fast.heads import packed_attention, packed_attention_referen
 from minitorch_attn.ops.attention import attention_reference
 from minitorch_attn.ops.op import Op
 from optable.oprow import ONE, TWO, Shapes, row
-from optable.table_softmax import shares
+from optable.table_softmax import from_the_largest, shares
 
 registry = Op.registry
 
@@ -113,7 +113,7 @@ row(
     lambda q, k, v, m: attend(q, k, np.eye(5), m),
     (((2, 3, 4), (2, 5, 4)),),
     "weights",
-    constants=(np.ones((5, 1)), SOME),
+    constants=(np.ones((5, 1), np.float32), SOME),
 )
 row(
     "attention_reference",
@@ -188,3 +188,35 @@ row(
 )
 row("alias", registry["alias"], lambda x: x, ONE)
 row("to", lambda x: registry["to"](x, device="cpu"), lambda x: x, ONE, any_library=False)
+
+# The products over allowed pairs: where all are finite, masked products.
+for note, may in (("", SOME), ("a batch", EACH)):
+    row(
+        "pair_products",
+        lambda a, b, m: registry["pair_products"](a, b, allowed=m),
+        lambda a, b, m: (a[..., :, None, :] * b[..., None, :, :]).sum(-1) * m,
+        (((2, 3, 4), (2, 5, 4)), ((2, 3, 0), (2, 5, 0))),
+        note,
+        constants=(may,),
+    )
+    row(
+        "pair_sums",
+        lambda a, b, m: registry["pair_sums"](a, b, allowed=m),
+        lambda a, b, m: ((a * m)[..., None] * b[..., None, :, :]).sum(-2),
+        (((2, 3, 5), (2, 5, 4)), ((2, 3, 5), (5, 0))),
+        note,
+        constants=(may,),
+    )
+
+# At the edge of a rule: scores all far below 0, all far above, and some of each.
+for note, level in (("far below 0", -90.0), ("far above 0", 90.0), ("far apart", 0.0)):
+    away = np.array([[0.0], [0.7], [-0.4]]) * (1 if level else 40)
+    row(
+        "attention",
+        lambda q, k, v: ops.attention(q, k, v, scale=1.0),
+        lambda q, k, v: from_the_largest(q @ k.T) @ v,
+        ((),),
+        f"scores {note}",
+        domain=(np.array([[1.0], [1.1]]), level + away, np.array([[1.0], [-2.0], [0.5]])),
+        reference=plain(scale=1.0),
+    )

@@ -82,3 +82,37 @@ row(
     ONE,
     reference=gelu_reference,
 )
+
+# At the edge of a rule: what one branch of it alone gets right.
+row(
+    "power",
+    ops.power,
+    lambda a, b: np.array([1.0, a[1], a[2] ** 2, 1.0, a[4] ** -1.0]),
+    ((),),
+    "of 0 to 0, 1 and 2, and of others",
+    domain=(np.array([0.0, 0.0, 0.0, -3.0, 2.0]),),
+    constants=(np.array([0, 1, 2, 0, -1], np.float32),),
+)
+row(
+    "power",
+    lambda b, a: ops.power(a, b),
+    lambda b, a: np.array([0.0, 1.0, 2.0 ** b[2]]),
+    ((),),
+    "of the array 0, 1, 2",
+    domain=(np.array([1.5, 0.5, -0.5]),),
+    constants=(np.array([0.0, 1.0, 2.0], np.float32),),
+)
+for name, value in (
+    ("sigmoid", lambda x: np.exp(np.minimum(x, 0)) / (1 + np.exp(-abs(x)))),
+    ("gelu", lambda x: np.where(x > 0, x, 0.0)),
+    ("tanh", np.sign),
+):
+    row(name, getattr(ops, name), value, ((),), "far out", domain=(np.array([-60.0, 60.0, -40.0]),))
+row(
+    "sigmoid",
+    lambda x: ops.log(ops.sigmoid(x)),
+    lambda x: x - np.log1p(np.exp(x)),
+    ((),),
+    "its logarithm, where it is small",
+    domain=(np.array([-30.0, -20.0, -1.0]),),
+)

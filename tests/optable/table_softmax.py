@@ -51,6 +51,15 @@ for targets in (np.array([2, 0, 2]), np.array([[1, 0], [2, 2]])):
         reference=cross_entropy_reference,
     )
 
+row(
+    "cross_entropy",
+    lambda x, t: ops.cross_entropy(x, t, ignore=-1),
+    lambda x, t: -np.mean(np.log(shares(x)[[0, 0, 1], [0, 1, 1], [2, 1, 0]])),
+    (((2, 2, 3),),),
+    "with padding",
+    constants=(np.array([[2, 1], [-1, 0]]),),
+)
+
 
 # Norms.
 def normal(x: np.ndarray, weight: Any = 1.0, bias: Any = 0.0, eps: float = 1e-5) -> np.ndarray:
@@ -100,4 +109,51 @@ row(
     lambda x: ops.dropout(x, 0.4, np.random.default_rng(3)),
     lambda x: x * kept(x) / 0.6,
     (((5, 4),), ((0, 3),)),
+)
+
+# At the edge of a rule: what one branch of it alone gets right.
+FAR = np.array([[800.0, 799.0, -900.0], [-901.0, -900.0, -900.5]])
+
+
+def from_the_largest(x: np.ndarray) -> np.ndarray:
+    """softmax of numbers however far from 0."""
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def log_of_sum(x: np.ndarray) -> np.ndarray:
+    return x.max(1) + np.log(np.exp(x.T - x.max(1)).sum(0))
+
+
+for name, value in (
+    ("softmax", from_the_largest),
+    ("log_softmax", lambda x: x - log_of_sum(x)[:, None]),
+    ("logsumexp", log_of_sum),
+):
+    axis = 1 if name == "logsumexp" else -1
+    row(
+        name,
+        lambda x, f=name, a=axis: getattr(ops, f)(x, axis=a),
+        value,
+        ((),),
+        "far out",
+        domain=(FAR,),
+    )
+row(
+    "cross_entropy",
+    lambda x: ops.cross_entropy(x, np.array([1, 0])),
+    lambda x: -np.log(from_the_largest(x)[[0, 1], [1, 0]]).mean(),
+    ((),),
+    "far out",
+    domain=(FAR,),
+    any_library=False,
+)
+row(
+    "layer_norm",
+    ops.layer_norm,
+    normal,
+    ((),),
+    "far from 0",
+    domain=(np.array([[1000.0, 1003.0, 999.0, 1001.0], [-50.0, -52.0, -49.0, -50.5]]),),
+    reference=lambda x: layer_norm_reference(x, None, None),
 )

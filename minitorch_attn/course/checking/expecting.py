@@ -220,7 +220,9 @@ def show(value: Any, *, digits: int = 0, most: int = 24) -> str:
     if isinstance(value, list | tuple):
         inner = ", ".join(show(_quoted(item), digits=digits, most=most) for item in value[:12])
         inner += f", … {len(value)} in all" if len(value) > 12 else ""
-        return f"({inner})" if isinstance(value, tuple) else f"[{inner}]"
+        if isinstance(value, tuple):
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        return f"[{inner}]"
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
 

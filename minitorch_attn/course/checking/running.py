@@ -65,10 +65,22 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, 
     except (LearnerError, NotDone, CheckFailed) as error:
         return error
     except NotImplementedError as error:
-        return NotDone(str(error))
+        return NotDone(_calls_a_stub(error, function))
     except (Exception, SystemExit) as error:
         file = getattr(getattr(function, "__code__", None), "co_filename", "")
         return learner_error(error, file)
+
+
+def _calls_a_stub(error: NotImplementedError, function: Callable[..., Any]) -> str:
+    """Which other function the learner's calls that is not done yet; "" if it is the stub itself.
+
+    The innermost frame of the learner's own code is the stub's.
+    """
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    if len(frames) < 2 or frames[-1].name == frames[0].name:
+        return ""
+    return f"it calls {frames[-1].name}, which is not done yet"
 
 
 def own(tree: Any) -> Any:
@@ -169,7 +181,9 @@ def run_checks(
     """The result of every check, without a diagnosis, and the calls that it made.
 
     Refusing bad input is worth nothing by itself: it counts once some good input is answered
-    rightly, and not where every answer is the same (zeros or NaN, say).
+    rightly, and not where every answer is the same (zeros or NaN, say). Where nothing is answered
+    and a stub is the cause, the exercise is not done yet; if the stub is another function, it is
+    named.
     """
     numbers = range(len(exercise.checks))
     done = {number: run_check(exercise, number, function, seed) for number in order or numbers}
@@ -177,6 +191,9 @@ def run_checks(
     outcomes = [call.outcome for _, calls in runs for call in calls]
     answers = [outcome for outcome in outcomes if not isinstance(outcome, Exception)]
     idle = ""
+    waits = [str(outcome) for outcome in outcomes if isinstance(outcome, NotDone)]
+    if not answers and waits:
+        return [(replace(result, status=NOT_DONE, got=waits[0]), made) for result, made in runs]
     if not answers:
         idle = "raises, whatever it is given"
     elif constant(answers):
@@ -239,8 +256,8 @@ def run_check(
 
     try:
         check.body(recorder, np.random.default_rng([seed, number]))
-    except NotDone:
-        return result(NOT_DONE)
+    except NotDone as stub:
+        return result(NOT_DONE, got=str(stub))
     except CheckFailed as failed:
         if not recorder.calls:
             raise

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,38 +28,66 @@ environment = Exercise(
     function="new_enough",
     signature="new_enough(version: str, needed: str) -> bool",
     difficulty=1,
-    importance=3,
-    minutes=10,
+    importance=1,
+    minutes=15,
     read=f"{READ}#what-the-book-needs",
 )
 
 
-def says(new_enough: Any, version: str, needed: str, want: bool) -> None:
-    got = new_enough(version, needed)
-    expect(
-        isinstance(got, bool | np.bool_) and bool(got) == want,
-        f"{version} {'is' if want else 'is not'} new enough where {needed} is needed",
-        expected=want,
-        got=got,
-    )
+Question = tuple[str, str, bool]  # a version, what is needed, whether it is new enough
+
+
+def dotted(*numbers: Any) -> str:
+    return ".".join(str(int(number)) for number in numbers)
+
+
+def says(new_enough: Any, questions: list[Question]) -> None:
+    """All questions are asked, so that much is known of a mistake; the first mistake is shown."""
+    answers = [new_enough(version, needed) for version, needed, _ in questions]
+    for (version, needed, want), got in zip(questions, answers, strict=True):
+        verdict = "is" if want else "is not"
+        claim = f"{version} {verdict} new enough where {needed} is needed"
+        right = isinstance(got, bool | np.bool_) and bool(got) == want
+        expect(right, claim, expected=want, got=got)
 
 
 @environment.check(1, "the first part that differs decides, and parts are numbers")
 def numbers_decide(new_enough: Any, rng: np.random.Generator) -> None:
     first, low, high = int(rng.integers(2, 8)), int(rng.integers(2, 10)), int(rng.integers(10, 20))
-    says(new_enough, f"{first}.{low}", f"{first}.{high}", False)
-    says(new_enough, f"{first}.{high}", f"{first}.{low}", True)
-    says(new_enough, f"{first}.{high}.0", f"{first}.{high}.{low}", False)
-    says(new_enough, f"{first + 1}.0", f"{first}.{high}", True)
-    says(new_enough, f"{first}.{high}", f"{first + 1}.0", False)
+    questions = [
+        (dotted(first, low), dotted(first, high), False),
+        (dotted(first, high), dotted(first, low), True),
+        (dotted(first, high, 0), dotted(first, high, low), False),
+        (dotted(first + 1, 0), dotted(first, high), True),
+        (dotted(first, high), dotted(first + 1, 0), False),
+        (dotted(first + 1), dotted(first, 123456, 123456), True),
+        (dotted(first, 123456, 123456), dotted(first + 1), False),
+    ]
+    for length in (1, 2, 3, 4, 6):
+        old = rng.integers(1, 10 ** rng.integers(1, 5, length))
+        questions.append((dotted(*old), dotted(*old), True))
+        for place in {int(rng.integers(length)), length - 1}:
+            new = old.copy()
+            new[place] += rng.choice([1, 9, 90, 900])
+            new[place + 1 :] = 0  # what comes after it does not count
+            questions += [(dotted(*new), dotted(*old), True), (dotted(*old), dotted(*new), False)]
+    says(new_enough, questions)
 
 
 @environment.check(1, "a part that is left out counts as 0")
 def missing_is_zero(new_enough: Any, rng: np.random.Generator) -> None:
-    first, second, third = (int(n) for n in rng.integers(1, 10, size=3))
-    says(new_enough, f"{first}.{second}", f"{first}.{second}.0", True)
-    says(new_enough, f"{first}.{second}.{third}", f"{first}.{second}", True)
-    says(new_enough, f"{first}", f"{first}.0.{third}", False)
+    questions = [("0", "0.0", True), ("0", "0.0.1", False)]
+    for length in (1, 2, 3):
+        short = [*rng.integers(1, 30, length)]
+        for zeros in (1, 2, 3):
+            same, more = [*short, *[0] * zeros], [*short, *[0] * (zeros - 1), rng.integers(1, 30)]
+            questions += [
+                (dotted(*short), dotted(*same), True),
+                (dotted(*same), dotted(*short), True),
+                (dotted(*short), dotted(*more), False),
+                (dotted(*more), dotted(*short), True),
+            ]
+    says(new_enough, questions)
 
 
 @environment.wrong(
@@ -99,6 +129,45 @@ def unpadded(version: str, needed: str) -> bool:
     return parts(version) >= parts(needed)
 
 
+@environment.wrong(
+    "the same version is not new enough",
+    'Where 3.11 is needed, 3.11 will do: "or newer" lets the same one in. It takes >= and not >.',
+)
+def newer_only(version: str, needed: str) -> bool:
+    have, want = padded(version, needed)
+    return have > want
+
+
+@environment.wrong(
+    "only as far as both go",
+    "zip stops at the end of the shorter list, so that 3.11 passes for 3.11.4: the parts that one "
+    "of the two leaves out are 0, and must be compared too.",
+)
+def as_far_as_both_go(version: str, needed: str) -> bool:
+    pairs = list(zip(parts(version), parts(needed), strict=False))
+    return [a for a, _ in pairs] >= [b for _, b in pairs]
+
+
+@environment.wrong(
+    "only the first three parts",
+    "A version may have more than three parts, and a later one decides where those before it are "
+    "the same.",
+)
+def first_three(version: str, needed: str) -> bool:
+    have, want = padded(version, needed)
+    return have[:3] >= want[:3]
+
+
+@environment.wrong(
+    "the two exchanged",
+    "The comparison is the wrong way round: it says whether what is needed is newer than what is "
+    "there.",
+)
+def exchanged(version: str, needed: str) -> bool:
+    have, want = padded(version, needed)
+    return want >= have
+
+
 def parts(text: str) -> list[int]:
     return [int(part) for part in text.split(".")]
 
@@ -118,7 +187,7 @@ looking = Exercise(
     signature="my_clicks(picture: str) -> (K, 2), x and y of K clicks in pixels",
     difficulty=1,
     importance=4,
-    minutes=20,
+    minutes=25,
     read=f"{READ}#ten-clicks-on-each",
 )
 
@@ -128,9 +197,10 @@ def clicks_on(my_clicks: Any, picture: str) -> Array:
     got = my_clicks(picture)
     claim = f"my_clicks({picture!r}) gives a row (x, y) for each click"
     try:
-        array = np.asarray(got, dtype=float)
-    except (TypeError, ValueError):
+        array = np.asarray(got)
+    except (TypeError, ValueError):  # rows of unequal length
         array = np.zeros(0)
+    array = array.astype(float) if array.dtype.kind in "iuf" else np.zeros(0)  # texts are none
     fits = array.ndim == 2 and array.shape[-1] == 2 and len(array) > 0
     expect(fits, claim, expected="an array of shape (K, 2)", got=got)
     return array
@@ -155,31 +225,50 @@ def inside(my_clicks: Any, rng: np.random.Generator) -> None:
 
 @looking.check(1, "each picture has clicks of its own")
 def of_its_own(my_clicks: Any, rng: np.random.Generator) -> None:
-    seen: dict[bytes, str] = {}
-    for picture in SIZES:
-        key = np.ascontiguousarray(clicks_on(my_clicks, picture)).tobytes()
-        same = f"the very same clicks on {seen.get(key)} and on {picture}"
-        expect(key not in seen, "no two pictures have the same list of clicks", got=same)
-        seen[key] = picture
+    clicks = {picture: clicks_on(my_clicks, picture) for picture in SIZES}
+    for a, b in itertools.combinations(SIZES, 2):
+        same = one_pattern(clicks[a], clicks[b])
+        same = same or one_pattern(clicks[a] / SIZES[a] * 500, clicks[b] / SIZES[b] * 500)
+        claim = f"{a} and {b} have clicks of their own, not one pattern moved or stretched"
+        expect(not same, claim, got=f"on {a} {first_of(clicks[a])}, on {b} {first_of(clicks[b])}")
 
 
-@looking.check(1, "more than one or two places on each picture")
+def first_of(xy: Array) -> str:
+    return ", ".join(f"({x:g}, {y:g})" for x, y in xy[:3]) + ", …"
+
+
+def one_pattern(a: Array, b: Array) -> bool:
+    """Whether nine in ten of the first clicks fall on the second ones when all are moved alike."""
+    for shift in (b[:, None] - a[:5]).reshape(-1, 2):
+        apart = np.abs((a + shift)[:, None] - b).max(axis=-1)
+        if (apart.min(axis=1) <= 1).mean() >= 0.9:
+            return True
+    return False
+
+
+@looking.check(1, "three places or more on each picture, a hundredth of its width apart")
 def several_places(my_clicks: Any, rng: np.random.Generator) -> None:
-    for picture in SIZES:
-        places = len(np.unique(clicks_on(my_clicks, picture), axis=0))
-        claim = f"clicks in different places of {picture}"
-        expect(places >= 3, claim, expected="3 places or more", got=places)
+    for picture, (width, _) in SIZES.items():
+        places: list[Array] = []
+        for click in clicks_on(my_clicks, picture):
+            if all(np.hypot(*(click - place)) >= width / 100 for place in places):
+                places.append(click)
+        claim = f"clicks on {picture} in places that lie {width / 100:.0f} pixels or more apart"
+        expect(len(places) >= 3, claim, expected="3 places or more", got=len(places))
 
 
-@looking.check(1, "no ruler: neither a grid nor equal steps")
+@looking.check(1, "no ruler: neither a grid nor equal steps, nor a raster")
 def no_ruler(my_clicks: Any, rng: np.random.Generator) -> None:
     for picture in SIZES:
         xy = clicks_on(my_clicks, picture)
-        claim = f"the clicks on {picture} come from looking, not from a loop or a ruler"
+        claim = f"the clicks on {picture} come from looking, not from a program, a loop or a ruler"
         steps = np.diff(xy, axis=0)
         even = len(steps) > 2 and np.allclose(steps, steps[0])
         expect(not even, claim, got="every step from click to click is the same")
         expect(not is_grid(xy), claim, got="a full grid of rows and columns")
+        step = raster(xy)
+        got = f"all of them are corners or middles of squares of {step} × {step} pixels"
+        expect(step < 8, claim, got=got)  # a cross moved by keys goes in steps of up to 6
 
 
 def is_grid(xy: Array) -> bool:
@@ -189,13 +278,19 @@ def is_grid(xy: Array) -> bool:
     return columns > 1 and rows > 1 and len(places) >= 6 and len(places) == columns * rows
 
 
+def raster(xy: Array) -> int:
+    """The step of the widest raster on which all clicks lie, both ways; 0 for one place."""
+    steps = np.rint(xy - xy[0]).astype(int)
+    return int(np.gcd.reduce(steps, axis=0).min())
+
+
 @looking.check(1, "a picture that was never shown raises ValueError")
 def unknown_picture(my_clicks: Any, rng: np.random.Generator) -> None:
-    expect_error(
-        lambda: my_clicks("a picture never shown"),
-        ValueError,
-        "no clicks and no picture are two things: an unknown name is refused",
-    )
+    shown = str(rng.choice(list(SIZES)))
+    others = "a picture never shown", "", f"{shown}s", shown[:-1], shown.upper()
+    for name in rng.permutation(others):
+        claim = f"no clicks and no picture are two things: the name {str(name)!r} is refused"
+        expect_error(partial(my_clicks, str(name)), ValueError, claim)
 
 
 def scattered(picture: str) -> Array:
@@ -248,6 +343,44 @@ def always_centre(picture: str) -> Array:
 
 
 @looking.wrong(
+    "one spot, trembling",
+    "All clicks lie within a few pixels: one place, clicked again and again. With different "
+    "numbers it is still one place.",
+)
+def one_spot(picture: str) -> Array:
+    rng = np.random.default_rng(len(picture))
+    return scattered(picture)[0] - rng.integers(0, 4, size=(12, 2)) * (1, -1)
+
+
+@looking.wrong(
+    "one list, moved a little",
+    "Every picture got the same pattern of clicks, moved or stretched. It says nothing about any "
+    "of them: it is the map of somebody who never looked.",
+)
+def moved_list(picture: str) -> Array:
+    scattered(picture)
+    return scattered("chelsea") * (0.9, 0.8) + list(SIZES).index(picture)
+
+
+@looking.wrong(
+    "the chapter's stand-in",
+    "These points lie in the middle of squares of 16 pixels: the contrast program made them. They "
+    "are no person's, and chapter 14 would take them for yours.",
+)
+def stand_in(picture: str) -> Array:
+    return scattered(picture) // 16 * 16 + 8
+
+
+@looking.wrong(
+    "the dictionary's own error",
+    "Python's KeyError tells that a dictionary lacks a key, and nothing of pictures. The exercise "
+    "asks for ValueError: ask with `in`, and raise it yourself.",
+)
+def key_error(picture: str) -> Array:
+    return {name: scattered(name) for name in SIZES}[picture]
+
+
+@looking.wrong(
     "made by a loop",
     "Clicks at equal distances come from a loop. Made-up clicks look like data and are none; "
     "chapter 14 will compare models with them.",
@@ -284,72 +417,99 @@ bits = Exercise(
     function="entropy",
     signature="entropy(clicks: (K, 2), size: (width, height), cells: (columns, rows)) -> bits",
     difficulty=2,
-    importance=4,
-    minutes=25,
+    importance=3,
+    minutes=40,
     read=f"{READ}#how-spread-out-in-bits",
 )
 
 Picture = tuple[tuple[int, int], tuple[int, int]]  # size in pixels, number of cells
 
 
-def draw_picture(rng: np.random.Generator) -> Picture:
-    """A picture with fewer columns than rows, and cells that are not square."""
+def draw_picture(rng: np.random.Generator, upright: bool) -> Picture:
+    """Upright: fewer columns than rows, and higher than wide. Its cells are not square."""
     columns, rows = sorted(sizes(rng, 2))
-    wide, high = sizes(rng, 2, 10, 30)
-    return (columns * wide, rows * high), (columns, rows)
+    wide, high = sorted(sizes(rng, 2, 10, 30))
+    size, cells = (columns * wide, rows * high), (columns, rows)
+    return (size, cells) if upright else (size[::-1], cells[::-1])
 
 
 def click_into(rng: np.random.Generator, picture: Picture, columns: Any, rows: Any) -> Array:
-    """A click well inside each of these cells, (K, 2)."""
+    """A click into each of these cells, (K, 2): anywhere, or just at one of its edges."""
     (width, height), (across, down) = picture
-    wide, high = width // across, height // down
-    x = np.asarray(columns) * wide + rng.integers(2, wide - 2, size=len(columns))
-    y = np.asarray(rows) * high + rng.integers(2, high - 2, size=len(rows))
-    return np.stack([x, y], axis=1)
+    cell = np.array([width // across, height // down])
+    corner = np.stack([columns, rows], axis=1) * cell
+    inside = rng.integers(0, cell, size=corner.shape)
+    edge = rng.integers(0, 2, size=corner.shape) * (cell - 1)
+    return corner + np.where(rng.random(corner.shape) < 0.5, inside, edge)
+
+
+def in_some_cells(rng: np.random.Generator, picture: Picture, cells: int) -> tuple[Array, float]:
+    """Clicks into so many cells, the outermost two among them, and their entropy."""
+    across, down = picture[1]
+    others = 1 + rng.choice(across * down - 2, cells - 2, replace=False)
+    chosen = np.array([0, across * down - 1, *others])
+    count = rng.choice(np.arange(1, 12), cells)
+    count[:2] = 1, 12
+    row, column = np.divmod(np.repeat(chosen, count), across)
+    clicks = click_into(rng, picture, column, row)
+    clicks[0] = 0, 0
+    clicks[1] = picture[0][0] - 1, picture[0][1] - 1
+    p = count / count.sum()
+    return rng.permutation(clicks), sum(share * np.log2(1 / share) for share in p)
 
 
 @bits.check(1, "minus the sum of p log₂ p over the cells' shares p")
 def by_definition(entropy: Any, rng: np.random.Generator) -> None:
-    picture = draw_picture(rng)
-    size, (columns, rows) = picture
-    count = np.zeros((rows, columns))
-    chosen = rng.choice(rows * columns, 4, replace=False)
-    count.flat[chosen] = rng.choice(np.arange(1, 9), 4, replace=False)
-    r, c = np.repeat(np.argwhere(count), count[count > 0].astype(int), axis=0).T
-    clicks = rng.permutation(click_into(rng, picture, c, r))
-    p = count[count > 0] / count.sum()
-    want = sum(share * np.log2(1 / share) for share in p)
-    near(entropy(clicks, size, (columns, rows)), want, f"{len(clicks)} clicks in four cells")
+    for upright in (True, False):
+        picture = draw_picture(rng, upright)
+        for cells in (4, int(np.prod(picture[1]))):
+            clicks, want = in_some_cells(rng, picture, cells)
+            near(entropy(clicks, *picture), want, f"{len(clicks)} clicks in {cells} cells")
 
 
 @bits.check(1, "all clicks in one cell: 0 bits, and empty cells add nothing")
 def one_cell(entropy: Any, rng: np.random.Generator) -> None:
-    picture = draw_picture(rng)
+    picture = draw_picture(rng, bool(rng.integers(2)))
     count = int(rng.integers(3, 12))
     clicks = click_into(rng, picture, [1] * count, [1] * count)
     near(entropy(clicks, *picture), 0.0, f"{count} clicks in one cell")
+    near(entropy(clicks[:1], *picture), 0.0, "a single click")
     apart = np.vstack([clicks, click_into(rng, picture, [0], [2])])
-    got = entropy(apart, *picture)
-    expect(np.abs(got) > 1e-3, "one more click, in another cell, makes it more than 0", got=got)
+    p = np.array([count, 1]) / (count + 1)
+    want = -(p * np.log2(p)).sum()
+    near(entropy(apart, *picture), want, f"{count} clicks in one cell, one in another")
 
 
 @bits.check(1, "x chooses the column, y the row")
 def column_and_row(entropy: Any, rng: np.random.Generator) -> None:
-    picture = draw_picture(rng)
-    rows = picture[1][1]
-    clicks = click_into(rng, picture, [0] * rows, range(rows))
-    near(entropy(clicks, *picture), np.log2(rows), f"one column, one click in each of {rows} rows")
+    for upright in (True, False):
+        picture = draw_picture(rng, upright)
+        columns, rows = picture[1]
+        clicks = click_into(rng, picture, [0] * rows, range(rows))
+        claim = f"one column, one click in each of {rows} rows"
+        near(entropy(clicks, *picture), np.log2(rows), claim)
+        clicks = click_into(rng, picture, range(columns), [1] * columns)
+        claim = f"one row, one click in each of {columns} columns"
+        near(entropy(clicks, *picture), np.log2(columns), claim)
 
 
 @bits.check(1, "a click outside, or no click at all, raises ValueError")
 def refuses(entropy: Any, rng: np.random.Generator) -> None:
-    size, cells = draw_picture(rng)
-    clicks = click_into(rng, (size, cells), [0, 1, 1], [1, 0, 2])
-    right = np.vstack([clicks, (size[0], 1)])
-    above = np.vstack([clicks, (1, -1)])
-    expect_error(lambda: entropy(right, size, cells), ValueError, "x = width lies outside")
-    expect_error(lambda: entropy(above, size, cells), ValueError, "y = -1 lies outside")
-    expect_error(lambda: entropy(clicks[:0], size, cells), ValueError, "no clicks, no shares")
+    for upright in (True, False):
+        picture = draw_picture(rng, upright)
+        (width, height), (columns, rows) = picture
+        clicks = click_into(rng, picture, [0, 1, columns - 1], [1, 0, rows - 1])
+        outside = {
+            "x = -1": (-1, height - 1),  # not where the number of its cell would be negative, too
+            "y = -1": (width - 1, -1),
+            "x = width": (width, 0),
+            "y = height": (0, height),
+        }
+        for what, click in outside.items():
+            one_off = np.insert(clicks, rng.integers(4), click, axis=0)
+            claim = f"one click at {what} lies outside {width} × {height} pixels"
+            expect_error(partial(entropy, one_off, *picture), ValueError, claim)
+        expect_error(partial(entropy, clicks[:0], *picture), ValueError, "no clicks, no shares")
 
 
 def counts(clicks: Array, size: tuple, cells: tuple) -> Array:
@@ -431,6 +591,46 @@ def plain_mean(clicks: Array, size: tuple, cells: tuple) -> float:
 
 
 @bits.wrong(
+    "the first pixel refused",
+    "A click at x = 0 or y = 0 lies inside: the pixels of a width of 512 are counted from 0 to "
+    "511.",
+)
+def from_one(clicks: Array, size: tuple, cells: tuple) -> float:
+    p = shares(clicks, size, cells)
+    if (clicks <= 0).any():
+        raise ValueError("outside")
+    return -(p * np.log2(p)).sum()
+
+
+@bits.wrong(
+    "rounded to the nearest cell",
+    "A click in the right half of a cell was counted in the next one. Cut off, with whole "
+    "division: 299 // 75 is 3, and so is 225 // 75.",
+)
+def rounded(clicks: Array, size: tuple, cells: tuple) -> float:
+    counts(clicks, size, cells)
+    nearest = np.minimum(np.rint(clicks * np.array(cells) / size), np.array(cells) - 1)
+    return in_bits(np.unique(nearest, axis=0, return_counts=True)[1] / len(clicks))
+
+
+@bits.wrong(
+    "an edge of the picture forgotten",
+    "Clicks below 0 are refused, but one at x = width or y = height lies outside as well: the last "
+    "pixel is width − 1.",
+)
+def edge_forgotten(clicks: Array, size: tuple, cells: tuple) -> float:
+    if not len(clicks) or (clicks < 0).any() or (clicks > np.array(size)).any():
+        raise ValueError("outside")
+    column, row = (clicks * cells // np.array(size)).T
+    return in_bits(np.bincount(row * (cells[0] + 1) + column) / len(clicks))
+
+
+def in_bits(p: Array) -> float:
+    p = p[p > 0]
+    return float((p * np.log2(1 / p)).sum())
+
+
+@bits.wrong(
     "clicks outside are let in",
     "A click outside was moved to the edge, or counted on the other side, in silence. Then a "
     "mistake in the data becomes a number.",
@@ -451,16 +651,18 @@ two_people = Exercise(
     signature="agreement(first: (H, W), second: (H, W)) -> (correlation, bits)",
     difficulty=2,
     importance=5,
-    minutes=25,
+    minutes=35,
     read=f"{READ}#do-two-maps-agree",
 )
 
 
-def draw_maps(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Two maps of one shape, of different scale, everywhere positive."""
+def draw_maps(rng: np.random.Generator, zeros: int = 0) -> tuple[Array, Array]:
+    """Two maps of one shape, of different scale, positive but for so many zeros in the first."""
     shape = sizes(rng, 2)
     first, second = rng.uniform(0.1, 1, size=(2, *shape)) ** 2
-    return first * rng.uniform(2, 5), second * rng.uniform(0.1, 0.4)
+    first.flat[rng.choice(first.size, zeros, replace=False)] = 0
+    low, high = 10.0 ** rng.uniform(-3, 3, 2)
+    return first * low, second * high
 
 
 def correlation(first: Array, second: Array) -> float:
@@ -481,39 +683,57 @@ def refuse(first: Array, second: Array) -> None:
 
 @two_people.check(1, "the correlation of the two maps, sign and all")
 def correlates(agreement: Any, rng: np.random.Generator) -> None:
+    for zeros in (0, 3, 7):
+        first, second = draw_maps(rng, zeros)
+        near(agreement(first, second)[0], correlation(first, second), "the correlation of two maps")
     first, second = draw_maps(rng)
-    near(agreement(first, second)[0], correlation(first, second), "the correlation of two maps")
     opposite = first.max() + first.min() - first
     near(agreement(first, opposite)[0], -1.0, "a map and its opposite correlate with −1")
+    for place, factor in ((0, 1.01), (0, 0.99), (int(rng.integers(1, first.size)), 1.01)):
+        bump = np.full_like(second, second[0, 0])
+        bump.flat[place] *= factor
+        claim = "a map that differs by a hundredth in one place is not flat"
+        near(agreement(first, bump)[0], correlation(first, bump), claim)
+        near(agreement(bump, second)[0], correlation(bump, second), claim)
 
 
 @two_people.check(1, "the divergence from the first to the second, in bits, of their shares")
 def diverges(agreement: Any, rng: np.random.Generator) -> None:
-    first, second = draw_maps(rng)
-    near(agreement(first, second)[1], divergence(first, second), "the sum of p log₂(p / q)")
+    for _ in range(2):
+        first, second = draw_maps(rng)
+        near(agreement(first, second)[1], divergence(first, second), "the sum of p log₂(p / q)")
     near(agreement(first, 3 * first)[1], 0.0, "a map and three times the map have the same shares")
 
 
 @two_people.check(1, "where the first never looked, nothing is added")
 def zeros_in_the_first(agreement: Any, rng: np.random.Generator) -> None:
-    first, second = draw_maps(rng)
-    first[rng.random(first.shape) < 0.3] = 0
-    first[0, 0], first[0, 1] = 0, 1
-    near(agreement(first, second)[1], divergence(first, second), "p = 0 adds 0, not NaN")
+    for zeros in (1, 4, -1):
+        first, second = draw_maps(rng, max(zeros, 0))
+        if zeros < 0:
+            first.flat[rng.permutation(first.size)[1:]] = 0
+        claim = f"p = 0 adds 0, not NaN: the first map is 0 in {(first == 0).sum()} places"
+        near(agreement(first, second)[1], divergence(first, second), claim)
 
 
 @two_people.check(1, "maps that cannot be compared raise ValueError")
 def cannot_compare(agreement: Any, rng: np.random.Generator) -> None:
     first, second = draw_maps(rng)
-    expect_error(
-        lambda: agreement(first, second[:, :1]),
-        ValueError,
-        "maps of two shapes are refused, although NumPy would stretch one",
-    )
-    flat = np.ones_like(first)
-    claim = "a map that is flat has no correlation with anything"
-    expect_error(lambda: agreement(flat, second), ValueError, claim)
-    expect_error(lambda: agreement(first, flat), ValueError, claim)
+    while first.size in (16, 32, 64):  # of so many equal numbers the mean is never off by rounding
+        first, second = draw_maps(rng)
+    others = second[:, :1], second[:1], second[:1, :1], second.T, second.ravel(), second[None]
+    for other in others:
+        claim = f"maps of two shapes, {first.shape} and {other.shape}, are refused"
+        expect_error(partial(agreement, first, other), ValueError, claim)
+    claim = f"maps of two shapes, {first[:, :1].shape} and {second.shape}, are refused"
+    expect_error(partial(agreement, first[:, :1], second), ValueError, claim)
+    heights = [h for h in rng.uniform(0.2, 9, 200) if np.full_like(first, h).mean() != h][:2]
+    for height in (1.0, 0.1, *heights):
+        flat = np.full_like(first, height)
+        claim = f"a map that is {height:.3g} everywhere has no correlation with anything"
+        expect_error(partial(agreement, flat, second), ValueError, claim)
+        expect_error(partial(agreement, first, flat), ValueError, claim)
+    claim = "a map that is 0 everywhere has no correlation with anything"
+    expect_error(partial(agreement, 0 * first, second), ValueError, claim)
 
 
 @two_people.wrong(
@@ -535,6 +755,39 @@ def cosine(first: Array, second: Array) -> tuple:
 def squared(first: Array, second: Array) -> tuple:
     refuse(first, second)
     return correlation(first, second) ** 2, divergence(first, second)
+
+
+@two_people.wrong(
+    "only where the first looked",
+    "The correlation was taken over the places where the first map is not 0. That somebody did "
+    "not look at a place counts too: both maps enter whole.",
+)
+def looked_at(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    a, b = first[first > 0], second[first > 0]
+    return correlation(a, b), divergence(first, second)
+
+
+@two_people.wrong(
+    "no square root",
+    "The mean product was divided by the product of the two mean squares. The formula has the "
+    "root of that product below the line; without it the scale of the maps does not cancel.",
+)
+def no_root(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    a, b = first - first.mean(), second - second.mean()
+    return (a * b).mean() / ((a**2).mean() * (b**2).mean()), divergence(first, second)
+
+
+@two_people.wrong(
+    "n above the line, n − 1 below",
+    "The mean product divides by n and np.std with ddof=1 (or np.cov) by n − 1. Either will do, "
+    "if it is the same above and below; a map and itself must correlate with 1.",
+)
+def mixed_n(first: Array, second: Array) -> tuple:
+    refuse(first, second)
+    r = correlation(first, second) * (first.size - 1) / first.size
+    return r, divergence(first, second)
 
 
 @two_people.wrong(
@@ -598,8 +851,8 @@ meanings = Exercise(
     function="sense",
     signature='sense(number: int) -> "overt", "covert", "capacity" or "weights"',
     difficulty=2,
-    importance=4,
-    minutes=15,
+    importance=2,
+    minutes=20,
     read=f"{READ}#four-things-called-attention",
 )
 

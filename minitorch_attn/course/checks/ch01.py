@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from . import common
-from .common import near, reacts
+from .common import near
 
 sizes = partial(common.sizes, low=2, high=8)
 
@@ -29,8 +29,8 @@ broadcasting = Exercise(
     function="distances",
     signature="distances(query: (..., N, d), key: (..., S, d)) -> (..., N, S)",
     difficulty=2,
-    importance=5,
-    minutes=25,
+    importance=4,
+    minutes=35,
     read=f"{READ}#broadcasting",
 )
 
@@ -45,47 +45,65 @@ def draw_pairs(rng: np.random.Generator) -> tuple[Array, Array]:
     return rng.normal(size=(n, d)), rng.normal(size=(s, d))
 
 
-@broadcasting.check(2, "every query against every key, as two loops say")
+@broadcasting.check(1, "every query against every key, as two loops say")
 def every_pair(distances: Any, rng: np.random.Generator) -> None:
-    query, key = draw_pairs(rng)
-    got = distances(query, key)
-    expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
-    near(got, by_pairs(query, key), "entry n, s belongs to query n and key s")
+    n, s, d = sizes(rng, 3)
+    for shape in ((n, s, d), (1, s, d), (n, 1, d), (n, s, 1)):
+        query, key = rng.normal(size=(shape[0], shape[2])), rng.normal(size=(shape[1], shape[2]))
+        key[0] = query[-1]  # a distance of 0
+        got = distances(query, key)
+        expect_shape(got, shape[:2], "a row for each query, a column for each key")
+        near(got, by_pairs(query, key), "entry n, s belongs to query n and key s")
 
 
 @broadcasting.check(1, "leading axes are separate problems")
 def leading_axes(distances: Any, rng: np.random.Generator) -> None:
-    b, h, n, s, d = sizes(rng, 5)
-    query, key = rng.normal(size=(b, h, n, d)), rng.normal(size=(b, h, s, d))
-    got = distances(query, key)
-    expect_shape(got, (b, h, n, s), "the leading axes stay")
-    want = [[by_pairs(query[i, j], key[i, j]) for j in range(h)] for i in range(b)]
-    near(got, np.array(want), "each pair of leading indices has its own queries and keys")
+    b, h, m, n, s, d = sizes(rng, 6)
+    for leading in ((b,), (b, h), (1, h), (b, h, m)):
+        query, key = rng.normal(size=(*leading, n, d)), rng.normal(size=(*leading, s, d))
+        got = distances(query, key)
+        expect_shape(got, (*leading, n, s), "the leading axes stay")
+        want = np.zeros((*leading, n, s))
+        for place in np.ndindex(leading):
+            want[place] = by_pairs(query[place], key[place])
+        near(got, want, "each pair of leading indices has its own queries and keys")
+
+
+def kept(distances: Any, query: Array, key: Array, tolerance: float) -> None:
+    """The answer is of the inputs' kind of number, and as exact as that kind is."""
+    kind, got = str(query.dtype), distances(query, key)
+    expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
+    came = str(getattr(got, "dtype", type(got).__name__))
+    expect(came == kind, f"{kind} in, {kind} out", expected=kind, got=came)
+    want = by_pairs(query, key)
+    expect_close(got, want, f"as exact as {kind} is", rtol=tolerance, atol=tolerance)
 
 
 @broadcasting.check(1, "float32 in, float32 out")
 def keeps_float32(distances: Any, rng: np.random.Generator) -> None:
     query, key = (x.astype(np.float32) for x in draw_pairs(rng))
-    got = distances(query, key)
-    expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
-    reacts(got, distances(-2 * query, key), "other queries have other distances")
-    expect(
-        getattr(got, "dtype", None) == np.float32,
-        "the kind of number is kept",
-        expected="float32",
-        got=str(getattr(got, "dtype", type(got).__name__)),
-    )
+    kept(distances, query, key, 1e-3)
+
+
+@broadcasting.check(1, "float64 in, float64 out")
+def keeps_float64(distances: Any, rng: np.random.Generator) -> None:
+    query, key = draw_pairs(rng)
+    kept(distances, query + 1000, key + 1000, 1e-6)  # float32 would lose the digits that count
 
 
 @broadcasting.check(1, "widths that differ raise ValueError, also where one of them is 1")
 def widths_differ(distances: Any, rng: np.random.Generator) -> None:
     query, key = draw_pairs(rng)
-    expect_error(lambda: distances(query, key[:, 1:]), ValueError, "widths d and d - 1 do not fit")
-    expect_error(
-        lambda: distances(query, key[:, :1]),
-        ValueError,
-        "width 1 does not fit either, although NumPy would stretch it",
-    )
+    wide = np.concatenate([key, key], axis=1)
+    pairs = {
+        "widths d and d - 1 do not fit": (query, key[:, 1:]),
+        "widths d and 2d do not fit": (query, wide),
+        "a key of width 1 does not fit, although NumPy would stretch it": (query, key[:, :1]),
+        "nor does a query of width 1": (query[:, :1], key),
+        "nor, with leading axes, a key of width 1": (query[None], key[None, :, :1]),
+    }
+    for claim, pair in pairs.items():
+        expect_error(partial(distances, *pair), ValueError, claim)
 
 
 def same_width(query: Array, key: Array) -> None:
@@ -128,8 +146,8 @@ def counted_from_the_left(query: Array, key: Array) -> Array:
 
 @broadcasting.wrong(
     "float64 by the back door",
-    "np.sqrt of a Python number is a NumPy float64, and it makes the whole array float64: twice "
-    "the memory, without a word. For one number use math.sqrt.",
+    "float32 came in and float64 goes out: twice the memory, without a word. np.sqrt of a Python "
+    "number does that, for it is a NumPy float64; for one number use math.sqrt.",
 )
 def wider(query: Array, key: Array) -> Array:
     same_width(query, key)
@@ -158,6 +176,51 @@ def not_divided(query: Array, key: Array) -> Array:
     return np.sqrt((gap**2).sum(axis=-1))
 
 
+@broadcasting.wrong(
+    "no square root",
+    "This is the mean squared difference itself. The distance is its root.",
+)
+def squared(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return (gap**2).mean(axis=-1)
+
+
+@broadcasting.wrong(
+    "divided by d, not by its root",
+    "The root of a mean is the root of the sum over the root of the number: √(sum/d) is √sum/√d, "
+    "and not √sum/d.",
+)
+def divided_twice(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).sum(axis=-1)) / query.shape[-1]
+
+
+@broadcasting.wrong(
+    "always float32",
+    "Whatever comes is made float32, so float64 loses half of its digits. Keep the kind of number "
+    "that came in, whichever it is.",
+)
+def always_float32(query: Array, key: Array) -> Array:
+    same_width(query, key)
+    query, key = query.astype(np.float32), key.astype(np.float32)
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).mean(axis=-1))
+
+
+@broadcasting.wrong(
+    "a width of 1 is stretched where it is the query's",
+    "Only a key of width 1 is refused here. Broadcasting works both ways: a query of width 1 is "
+    "stretched as silently. Compare the two widths.",
+)
+def query_stretched(query: Array, key: Array) -> Array:
+    if key.shape[-1] != query.shape[-1] != 1:
+        raise ValueError("query and key need one width")
+    gap = query[..., :, None, :] - key[..., None, :, :]
+    return np.sqrt((gap**2).mean(axis=-1))
+
+
 # 01.2
 
 loops = Exercise(
@@ -166,59 +229,86 @@ loops = Exercise(
     function="einsum_loops",
     signature="einsum_loops(formula: str, x: array, y: array) -> array",
     difficulty=3,
-    importance=4,
-    minutes=35,
+    importance=2,
+    minutes=50,
     read=f"{READ}#the-loop-version-and-the-vectorised-one",
 )
 
 
-@loops.check(1, "ik,jk->ij: a product of two tables")
+def spelled(rng: np.random.Generator, formula: str, **size: int) -> tuple[str, Array, Array]:
+    """The formula in letters that are drawn, and arrays for it; sizes all differ, but for `size`.
+
+    A solution that knows the formulas of the checks by heart is none.
+    """
+    letters = sorted(set(formula) - set(",->"))
+    drawn = dict(zip(letters, sizes(rng, len(letters), high=7), strict=True)) | size
+    x, y = (rng.normal(size=[drawn[c] for c in part]) for part in formula.split("->")[0].split(","))
+    names = rng.permutation(list("abcdefghijklmnopqrstuvwxyzXYZ"))[: len(letters)]
+    table = str.maketrans(dict(zip(letters, map(str, names), strict=True)))
+    return formula.translate(table), x, y
+
+
+def agrees(einsum_loops: Any, rng: np.random.Generator, formulas: dict[str, str]) -> None:
+    """Each formula, in letters of its own, gives what np.einsum gives."""
+    for formula, claim in formulas.items():
+        said, x, y = spelled(rng, formula)
+        want = np.einsum(said, x, y)
+        got = einsum_loops(said, x, y)
+        expect_shape(got, want.shape, f"{said}: an axis for each letter on the right, in its order")
+        near(got, want, f"{said}: {claim}")
+
+
+@loops.check(1, "ik,jk->ij: products of two tables; the letters do not matter")
 def product(einsum_loops: Any, rng: np.random.Generator) -> None:
-    i, j, k = sizes(rng, 3)
-    x, y = rng.normal(size=(i, k)), rng.normal(size=(j, k))
-    near(einsum_loops("ik,jk->ij", x, y), x @ y.T, "a letter missing on the right is summed")
+    summed = "a letter missing on the right is summed"
+    formulas = {"ik,jk->ij": summed, "ik,kj->ij": summed, "k,kj->j": summed}
+    agrees(einsum_loops, rng, formulas)
 
 
 @loops.check(1, "bnc,bsc->bsn: a shared letter that stays, and the order of the right side")
 def batched(einsum_loops: Any, rng: np.random.Generator) -> None:
-    b, n, s, c = sizes(rng, 4, high=6)
-    x, y = rng.normal(size=(b, n, c)), rng.normal(size=(b, s, c))
-    got = einsum_loops("bnc,bsc->bsn", x, y)
-    expect_shape(got, (b, s, n), "the result has the letters of the right side, in its order")
-    near(got, np.einsum("bnc,bsc->bsn", x, y), "b stays, c is summed")
+    stays = "a letter on both sides of the arrow stays, where the right side puts it"
+    formulas = {"bnc,bsc->bsn": stays, "ij,ij->ji": stays, "i,j->ji": stays, "bij,b->jbi": stays}
+    agrees(einsum_loops, rng, formulas)
 
 
 @loops.check(1, "ij,kl->k: letters that are summed though they stand in one array only")
 def lonely(einsum_loops: Any, rng: np.random.Generator) -> None:
-    i, j, k, c = sizes(rng, 4, high=6)
-    x, y = rng.normal(size=(i, j)), rng.normal(size=(k, c))
-    got = einsum_loops("ij,kl->k", x, y)
-    expect_shape(got, (k,), "only k is left")
-    near(got, x.sum() * y.sum(axis=1), "i, j and l are summed")
+    summed = "all other letters are summed, wherever they stand"
+    agrees(einsum_loops, rng, {"ij,kl->k": summed, "ij,kj->k": summed, "ij,ij->": summed})
 
 
 @loops.check(1, "ii,ij->j: a letter twice in one array walks along its diagonal")
 def diagonal(einsum_loops: Any, rng: np.random.Generator) -> None:
-    i, j = sizes(rng, 2)
-    x, y = rng.normal(size=(i, i)), rng.normal(size=(i, j))
-    got = einsum_loops("ii,ij->j", x, y)
-    expect_shape(got, (j,), "only j is left")
-    near(got, np.diagonal(x) @ y, "both axes of x have the same index")
+    walks = "both axes have the same index at the same time"
+    formulas = {"ii,ij->j": walks, "ij,jj->i": walks, "iji,j->ij": walks, "ii,jj->ij": walks}
+    agrees(einsum_loops, rng, formulas)
 
 
-@loops.check(1, "a letter with two sizes raises ValueError, also where one of them is 1")
+@loops.check(1, "a letter with two sizes, or axes without letters, raise ValueError; 1 is a size")
 def two_sizes(einsum_loops: Any, rng: np.random.Generator) -> None:
-    i, j, k = sizes(rng, 3, low=3)
-    x, y = rng.normal(size=(i, k)), rng.normal(size=(j, k))
-    expect_error(
-        lambda: einsum_loops("ik,jk->ij", x[:, 1:], y), ValueError, "k has two sizes, k - 1 and k"
-    )
-    expect_error(
-        lambda: einsum_loops("ik,jk->ij", x[:, :1], y),
-        ValueError,
-        "k has two sizes, 1 and k, although np.einsum would stretch the 1",
-    )
-    expect_error(lambda: einsum_loops("ik,j->ij", x, y), ValueError, "j is one letter for two axes")
+    said, x, y = spelled(rng, "ik,jk->ij", i=3, j=4, k=5)
+    pairs = {
+        "the shared letter has two sizes, 4 and 5": (x[:, 1:], y),
+        "the shared letter has two sizes, 5 and 4": (x, y[:, 1:]),
+        "sizes 1 and 5 are two sizes, although np.einsum would stretch the 1": (x[:, :1], y),
+        "and so are 5 and 1": (x, y[:, :1]),
+    }
+    for claim, pair in pairs.items():
+        expect_error(partial(einsum_loops, said, *pair), ValueError, f"{said}: {claim}")
+    twice, x, y = spelled(rng, "ii,ij->j", i=4, j=3)
+    for bad in (x[:, 1:], x[:, :1], x[:1]):
+        call = partial(einsum_loops, twice, bad, y)
+        expect_error(call, ValueError, f"{twice}: a letter twice in one array, sizes {bad.shape}")
+    said, x, y = spelled(rng, "ik,jk->ij")
+    pairs = {
+        "the second array has an axis without a letter": (x, y[..., None]),
+        "the first array has an axis without a letter": (x[..., None], y),
+        "the second array has a letter without an axis": (x, y[:, 0]),
+        "the first array has a letter without an axis": (x[:, 0], y),
+    }
+    for claim, pair in pairs.items():
+        expect_error(partial(einsum_loops, said, *pair), ValueError, f"{said}: {claim}")
 
 
 def walk(
@@ -229,6 +319,7 @@ def walk(
     check: bool = True,
     add: bool = True,
     first_only: str = "",
+    shortest: bool = False,
 ) -> Array:
     """The definition, with the places at which the wrong answers go wrong."""
     left, right = formula.split("->")
@@ -240,6 +331,7 @@ def walk(
         for name, n in zip(names, array.shape, strict=False):
             if size.setdefault(name, n) != n and check:
                 raise ValueError(f"{name} has two sizes")
+            size[name] = min(size[name], n) if shortest else size[name]
     out = np.zeros([size[name] for name in right])
     ranges = [range(1 if name in first_only else n) for name, n in size.items()]
     for places in itertools.product(*ranges):
@@ -304,6 +396,38 @@ def numpys(formula: str, x: Array, y: Array) -> Array:
     return np.einsum(formula, x, y)
 
 
+@loops.wrong(
+    "zip stops at the shorter",
+    "zip pairs letters with sizes and stops where either runs out, so an axis too many gets no "
+    "letter and nobody notices. Compare their numbers first, or say strict=True.",
+)
+def zip_stops(formula: str, x: Array, y: Array) -> Array:
+    left, right = formula.split("->")
+    letters = left.split(",")
+    pairs = [pair for names, a in zip(letters, (x, y), strict=True) for pair in zip(names, a.shape)]  # noqa: B905
+    size = dict(reversed(pairs))
+    if any(size[name] != n for name, n in pairs):
+        raise ValueError("a letter has two sizes")
+    if any(a.ndim > len(names) for names, a in zip(letters, (x, y), strict=True)):
+        return np.zeros([size[name] for name in right])
+    return walk(formula, x, y, check=False)
+
+
+@loops.wrong(
+    "the sizes of one array alone",
+    "A letter is compared between the two arrays, not within one: ii with sizes 4 and 3 goes "
+    "through. A letter has one size wherever and however often it occurs.",
+)
+def within_one(formula: str, x: Array, y: Array) -> Array:
+    first, second = formula.split("->")[0].split(",")
+    if len(first) != x.ndim or len(second) != y.ndim:
+        raise ValueError("one letter for each axis")
+    here, there = dict(zip(first, x.shape, strict=True)), dict(zip(second, y.shape, strict=True))
+    if any(here[c] != there[c] for c in here.keys() & there.keys()):
+        raise ValueError("a letter has two sizes")
+    return walk(formula, x, y, check=False, shortest=True)
+
+
 # 01.3
 
 patches = Exercise(
@@ -315,16 +439,24 @@ patches = Exercise(
         "patchify(x: (B, S, p·p), p, back=(height, width)) -> (B, height, width)"
     ),
     difficulty=3,
-    importance=5,
-    minutes=35,
+    importance=4,
+    minutes=50,
     read=f"{READ}#break-it",
 )
 
 
-def draw_pictures(rng: np.random.Generator) -> tuple[Array, int]:
+def draw_pictures(rng: np.random.Generator, **given: int) -> tuple[Array, int]:
     """Pictures (B, height, width) and p; all sizes differ, also those of the grid."""
-    batch, rows, columns, p = sizes(rng, 4, high=6)
+    names = ("batch", "rows", "columns", "p")
+    size = dict(zip(names, sizes(rng, 4, high=6), strict=True)) | given
+    batch, rows, columns, p = size.values()
     return rng.normal(size=(batch, rows * p, columns * p)), p
+
+
+def some_pictures(rng: np.random.Generator) -> list[tuple[Array, int]]:
+    """Sizes that all differ; then one picture, one row or column of patches, pixels, a square."""
+    special = [{"batch": 1}, {"rows": 1}, {"columns": 1}, {"p": 1}, {"rows": 3, "columns": 3}]
+    return [draw_pictures(rng, **given) for given in ({}, *special)]
 
 
 def cut_by_loops(x: Array, p: int) -> Array:
@@ -335,26 +467,39 @@ def cut_by_loops(x: Array, p: int) -> Array:
 
 @patches.check(2, "each patch is a square of its picture; patches and pixels row by row")
 def cut(patchify: Any, rng: np.random.Generator) -> None:
-    x, p = draw_pictures(rng)
-    want = cut_by_loops(x, p)
-    got = patchify(x, p)
-    expect_shape(got, want.shape, "S patches of p·p numbers")
-    near(got, want, "patch by patch, as the loops say")
+    for x, p in some_pictures(rng):
+        want = cut_by_loops(x, p)
+        got = patchify(x, p)
+        expect_shape(got, want.shape, "S patches of p·p numbers")
+        near(got, want, "patch by patch, as the loops say")
 
 
 @patches.check(2, "and back: the patches of a picture give the picture")
 def put_together(patchify: Any, rng: np.random.Generator) -> None:
-    x, p = draw_pictures(rng)
-    got = patchify(cut_by_loops(x, p), p, back=x.shape[1:])
-    expect_shape(got, x.shape, "pictures of the height and width that `back` says")
-    near(got, x, "every pixel is where it was")
+    for x, p in some_pictures(rng):
+        got = patchify(cut_by_loops(x, p), p, back=x.shape[1:])
+        expect_shape(got, x.shape, "pictures of the height and width that `back` says")
+        near(got, x, "every pixel is where it was")
 
 
 @patches.check(1, "sizes that p does not divide raise ValueError")
 def no_remainder(patchify: Any, rng: np.random.Generator) -> None:
-    x, p = draw_pictures(rng)
-    expect_error(lambda: patchify(x[:, 1:], p), ValueError, "p must divide the height")
-    expect_error(lambda: patchify(x[:, :, 1:], p), ValueError, "p must divide the width")
+    p, rows, columns = 2, *sizes(rng, 2)
+    tall, wide = p * rows, p * columns
+    bad = {
+        # So many pictures that their numbers would fill whole patches all the same.
+        "height": (tall, tall + 1, wide),
+        "width": (wide, tall, wide + 1),
+        "height, though p·p divides the area": (rows, tall + 1, 2 * wide),
+        "width, though p·p divides the area": (rows, 2 * tall, wide + 1),
+    }
+    for words, shape in bad.items():
+        call = partial(patchify, rng.normal(size=shape), p)
+        expect_error(call, ValueError, f"patches of 2 by 2, pictures {shape[1:]}: not the {words}")
+    p = int(rng.integers(3, 6))
+    for shape in ((2, 2 * p - 1, p), (2, p, p + 1), (2, p - 1, p)):
+        call = partial(patchify, rng.normal(size=shape), p)
+        expect_error(call, ValueError, f"patches of {p} by {p} do not fill pictures {shape[1:]}")
 
 
 def divides(p: int, height: int, width: int) -> None:
@@ -449,6 +594,33 @@ def rest_dropped(x: Array, p: int, back: tuple[int, int] | None = None) -> Array
     return rearrange(x, p, back)
 
 
+@patches.wrong(
+    "the area divided",
+    "height · width can be a multiple of p·p where p does not divide both sides: 9 by 4 pixels "
+    "are 36, and patches of 2 by 2 do not fill them. Test height and width each.",
+)
+def area_divided(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    if back is None:
+        _, height, width = x.shape
+        if height * width % (p * p):
+            raise ValueError("the patches do not fill the picture")
+        if height % p or width % p:
+            return x.reshape(len(x), -1, p * p)
+    return rearrange(x, p, back)
+
+
+@patches.wrong(
+    "only the height is tested",
+    "A width that p does not divide goes through. Pictures need not be square: test both sides.",
+)
+def height_only(x: Array, p: int, back: tuple[int, int] | None = None) -> Array:
+    if back is None:
+        _, height, width = x.shape
+        divides(p, height, 0)
+        x = x[:, :, : width // p * p]
+    return rearrange(x, p, back)
+
+
 # 01.4
 
 rescue_exercise = Exercise(
@@ -458,45 +630,42 @@ rescue_exercise = Exercise(
     signature="rescue(mixed: (B, height, width)) -> (B, height, width)",
     difficulty=3,
     importance=5,
-    minutes=25,
+    minutes=35,
     read=f"{READ}#the-formula",
 )
 
 
-def draw_mixed(rng: np.random.Generator, batch: int = 0) -> tuple[Array, Array]:
+def draw_mixed(rng: np.random.Generator, **given: int) -> tuple[Array, Array]:
     """Pictures, and what a raw reshape makes of the box in which they came, picture last."""
-    drawn, height, width = sizes(rng, 3, low=3, high=10)
-    pictures = rng.normal(size=(batch or drawn, height, width))
+    names = ("batch", "height", "width")
+    size = dict(zip(names, sizes(rng, 3, low=3, high=10), strict=True)) | given
+    pictures = rng.normal(size=tuple(size.values()))
     return pictures, pictures.transpose(1, 2, 0).reshape(pictures.shape)
 
 
 @rescue_exercise.check(2, "the pictures come back, pixel by pixel")
 def comes_back(rescue: Any, rng: np.random.Generator) -> None:
-    pictures, mixed = draw_mixed(rng)
-    got = rescue(mixed)
-    expect_shape(got, pictures.shape, "the shape stays: it was right all the time")
-    near(got, pictures, "every pixel is in its picture and in its place")
+    for given in ({}, {"height": 1}, {"width": 1}, {"batch": 5, "width": 5}):
+        pictures, mixed = draw_mixed(rng, **given)
+        got = rescue(mixed)
+        expect_shape(got, pictures.shape, "the shape stays: it was right all the time")
+        near(got, pictures, "every pixel is in its picture and in its place")
 
 
-@rescue_exercise.check(1, "also where there are many more pictures than pixels")
+@rescue_exercise.check(2, "also where there are many more pictures than pixels, or one alone")
 def many(rescue: Any, rng: np.random.Generator) -> None:
-    pictures, mixed = draw_mixed(rng, batch=int(rng.integers(100, 200)))
-    got = rescue(mixed)
-    expect_shape(got, pictures.shape, "the shape stays")
-    near(got, pictures, "every pixel is in its picture and in its place")
-
-
-@rescue_exercise.check(1, "a single picture was never mixed, and stays as it is")
-def single(rescue: Any, rng: np.random.Generator) -> None:
-    pictures, mixed = draw_mixed(rng, batch=1)
-    near(rescue(mixed), pictures, "with one picture, reshape and transpose agree")
+    for batch in (int(rng.integers(100, 200)), 1):
+        pictures, mixed = draw_mixed(rng, batch=batch)
+        got = rescue(mixed)
+        expect_shape(got, pictures.shape, "the shape stays")
+        near(got, pictures, "every pixel is in its picture and in its place")
 
 
 @rescue_exercise.check(1, "an array without three axes raises ValueError")
 def three_axes(rescue: Any, rng: np.random.Generator) -> None:
     _, mixed = draw_mixed(rng)
-    expect_error(lambda: rescue(mixed[0]), ValueError, "two axes are no box of pictures")
-    expect_error(lambda: rescue(mixed[None]), ValueError, "nor are four")
+    for bad in (mixed[0], mixed[None], mixed[0, 0], mixed[None, None]):
+        expect_error(partial(rescue, bad), ValueError, f"{bad.ndim} axes are no box of pictures")
 
 
 def boxed(mixed: Array) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,11 +12,14 @@ import numpy as np
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect_close, expect_error, expect_shape
-from .common import near
 
 Array = np.ndarray
 
 READ = "02_gradients_you_can_check.md"
+
+
+def close(got: Any, want: Any, claim: str, rtol: float = 1e-6, atol: float = 1e-8) -> None:
+    expect_close(got, want, claim, rtol=rtol, atol=atol)
 
 
 # 02.1
@@ -26,7 +31,7 @@ central = Exercise(
     signature="slope(w: (d, k), x: (P, d), y: (P, k), eps: float) -> (d, k)",
     difficulty=2,
     importance=5,
-    minutes=20,
+    minutes=25,
     read=f"{READ}#the-difference",
 )
 
@@ -42,39 +47,44 @@ def draw_lines(rng: np.random.Generator) -> tuple[Array, Array, Array]:
     return rng.normal(size=(d, k)), rng.normal(size=(p, d)), rng.normal(size=(p, k))
 
 
+def slopes(w: Array, x: Array, y: Array) -> Array:
+    """What the chain rule gives."""
+    return x.T @ np.tanh(x @ w - y) / y.size
+
+
 @central.check(1, "agrees with the chain rule, for weights in rows and columns")
 def agrees(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
-    got = slope(w, x, y, 1e-5)
-    expect_shape(got, w.shape, "a slope for each weight")
-    near(got, x.T @ np.tanh(x @ w - y) / y.size, "each is what the chain rule gives")
+    for eps in (1e-5, float(10 ** rng.uniform(-6, -4.3))):
+        got = slope(w, x, y, eps)
+        expect_shape(got, w.shape, "a slope for each weight")
+        close(got, slopes(w, x, y), "each is what the chain rule gives", 1e-5, 1e-7)
 
 
 @central.check(1, "with a long step, each slope is still (f(w + ε) − f(w − ε)) / 2ε of its weight")
 def long_step(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
-    eps = float(rng.uniform(0.5, 1.0))
+    eps = float(rng.uniform(0.5, 1.5))
     want = numerical_gradient(loss, [w, x, y], 0, eps)
-    near(slope(w, x, y, eps), want, "one weight moves, up and down, and the others stay")
+    claim = "one weight moves, up and down, and the others stay"
+    close(slope(w, x, y, eps), want, claim, rtol=1e-9, atol=1e-12)
 
 
 @central.check(1, "weights that are whole numbers are nudged like others")
 def whole_numbers(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
     w = rng.integers(-2, 3, size=w.shape)
-    want = x.T @ np.tanh(x @ w - y) / y.size
-    near(slope(w, x, y, 1e-5), want, "an array of whole numbers cannot hold w + ε: convert first")
+    claim = "for weights that are whole numbers, each is what the chain rule gives"
+    close(slope(w, x, y, 1e-5), slopes(w, x, y), claim, 1e-5, 1e-7)
 
 
 @central.check(1, "an ε that is zero or negative raises ValueError")
 def no_step(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
     expect_error(lambda: slope(w, x, y, 0.0), ValueError, "nothing can be divided by 2 · 0")
-    expect_error(
-        lambda: slope(w, x, y, -float(rng.uniform(1e-6, 1e-3))),
-        ValueError,
-        "a negative ε is a mistake of the caller",
-    )
+    for eps in (-float(rng.uniform(1e-6, 1e-3)), -float(rng.uniform(1, 3))):
+        claim = "a negative ε is a mistake of the caller"
+        expect_error(partial(slope, w, x, y, eps), ValueError, claim)
 
 
 def positive(eps: float) -> None:
@@ -131,6 +141,31 @@ def piling_up(w: Array, x: Array, y: Array, eps: float) -> Array:
 
 
 @central.wrong(
+    "a whole row is nudged",
+    "w[i] is a row, so w[i] += eps moves all the weights in it, and what comes out is the sum of "
+    "their slopes. A place has two numbers: w[i, j].",
+)
+def row_by_row(w: Array, x: Array, y: Array, eps: float) -> Array:
+    positive(eps)
+    return each(
+        w,
+        lambda i: (
+            (loss(nudged(w, i[:1], eps), x, y) - loss(nudged(w, i[:1], -eps), x, y)) / (2 * eps)
+        ),
+    )
+
+
+@central.wrong(
+    "ε has no part in it",
+    "Whatever ε is given, this is the slope of the curve itself, by the chain rule or by a step of "
+    "your own. The exercise is about differences: with a long ε they are something else.",
+)
+def chain_rule(w: Array, x: Array, y: Array, eps: float) -> Array:
+    positive(eps)
+    return slopes(w, x, y)
+
+
+@central.wrong(
     "all weights at once",
     "w + eps moves every weight, so what comes out is the sum of all the slopes. A slope asks what "
     "one weight does while the others stay.",
@@ -182,7 +217,7 @@ by_hand = Exercise(
     ),
     difficulty=3,
     importance=4,
-    minutes=45,
+    minutes=55,
     read=f"{READ}#a-derivation",
 )
 
@@ -197,53 +232,63 @@ def kernel_value(h: Any, distance: Array, outcome: Array, truth: float) -> float
     return float(np.log(np.cosh(kernel(h, distance, outcome)[1] - truth)))
 
 
-def draw_kernel(rng: np.random.Generator) -> tuple[float, Array, Array, float]:
-    """h, distances, outcomes, and a truth that the guess misses by 1 to 2."""
+def kernel_slopes(h: float, distance: Array, outcome: Array, truth: float) -> tuple:
+    """The slopes along h, each distance and each outcome."""
+    alpha, guess = kernel(h, distance, outcome)
+    outer, lean = np.tanh(guess - truth), alpha * (outcome - guess)
+    return -outer * (distance @ lean), -outer * h * lean, outer * alpha
+
+
+Given = tuple[float, Array, Array, float]
+FAR = (20.0, 23.0)  # h times the distance of a record whose weight is about a billionth
+
+
+def draw_kernel(rng: np.random.Generator, far: int = 1) -> list[Given]:
+    """Twice h, distances, outcomes, and a truth that the guess misses by 1 to 2, up and down.
+
+    So many records are far away: their slopes are smaller than what differences can see.
+    """
     s = int(rng.integers(4, 9))
     h, distance = float(rng.uniform(0.4, 1.5)), rng.uniform(0.1, 2.5, size=s)
+    distance[rng.choice(s, min(far, s - 1), replace=False)] = rng.uniform(*FAR, min(far, s - 1)) / h
     outcome = rng.normal(scale=2.0, size=s)
-    miss = rng.choice([-1, 1]) * rng.uniform(1.0, 2.0)
-    return h, distance, outcome, float(kernel(h, distance, outcome)[1] - miss)
+    guess, miss = kernel(h, distance, outcome)[1], rng.uniform(1.0, 2.0)
+    return [(h, distance, outcome, float(guess - m)) for m in (miss, -miss)]
 
 
-def differences(given: tuple[float, Array, Array, float], i: int) -> Array:
-    """What central differences say about the loss and input i."""
-    h, distance, outcome, truth = given
-
-    def number(h: Array, distance: Array, outcome: Array) -> float:
-        return kernel_value(h[0], distance, outcome, truth)
-
-    return numerical_gradient(number, [np.array([h]), distance, outcome], i, 1e-5)
+def exact(got: Any, want: Any, claim: str) -> None:
+    """To six digits, however small: so formulas agree, and differences do not."""
+    close(got, want, claim, atol=1e-15)
 
 
 @by_hand.check(1, "the loss is log cosh of what the guess misses")
 def value_first(kernel_loss: Any, rng: np.random.Generator) -> None:
-    given = draw_kernel(rng)
-    near(kernel_loss(*given)[0], kernel_value(*given), "the loss is log cosh(guess − truth)")
+    for given in draw_kernel(rng):
+        close(kernel_loss(*given)[0], kernel_value(*given), "the loss is log cosh(guess − truth)")
 
 
-@by_hand.check(1, "the slope along each outcome agrees with differences")
+@by_hand.check(1, "the slope along each outcome, that of a far record to six digits as well")
 def for_outcome(kernel_loss: Any, rng: np.random.Generator) -> None:
-    given = draw_kernel(rng)
-    _, _, _, got = kernel_loss(*given)
-    expect_shape(got, given[2].shape, "a slope for each outcome")
-    near(got, differences(given, 2), "it is what central differences give")
+    for given in draw_kernel(rng):
+        _, _, _, got = kernel_loss(*given)
+        expect_shape(got, given[2].shape, "a slope for each outcome")
+        exact(got, kernel_slopes(*given)[2], "the slope along each outcome, to six digits")
 
 
-@by_hand.check(2, "the slope along each distance agrees with differences")
+@by_hand.check(2, "the slope along each distance, that of a far record to six digits as well")
 def for_distance(kernel_loss: Any, rng: np.random.Generator) -> None:
-    given = draw_kernel(rng)
-    _, _, got, _ = kernel_loss(*given)
-    expect_shape(got, given[1].shape, "a slope for each distance")
-    near(got, differences(given, 1), "it is what central differences give")
+    for given in draw_kernel(rng):
+        _, _, got, _ = kernel_loss(*given)
+        expect_shape(got, given[1].shape, "a slope for each distance")
+        exact(got, kernel_slopes(*given)[1], "the slope along each distance, to six digits")
 
 
-@by_hand.check(2, "the slope along h agrees with differences")
+@by_hand.check(2, "the slope along h, also where all records but one are far")
 def for_h(kernel_loss: Any, rng: np.random.Generator) -> None:
-    given = draw_kernel(rng)
-    _, got, _, _ = kernel_loss(*given)
-    expect_shape(got, (), "h is one number, and so is its slope")
-    near(got, differences(given, 0)[0], "it is what central differences give")
+    for given in [*draw_kernel(rng), *draw_kernel(rng, far=8)]:
+        _, got, _, _ = kernel_loss(*given)
+        expect_shape(got, (), "h is one number, and so is its slope")
+        exact(got, kernel_slopes(*given)[0], "the slope along h, to six digits")
 
 
 @by_hand.wrong(
@@ -329,6 +374,31 @@ def no_sharing(h: float, distance: Array, outcome: Array, truth: float) -> tuple
     return value, -outer * (distance @ lean), -outer * h * lean, outer * e
 
 
+@by_hand.wrong(
+    "differences in place of formulas",
+    "These are differences: the slopes of a far record are smaller than their rounding. Derive "
+    "the formulas on paper; they keep all their digits.",
+)
+def by_differences(h: float, distance: Array, outcome: Array, truth: float) -> tuple:
+    def number(h: Array, distance: Array, outcome: Array) -> float:
+        return kernel_value(h[0], distance, outcome, truth)
+
+    given = [np.array([h]), distance, outcome]
+    found = [numerical_gradient(number, given, i, 1e-5) for i in range(3)]
+    return kernel_value(h, distance, outcome, truth), found[0][0], found[1], found[2]
+
+
+@by_hand.wrong(
+    "the paths to h are not added up",
+    "You return what h does through each record by itself. h is one number that stands in every "
+    "exponent: add up what arrives.",
+)
+def not_added(h: float, distance: Array, outcome: Array, truth: float) -> tuple:
+    value = kernel_value(h, distance, outcome, truth)
+    _, by_distance, by_outcome = kernel_slopes(h, distance, outcome, truth)
+    return value, by_distance * distance / h, by_distance, by_outcome
+
+
 # 02.3
 
 step = Exercise(
@@ -337,8 +407,8 @@ step = Exercise(
     function="best_step",
     signature="best_step(unit: float, value: float, bend: float, sides: int) -> (eps, error)",
     difficulty=3,
-    importance=4,
-    minutes=30,
+    importance=2,
+    minutes=35,
     read=f"{READ}#how-small-is-small",
 )
 
@@ -356,53 +426,51 @@ def best(unit: float, value: float, bend: float, sides: int) -> float:
     return np.cbrt(3 * unit * abs(value) / abs(bend))
 
 
-def draw_step(rng: np.random.Generator) -> tuple[float, float, float]:
-    """A rounding between 1e-7 and 1e-4, and a value and a bend, both positive, neither near 1."""
-    unit, value, bend = 10.0 ** rng.uniform([-7, 0.5, -1.5], [-4, 1.5, -0.5])
-    return float(unit), float(value), float(bend)
+def draw_step(rng: np.random.Generator) -> list[tuple[float, float, float]]:
+    """Rounding, value, bend: coarse ones with the value or the bend negative, and of 64 bits."""
+    coarse, value, bend = 10.0 ** rng.uniform([-7, 0.5, -1.5], [-4, 1.5, -0.5])
+    return [(coarse, -value, bend), (coarse, value, -bend), (1.1e-16, value, bend)]
+
+
+def is_best(best_step: Any, rng: np.random.Generator, sides: int, claim: str) -> None:
+    for given in draw_step(rng):
+        eps, _ = best_step(*given, sides)
+        close(eps, best(*given, sides), claim, atol=0)
 
 
 @step.check(1, "two sides: no other ε has a smaller error")
 def two_sides(best_step: Any, rng: np.random.Generator) -> None:
-    given = draw_step(rng)
-    eps, _ = best_step(*given, 2)
-    near(eps, best(*given, 2), "ε is where ε²/6 · |bend| + unit · |value| / ε is smallest")
+    claim = "ε is where ε²/6 · |bend| + unit · |value| / ε is smallest"
+    is_best(best_step, rng, 2, claim)
 
 
 @step.check(1, "one side: no other ε has a smaller error")
 def one_side(best_step: Any, rng: np.random.Generator) -> None:
-    given = draw_step(rng)
-    eps, _ = best_step(*given, 1)
-    near(eps, best(*given, 1), "ε is where ε/2 · |bend| + 2 · unit · |value| / ε is smallest")
+    claim = "ε is where ε/2 · |bend| + 2 · unit · |value| / ε is smallest"
+    is_best(best_step, rng, 1, claim)
 
 
-@step.check(1, "the error is the sum of both parts, also where value or bend is negative")
+@step.check(1, "the error is the sum of both parts")
 def both_parts(best_step: Any, rng: np.random.Generator) -> None:
-    unit, value, bend = draw_step(rng)
-    for sides in (1, 2):
-        for given in ((unit, -value, bend, sides), (unit, value, -bend, sides)):
-            want = best(*given)
-            expect_close(
-                best_step(*given),
-                (want, bound(*given, want)),
-                "ε is positive, and the error counts the bend and the digits",
-                rtol=1e-3,
-                atol=1e-6,
-            )
+    for sides in (2, 1):
+        for given in draw_step(rng):
+            eps = best(*given, sides)
+            want = (eps, bound(*given, sides, eps))
+            close(best_step(*given, sides), want, "the best ε, and both parts there", atol=0)
 
 
 @step.check(1, "no rounding, no bend, or a third side raises ValueError")
 def no_best(best_step: Any, rng: np.random.Generator) -> None:
-    unit, value, bend = draw_step(rng)
-    expect_error(
-        lambda: best_step(unit, value, 0.0, 2),
-        ValueError,
-        "without a bend there is no best ε: the longer, the better",
-    )
-    expect_error(
-        lambda: best_step(0.0, value, bend, 1), ValueError, "the rounding must be positive"
-    )
-    expect_error(lambda: best_step(unit, value, bend, 3), ValueError, "sides is 1 or 2")
+    (unit, value, bend), *_ = draw_step(rng)
+    for sides in (1, 2):
+        claim = "without a bend there is no best ε: the longer, the better"
+        expect_error(partial(best_step, unit, value, 0.0, sides), ValueError, claim)
+        for bad in (0.0, -unit):
+            claim = "the rounding must be positive"
+            expect_error(partial(best_step, bad, value, bend, sides), ValueError, claim)
+    for other in (3, 0, -1, 1.5):
+        claim = "sides is 1 or 2"
+        expect_error(partial(best_step, unit, value, bend, other), ValueError, claim)
 
 
 def sensible(unit: float, bend: float, sides: int) -> None:
@@ -442,6 +510,17 @@ def square_root(unit: float, value: float, bend: float, sides: int) -> tuple:
 def cube_root(unit: float, value: float, bend: float, sides: int) -> tuple:
     sensible(unit, bend, sides)
     return with_error(unit, value, bend, sides, best(unit, value, bend, 2))
+
+
+@step.wrong(
+    "the constants left out",
+    "The roots are the right ones, without the numbers that the derivation brings: with two sides "
+    "ε³ is 3 · unit · |value| / |bend|, with one side ε² is 4 · unit · |value| / |bend|.",
+)
+def no_constants(unit: float, value: float, bend: float, sides: int) -> tuple:
+    sensible(unit, bend, sides)
+    eps = (unit * abs(value) / abs(bend)) ** (1 / (sides + 1))
+    return with_error(unit, value, bend, sides, eps)
 
 
 @step.wrong(
@@ -510,12 +589,11 @@ hunt = Exercise(
         " eps: float, atol: float, rtol: float) -> (R,) of True and False"
     ),
     difficulty=3,
-    importance=5,
-    minutes=30,
+    importance=3,
+    minutes=35,
     read=f"{READ}#equal-enough",
 )
 
-EPS, ATOL, RTOL = 1e-5, 1e-6, 1e-4
 Curve = Callable[[Array], Array]
 
 # A function, its slope, and a slope that people write down for it.
@@ -530,76 +608,144 @@ CURVES: tuple[tuple[Curve, Curve, Curve], ...] = (
 )
 
 
-def draw_rules(rng: np.random.Generator, n: int = 0) -> tuple[Array, Array, Array, Array, Array]:
-    """Values above and below, right and wrong slopes (R, n), and which rows to spoil: not all."""
+Settings = tuple[float, float, float]
+
+
+@dataclass
+class Rules:
+    """Values above and below, right slopes and wrong ones (R, n), which rows to spoil, settings."""
+
+    above: Array
+    below: Array
+    claimed: Array
+    right: Array
+    bad: Array
+    spoil: Array
+    settings: Settings
+
+    def tolerance(self) -> Array:
+        """What each claim may be off, (R, n)."""
+        eps, atol, rtol = self.settings
+        return atol + rtol * np.abs(two_sided(self.above, self.below, eps))
+
+
+def draw_rules(rng: np.random.Generator, n: int = 0) -> Rules:
+    """Not all the rows are to be spoiled, nor none; eps, atol and rtol are never the same."""
     r = int(rng.integers(4, 8))
+    eps, atol, rtol = (float(x) for x in 10 ** rng.uniform([-5.5, -6.5, -4.5], [-4.5, -5, -3.5]))
     x = rng.uniform(0.3, 2.0, size=(r, n or int(rng.integers(9, 14))))
     rows = list(zip(CURVES, x, strict=False))
-    above = np.array([curve(row + EPS) for (curve, _, _), row in rows])
-    below = np.array([curve(row - EPS) for (curve, _, _), row in rows])
-    right = np.array([slope(row) for (_, slope, _), row in rows])
-    bad = np.array([written(row) for (_, _, written), row in rows])
-    spoil = rng.permutation(np.arange(r) < int(rng.integers(1, r - 1)))
-    return above, below, right, bad, spoil
+    return Rules(
+        above=np.array([curve(row + eps) for (curve, _, _), row in rows]),
+        below=np.array([curve(row - eps) for (curve, _, _), row in rows]),
+        claimed=np.array([slope(row) for (_, slope, _), row in rows]),
+        right=np.array([slope(row) for (_, slope, _), row in rows]),
+        bad=np.array([written(row) for (_, _, written), row in rows]),
+        spoil=rng.permutation(np.arange(r) < int(rng.integers(2, r - 1))),
+        settings=(eps, atol, rtol),
+    )
 
 
-def found(wrong_rules: Any, above: Array, below: Array, claimed: Array, want: Array) -> None:
+def found(wrong_rules: Any, rules: Rules, want: Array) -> None:
     for shift in (0, 1):  # again in another order, so that no list fits both
-        rows = [np.roll(x, shift, axis=0) for x in (above, below, claimed)]
-        got = wrong_rules(*rows, EPS, ATOL, RTOL)
+        rows = [np.roll(x, shift, axis=0) for x in (rules.above, rules.below, rules.claimed)]
+        got = wrong_rules(*rows, *rules.settings)
         expect_shape(got, want.shape, "one answer for each rule")
-        where = np.roll(want, shift).astype(float)
-        expect_close(np.asarray(got, dtype=float), where, "True where the rule is wrong")
+        wrong = np.roll(want, shift)
+        differ = np.flatnonzero(np.asarray(got).astype(bool) != wrong)
+        claim = at_its_worst(rules, rows, int(differ[0])) if len(differ) else ""
+        expect_close(got, wrong, claim or "True where the rule is wrong")
+
+
+def at_its_worst(rules: Rules, rows: list[Array], row: int) -> str:
+    """What a rule claims where it is furthest off, in words: the arrays are too large to show."""
+    (eps, atol, rtol), (above, below, claimed) = rules.settings, rows
+    numeric = two_sided(above[row], below[row], eps)
+    allowed = atol + rtol * np.abs(numeric)
+    over = np.abs(claimed[row] - numeric) - allowed
+    i = int(np.where(np.isnan(over), np.inf, over).argmax())
+    return (
+        f"rule {row}, furthest off at point {i}: the difference is {numeric[i]:.10g}, the claim "
+        f"{claimed[row, i]:.10g}, and it may be off by {allowed[i]:.4g}"
+    )
+
+
+def places(rng: np.random.Generator, n: int) -> list[int]:
+    """The first, the last and one between."""
+    return [0, n - 1, int(rng.integers(1, n - 1))]
 
 
 @hunt.check(1, "wrong rules are found, and right ones pass")
 def all_of_it(wrong_rules: Any, rng: np.random.Generator) -> None:
-    above, below, claimed, bad, spoil = draw_rules(rng)
-    claimed[spoil] = bad[spoil]
-    found(wrong_rules, above, below, claimed, spoil)
+    rules = draw_rules(rng)
+    rules.claimed[rules.spoil] = rules.bad[rules.spoil]
+    one = np.flatnonzero(rules.spoil)[0]
+    rules.claimed[one] = 2 * rules.right[one]
+    found(wrong_rules, rules, rules.spoil)
 
 
-@hunt.check(1, "one wrong element among many is enough")
+@hunt.check(1, "one wrong element among many is enough, wherever it is")
 def one_element(wrong_rules: Any, rng: np.random.Generator) -> None:
-    above, below, claimed, _, spoil = draw_rules(rng, n=400)
-    for row in np.flatnonzero(spoil):
-        claimed[row, rng.integers(400)] += 0.004
-    found(wrong_rules, above, below, claimed, spoil)
+    all_three = places(rng, 400)
+    for where, times in [(all_three, 30.0), *(([place], 3.0) for place in all_three)]:
+        rules = draw_rules(rng, n=400)
+        off = times * rules.tolerance()
+        for place in where:
+            rules.claimed[rules.spoil, place] += off[rules.spoil, place]
+        found(wrong_rules, rules, rules.spoil)
 
 
 @hunt.check(1, "a slope of zero is no reason to refuse")
 def zero(wrong_rules: Any, rng: np.random.Generator) -> None:
-    above, below, claimed, _, spoil = draw_rules(rng)
-    flat = np.flatnonzero(~spoil)[0]
+    rules = draw_rules(rng)
+    flat = np.flatnonzero(~rules.spoil)[0]
     # A constant, computed with a rounding error in the last digit.
-    above[flat] = 5 + np.spacing(5.0) * rng.choice([-1, 1], size=above.shape[1])
-    below[flat], claimed[flat] = 5.0, 0.0
-    claimed[spoil] *= 1.5
-    found(wrong_rules, above, below, claimed, spoil)
+    rules.above[flat] = 5 + np.spacing(5.0) * rng.choice([-1, 1], size=rules.above.shape[1])
+    rules.below[flat], rules.claimed[flat] = 5.0, 0.0
+    rules.claimed[rules.spoil] *= 1.5
+    found(wrong_rules, rules, rules.spoil)
 
 
 @hunt.check(1, "slopes of a million are compared by their size")
 def large(wrong_rules: Any, rng: np.random.Generator) -> None:
-    above, below, claimed, _, spoil = draw_rules(rng)
+    rules = draw_rules(rng)
     size = float(rng.uniform(1e6, 3e6))
-    claimed = claimed * size * (1 + 1e-6 * rng.choice([-1, 1], size=claimed.shape))
-    claimed[spoil] *= 1.01
-    found(wrong_rules, above * size, below * size, claimed, spoil)
+    off = 1 + 1e-6 * rng.choice([-1, 1], size=rules.claimed.shape)
+    rules.above, rules.below = rules.above * size, rules.below * size
+    rules.claimed = rules.claimed * size * off
+    rules.claimed[rules.spoil] *= 1.01
+    found(wrong_rules, rules, rules.spoil)
 
 
-@hunt.check(1, "too low is as wrong as too high")
-def low(wrong_rules: Any, rng: np.random.Generator) -> None:
-    above, below, claimed, _, spoil = draw_rules(rng)
-    claimed[spoil] -= rng.uniform(0.2, 0.4, size=claimed[spoil].shape)
-    found(wrong_rules, above, below, claimed, spoil)
+@hunt.check(1, "at most atol + rtol · |difference| is good, above and below; anything more is not")
+def border(wrong_rules: Any, rng: np.random.Generator) -> None:
+    eps, atol, rtol = (float(x) for x in 0.5 ** rng.integers([15, 18, 10], [19, 22, 14]))
+    beyond, side = np.tile([False, True], 4), np.tile([-1, -1, 1, 1], 2)
+    inside, outside = [0.3, 0.9, 1, 1, 1], [3, 1.1, 1, 1, 1]
+    for place, low, high in zip([4, 4, *places(rng, 9)], inside, outside, strict=True):
+        # Powers of two and whole numbers: every sum here is exact, so the border is sharp.
+        slopes = rng.integers(1, 9, (8, 9)) * rng.choice([-1.0, 1.0], (8, 9))
+        slopes[:, place] = np.abs(slopes[:, place]) * np.repeat([-1, 1], 4)
+        exactly = low == high
+        allowed = atol if exactly else 4 * rtol  # as large as the other part of the tolerance
+        off = allowed + rtol * np.abs(slopes[:, place])
+        off = off + beyond * 0.5**30 if exactly else off * np.where(beyond, high, low)
+        claimed = slopes.copy()
+        claimed[:, place] += side * off
+        above, below = 7 + eps * slopes, 7 - eps * slopes
+        rules = Rules(above, below, claimed, slopes, claimed, beyond, (eps, allowed, rtol))
+        found(wrong_rules, rules, beyond)
 
 
 @hunt.check(1, "a rule that says NaN is wrong")
 def not_a_number(wrong_rules: Any, rng: np.random.Generator) -> None:
-    above, below, claimed, _, spoil = draw_rules(rng)
-    for row in np.flatnonzero(spoil):
-        claimed[row, rng.integers(claimed.shape[1])] = np.nan
-    found(wrong_rules, above, below, claimed, spoil)
+    rules = draw_rules(rng)
+    rows = np.flatnonzero(rules.spoil)
+    for row, value in zip(rows, [np.nan, np.inf, -np.inf, np.nan, np.nan], strict=False):
+        rules.claimed[row, rng.integers(rules.claimed.shape[1])] = value
+    rules.above[rows[0]] = rules.below[rows[0]]  # a constant: NaN is no zero either
+    rules.claimed[rows[0]] *= 0
+    found(wrong_rules, rules, rules.spoil)
 
 
 def two_sided(above: Array, below: Array, eps: float) -> Array:
@@ -653,6 +799,35 @@ def all_for_any(above: Array, below: Array, claimed: Array, eps: float, *tol: fl
 def nan_passes(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
     numeric = two_sided(above, below, eps)
     return (np.abs(claimed - numeric) > tol[0] + tol[1] * np.abs(numeric)).any(axis=1)
+
+
+@hunt.wrong(
+    "less than, where at most is meant",
+    "A claim that is off by exactly atol + rtol times the size is good: at most, <=, not <.",
+)
+def strictly(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
+    numeric = two_sided(above, below, eps)
+    return ~(np.abs(claimed - numeric) < tol[0] + tol[1] * np.abs(numeric)).all(axis=1)
+
+
+@hunt.wrong(
+    "the tolerance follows the claim",
+    "rtol is multiplied by the size of the claim, so a claim that is too large allows itself more. "
+    "It is the difference that is known: rtol times its size. (np.isclose takes its second "
+    "argument for what is known.)",
+)
+def follows_claim(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
+    numeric = two_sided(above, below, eps)
+    return ~(np.abs(claimed - numeric) <= tol[0] + tol[1] * np.abs(claimed)).all(axis=1)
+
+
+@hunt.wrong(
+    "tolerances of your own",
+    "atol and rtol are given, and you compare with others, those that np.isclose has for its own, "
+    "perhaps. Pass on what the function is given.",
+)
+def own_tolerances(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
+    return ~np.isclose(claimed, two_sided(above, below, eps)).all(axis=1)
 
 
 @hunt.wrong(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape, frozen
 from .common import near, sizes
 
 Array = np.ndarray
@@ -52,6 +53,10 @@ def between(inputs: Array, output: int, wanted: int) -> set[int]:
     return ahead & behind(inputs, output)
 
 
+def close(got: Any, want: Any, claim: str, rtol: float = 1e-9, atol: float = 1e-12) -> None:
+    expect_close(got, want, claim, rtol=rtol, atol=atol)
+
+
 # b = a + a; c = b + b
 DOUBLED = np.array([[-1, -1], [0, 0], [1, 1]])
 # b = a + a; c = b + b; then b + c, and c + b
@@ -69,8 +74,8 @@ order = Exercise(
     function="visits",
     signature="visits(inputs: (T, 2) integers, output, wanted) -> (V,) integers",
     difficulty=3,
-    importance=5,
-    minutes=25,
+    importance=3,
+    minutes=30,
     read=f"{READ}#newest-first",
 )
 
@@ -84,18 +89,21 @@ def numbers(got: Any) -> list[int]:
 def once(visits: Any, rng: np.random.Generator) -> None:
     drawn = [(draw_graph(rng), int(rng.integers(8, 11))) for _ in range(2)]
     for inputs, output in [(SIDE, 5), (SIDE, 4), *drawn]:
-        for wanted in (0, 1, output):
-            got = sorted(numbers(visits(inputs, output, wanted)))
-            want = sorted(between(inputs, output, wanted))
-            expect(got == want, f"between {wanted} and {output}, once", expected=want, got=got)
+        newest = len(inputs) - 1  # newer than the output, or the output itself
+        for wanted in (0, 1, int(rng.integers(2, output)), output, newest):
+            got = numbers(visits(inputs, output, wanted))
+            want = sorted(between(inputs, output, wanted), reverse=True)
+            claim = f"between {wanted} and {output}, each once"
+            whole = f"{want}, in an order that fits"
+            expect(sorted(got, reverse=True) == want, claim, expected=whole, got=got)
 
 
 @order.check(1, "a tensor is visited after all that were computed from it")
 def after_its_users(visits: Any, rng: np.random.Generator) -> None:
-    graphs = [(EARLY, 3), (LATE, 3)] + [(draw_graph(rng), 11) for _ in range(4)]
-    for inputs, output in graphs:
-        got = numbers(visits(inputs, output, 0))
-        needed = between(inputs, output, 0)
+    drawn = [(draw_graph(rng), 11, int(rng.integers(4))) for _ in range(4)]
+    for inputs, output, wanted in [(EARLY, 3, 0), (LATE, 3, 0), *drawn]:
+        got = numbers(visits(inputs, output, wanted))
+        needed = between(inputs, output, wanted)
         expect(needed <= set(got), "every tensor on the way is visited", got=got)
         for y in needed:
             for x in needed & set(inputs[y].tolist()):
@@ -199,6 +207,24 @@ def everything(inputs: Array, output: int, wanted: int) -> list[int]:
 
 
 @order.wrong(
+    "the ends are left out",
+    "Both ends belong to the list: the output sends first, and the wanted tensor is where the "
+    "gradient arrives.",
+)
+def no_ends(inputs: Array, output: int, wanted: int) -> list[int]:
+    return sorted(between(inputs, output, wanted) - {output, wanted}, reverse=True)
+
+
+@order.wrong(
+    "the output is listed in any case",
+    "Where the output was not computed from the wanted tensor there is nothing to visit, and the "
+    "output sends nothing either: the list is empty.",
+)
+def output_anyway(inputs: Array, output: int, wanted: int) -> list[int]:
+    return sorted(between(inputs, output, wanted) | {output}, reverse=True)
+
+
+@order.wrong(
     "a function that calls itself",
     "The order is right, but each step back is one call deeper, and Python stops at a few "
     "thousand. Keep what is still to be looked at in a list, or go through the rows in a loop.",
@@ -225,7 +251,7 @@ broadcast = Exercise(
     signature="unbroadcast(g: array, shape: tuple) -> array of that shape",
     difficulty=3,
     importance=4,
-    minutes=25,
+    minutes=30,
     read=f"{READ}#undoing-a-broadcast",
 )
 
@@ -238,7 +264,7 @@ def undone(unbroadcast: Any, rng: np.random.Generator, shape: tuple, onto: tuple
     want = np.zeros(shape)
     place = np.broadcast_to(np.arange(want.size).reshape(shape), onto)
     np.add.at(want.reshape(-1), place.reshape(-1), g.reshape(-1))
-    near(got, want, "every element collects the gradients of all its copies")
+    close(got, want, "every element collects the gradients of all its copies")
 
 
 @broadcast.check(1, "axes that broadcasting added are summed over")
@@ -268,10 +294,23 @@ def mixtures(unbroadcast: Any, rng: np.random.Generator) -> None:
 def misfits(unbroadcast: Any, rng: np.random.Generator) -> None:
     a, b, c = sizes(rng, 3)
     g = rng.normal(size=(b, c))
-    near(unbroadcast(g, (c,)), g.sum(axis=0), "a row of c numbers can have been stretched")
-    claim = "no broadcasting leads from this shape to that of g"
-    expect_error(lambda: unbroadcast(g, (b,)), ValueError, claim)
-    expect_error(lambda: unbroadcast(g, (a, b, c)), ValueError, claim)
+    close(unbroadcast(g, (c,)), g.sum(axis=0), "a row of c numbers can have been stretched")
+    row = g[:1]
+    for array, shape in [
+        (g, (a, b, c)),
+        (g, (1, b, c)),
+        (g, (1, 1, 1)),
+        (g, (b,)),
+        (g, (c, b)),
+        (g, (b, c + 1)),
+        (g, (b, c - 1)),
+        (g, (b * c,)),
+        (g, (2 * b, 1)),
+        (row, (b, c)),
+        (g[..., np.newaxis], (b, c)),
+    ]:
+        claim = f"no broadcasting leads from {shape} to {array.shape}"
+        expect_error(partial(unbroadcast, array, shape), ValueError, claim)
 
 
 def refuse_misfits(g: Array, shape: tuple) -> None:
@@ -350,6 +389,17 @@ def not_compared(g: Array, shape: tuple) -> Array:
     return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1 and i < g.ndim), keepdims=True)
 
 
+@broadcast.wrong(
+    "only the number of axes is compared",
+    "The sizes must fit as well: from the right, each is 1 or that of g. A shape of the same "
+    "numbers in another order, or of as many elements, was not stretched.",
+)
+def axes_counted(g: Array, shape: tuple) -> Array:
+    if len(shape) > g.ndim:
+        raise ValueError("more axes than g has")
+    return not_compared(g, shape)
+
+
 # 03.3
 
 product = Exercise(
@@ -358,8 +408,8 @@ product = Exercise(
     function="matmul_rules",
     signature="matmul_rules(g: (..., N, M), a: (..., N, K), b: (..., K, M)) -> (g_a, g_b)",
     difficulty=3,
-    importance=5,
-    minutes=25,
+    importance=4,
+    minutes=30,
     read=f"{READ}#products-of-matrices",
 )
 
@@ -370,7 +420,7 @@ def slopes_agree(matmul_rules: Any, rng: np.random.Generator, a: Array, b: Array
     got = matmul_rules(g, a, b)[i]
     expect_shape(got, (a, b)[i].shape, f"the gradient has the shape of {'ab'[i]}")
     want = numerical_gradient(lambda a, b: float((g * (a @ b)).sum()), [a, b], i, 1e-5)
-    near(got, want, "it agrees with central differences")
+    close(got, want, "it agrees with central differences", rtol=1e-6, atol=1e-6)
 
 
 def draw_product(rng: np.random.Generator) -> tuple[int, Array, Array]:
@@ -401,8 +451,10 @@ def leading_axes(matmul_rules: Any, rng: np.random.Generator) -> None:
 @product.check(1, "one matrix shared by all leading indices collects from each")
 def shared(matmul_rules: Any, rng: np.random.Generator) -> None:
     batch, a, b = draw_product(rng)
-    slopes_agree(matmul_rules, rng, rng.normal(size=(batch, *a.shape)), b, 1)
-    slopes_agree(matmul_rules, rng, a, rng.normal(size=(batch, *b.shape)), 0)
+    many_a, many_b = rng.normal(size=(batch, *a.shape)), rng.normal(size=(batch, *b.shape))
+    for i in (1, 0):
+        slopes_agree(matmul_rules, rng, many_a, b, i)
+        slopes_agree(matmul_rules, rng, a, many_b, i)
 
 
 def turned(x: Array) -> Array:
@@ -482,13 +534,14 @@ fan = Exercise(
     signature="flow(inputs: (T, 2) integers, slopes: (T, 2), output: integer, grad: (T,)) -> (T,)",
     difficulty=3,
     importance=5,
-    minutes=30,
+    minutes=35,
     read=f"{READ}#every-path",
 )
 
 
 def draw_slopes(rng: np.random.Generator, inputs: Array) -> Array:
-    return np.where(inputs >= 0, rng.uniform(0.5, 1.5, inputs.shape), 0.0)
+    """Slopes of both signs; where there is no input, a number that means nothing."""
+    return rng.uniform(0.5, 1.5, inputs.shape) * rng.choice([-1, 1], inputs.shape)
 
 
 def all_paths(inputs: Array, slopes: Array, output: int) -> Array:
@@ -505,7 +558,7 @@ def along_a_chain(flow: Any, rng: np.random.Generator) -> None:
     slopes = draw_slopes(rng, inputs)
     got = flow(inputs, slopes, 6, np.zeros(9))
     expect_shape(got, (9,), "a gradient for each tensor")
-    near(got, all_paths(inputs, slopes, 6), "the product of the slopes on the way")
+    close(got, all_paths(inputs, slopes, 6), "the product of the slopes on the way")
 
 
 @fan.check(1, "where paths meet, the parts add up, and only the whole is sent on")
@@ -514,24 +567,25 @@ def paths_meet(flow: Any, rng: np.random.Generator) -> None:
     for inputs, output in graphs:
         slopes = draw_slopes(rng, inputs)
         got = flow(inputs, slopes, output, np.zeros(len(inputs)))
-        near(got, all_paths(inputs, slopes, output), "the sum over all paths")
+        close(got, all_paths(inputs, slopes, output), "the sum over all paths")
 
 
 @fan.check(1, "what grad held is kept, and not sent on a second time")
 def is_added_to(flow: Any, rng: np.random.Generator) -> None:
-    inputs = draw_graph(rng)
-    slopes, grad = draw_slopes(rng, inputs), rng.normal(size=len(inputs))
-    want = grad + all_paths(inputs, slopes, 11)
-    near(flow(inputs, slopes, 11, grad), want, "the old grad plus the new gradient")
+    for inputs, output in [(LATE, 3), (draw_graph(rng), 9)]:
+        slopes, grad = draw_slopes(rng, inputs), rng.normal(size=len(inputs))
+        want = grad + all_paths(inputs, slopes, output)
+        got = flow(inputs, slopes, output, frozen(grad))  # it must be left alone
+        close(got, want, "the old grad plus the new gradient")
 
 
 @fan.check(1, f"a chain of {LONG:,} tensors is no trouble")
 def long_flow(flow: Any, rng: np.random.Generator) -> None:
     for length in (5, LONG):
-        slopes = np.stack([rng.choice([-1.0, 1.0], length), np.zeros(length)], axis=1)
+        slopes = rng.choice([-1.0, 1.0], (length, 2))
         got = flow(chain(length), slopes, length - 1, np.zeros(length))
         want = np.append(np.cumprod(slopes[:0:-1, 0])[::-1], 1.0)
-        near(got, want, "products of slopes, all the way back")
+        close(got, want, "products of slopes, all the way back")
 
 
 def pairs(inputs: Array, slopes: Array, i: int) -> list[tuple[int, float]]:
@@ -622,6 +676,43 @@ def slopes_added(inputs: Array, slopes: Array, output: int, grad: Array) -> Arra
 
 
 @fan.wrong(
+    "minus one is taken for a tensor",
+    "Where there is no input the table holds −1, and to Python the index −1 is the last one: "
+    "something flows to the newest tensor. Skip such places.",
+)
+def minus_one(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    flowing = seed(inputs, output)
+    for i in range(output, -1, -1):
+        for j, slope in zip(inputs[i], slopes[i], strict=True):
+            flowing[j] += flowing[i] * slope
+    return grad + flowing
+
+
+@fan.wrong(
+    "+= through repeated indices",
+    "flowing[[j, j]] += … adds once, not twice: NumPy computes both sums from the old number, and "
+    "the second replaces the first. Go through the inputs one by one, or use np.add.at.",
+)
+def repeated(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    flowing = seed(inputs, output)
+    for i in range(output, -1, -1):
+        there = inputs[i] >= 0
+        flowing[inputs[i][there]] += flowing[i] * slopes[i][there]
+    return grad + flowing
+
+
+@fan.wrong(
+    "grad itself is changed",
+    "The numbers are right, and whoever called the function finds its own array changed. Add to a "
+    "copy, or write grad + … without the = in +=.",
+)
+def in_place(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
+    turns = sorted(behind(inputs, output), reverse=True)
+    grad += in_turn(inputs, slopes, turns, seed(inputs, output), plus)
+    return grad
+
+
+@fan.wrong(
     "a function that calls itself",
     "Each step back is one call deeper, and Python stops at a few thousand. Go through the tensors "
     "in a loop, newest first.",
@@ -646,12 +737,17 @@ blocks = Exercise(
     function="remembers",
     signature="remembers(steps: list of lists) -> list of booleans, one for each tensor made",
     difficulty=3,
-    importance=3,
-    minutes=25,
+    importance=1,
+    minutes=30,
     read=f"{READ}#not-recording",
 )
 
 Steps = list[list[Any]]
+
+
+def opens(what: str, rest: list[Any]) -> int:
+    """How many blocks a step opens; those that it closes are negative."""
+    return {"enter": 1, "exit": -1, "error": -rest[0] if rest else 0}.get(what, 0)
 
 
 def required(steps: Steps) -> list[bool]:
@@ -664,7 +760,7 @@ def required(steps: Steps) -> list[bool]:
         elif what == "op":
             made.append(depth == 0 and (made[rest[0]] or made[rest[1]]))
         else:
-            depth += {"enter": 1, "exit": -1, "error": -rest[0] if rest else 0}[what]
+            depth += opens(what, rest)
     return made
 
 
@@ -678,29 +774,44 @@ LEAVES: Steps = [["leaf", True], ["leaf", False], ["leaf", True], ["leaf", False
 
 def agrees(remembers: Any, steps: Steps, claim: str) -> None:
     got, want = remembers(steps), required(steps)
-    expect(got is not None, claim, expected=want, got=got)
-    flags = np.ravel(np.asarray(got))
-    expect_shape(flags, (len(want),), "one answer for each tensor made, leaves and results")
-    expect(flags.astype(bool).tolist() == want, claim, expected=want, got=got)
+    expect_shape(got, (len(want),), "one answer for each tensor made, leaves and results")
+    answers = np.asarray(got).astype(bool)
+    differ = np.flatnonzero(answers != np.array(want))
+    if len(differ):
+        claim += f"; tensor {differ[0]} was made by {maker(steps, int(differ[0]))}"
+    expect_close(answers, np.array(want), claim)
+
+
+def maker(steps: Steps, tensor: int) -> str:
+    """The step that made a tensor, and how many blocks were open."""
+    makers = [i for i, step in enumerate(steps) if step[0] in ("leaf", "op")]
+    at, depth = makers[tensor], 0
+    for what, *rest in steps[:at]:
+        depth += opens(what, rest)
+    return f"{steps[at]}, step {at}, with {depth} open"
 
 
 @blocks.check(1, "outside a block, one input that requires a gradient is enough")
 def outside(remembers: Any, rng: np.random.Generator) -> None:
-    steps = [*LEAVES, ["op", 0, 1], ["op", 1, 3], *draw_ops(rng, 6, 6)]
+    steps = [*LEAVES, ["op", 0, 1], ["op", 3, 2], ["op", 1, 3], ["op", 2, 2]]
+    steps += draw_ops(rng, 6, 8)
     agrees(remembers, steps, "a result requires a gradient if one of its inputs does")
+    others: list = [["leaf", not wanted] for _, wanted in LEAVES]
+    agrees(remembers, [*others, ["op", 0, 1], ["op", 1, 2]], "whichever leaves require one")
 
 
 @blocks.check(1, "inside, results do not; leaves and what was made before are as they were")
 def inside(remembers: Any, rng: np.random.Generator) -> None:
     steps = [*LEAVES, ["op", 0, 1], ["enter"], ["op", 0, 2], ["leaf", True], ["exit"]]
-    steps += [["op", 0, 5], ["op", 6, 3], *draw_ops(rng, 4, 9)]
+    steps += [["op", 5, 3], ["op", 0, 5], ["op", 6, 3], ["op", 5, 5], *draw_ops(rng, 4, 11)]
     agrees(remembers, steps, "a block concerns the results made in it, and nothing else")
 
 
 @blocks.check(1, "the end of an inner block leaves the outer one in force")
 def nested(remembers: Any, rng: np.random.Generator) -> None:
     steps = [*LEAVES, ["enter"], ["enter"], ["op", 0, 2], ["exit"], ["op", 0, 2], ["exit"]]
-    steps += [["op", 0, 2], *draw_ops(rng, 4, 7)]
+    steps += [["op", 0, 2], ["enter"], ["enter"], ["op", 2, 6], ["exit"], ["exit"]]
+    steps += [["op", 7, 1], ["op", 6, 1], *draw_ops(rng, 4, 10)]
     agrees(remembers, steps, "recording starts again when the outermost block has ended")
 
 
@@ -772,6 +883,37 @@ def never_ends(steps: Steps) -> list[bool]:
 )
 def ends_one(steps: Steps) -> list[bool]:
     return simulated(steps, lambda depth, what, count: depth - 1)
+
+
+@blocks.wrong(
+    "an error ends every block",
+    "An error is caught somewhere, and blocks around that place are still open: only those between "
+    "the error and the place where it is caught have ended.",
+)
+def ends_all(steps: Steps) -> list[bool]:
+    return simulated(steps, lambda depth, what, count: depth - 1 if what == "exit" else 0)
+
+
+@blocks.wrong(
+    "results made inside count as leaves outside",
+    "A result that was made in a block has no record, so nothing flows through it later: used "
+    "outside, it is an input that needs no gradient, whatever it was computed from.",
+)
+def remembered_anyway(steps: Steps) -> list[bool]:
+    outside = iter(ignored(steps))
+    return [now and then for now, then in zip(inside_is_off(steps), outside, strict=True)]
+
+
+def inside_is_off(steps: Steps) -> list[bool]:
+    """For each tensor made, whether it is a leaf, or a result made outside of all blocks."""
+    made: list[bool] = []
+    depth = 0
+    for what, *rest in steps:
+        if what in ("leaf", "op"):
+            made.append(what == "leaf" or depth == 0)
+        else:
+            depth += opens(what, rest)
+    return made
 
 
 @blocks.wrong(

@@ -9,11 +9,12 @@ import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_error, expect_shape
-from . import common
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from .common import reacts, sizes
+from .common import softmax as stable  # the exercise's function has that name
 
-near = partial(common.near, atol=1e-5)
+near = partial(expect_close, rtol=1e-4, atol=1e-5)  # what 32-bit numbers can do
+exactly = partial(expect_close, rtol=1e-11, atol=1e-13)  # what 64-bit numbers can do
 
 Array = np.ndarray
 
@@ -26,9 +27,11 @@ def by_definition(row: Array) -> Array:
         return np.array([1 / np.exp(row - score).sum() for score in row])
 
 
-def stable(x: Array, axis: int = -1) -> Array:
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+def far_apart(x: Array, rng: np.random.Generator, step: float = 3000.0) -> Array:
+    """The rows (..., S), each moved by another multiple of `step`, one of them by 0."""
+    count = int(np.prod(x.shape[:-1]))
+    moves = rng.permutation(np.arange(count) - count // 2) * step
+    return x + moves.reshape(*x.shape[:-1], 1)
 
 
 # 05.1
@@ -40,7 +43,7 @@ overflow = Exercise(
     signature="softmax(x: (...), axis=-1, log=False) -> shaped as x",
     difficulty=2,
     importance=5,
-    minutes=20,
+    minutes=30,
     read=f"{READ}#the-formula-mended",
 )
 
@@ -50,41 +53,54 @@ def along_any_axis(softmax: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 3))
     want = np.apply_along_axis(by_definition, -1, x)
     expect_shape(softmax(x), x.shape, "there is a share for each score")
-    near(softmax(x), want, "without an axis, the shares of each last-axis row")
-    for axis in (0, 1):
+    exactly(softmax(x), want, "without an axis, the shares of each last-axis row")
+    for axis in (0, 1, -2):
         want = np.apply_along_axis(by_definition, axis, x)
-        near(softmax(x, axis=axis), want, f"along axis {axis}")
+        exactly(softmax(x, axis=axis), want, f"along axis {axis}")
+    exactly(softmax(x[0, 0]), by_definition(x[0, 0]), "one axis is enough")
 
 
 @overflow.check(1, "scores of thousands, rows far apart: every row comes out right")
 def rows_far_apart(softmax: Any, rng: np.random.Generator) -> None:
     rows, s = sizes(rng, 2)
     x = rng.normal(size=(rows, s)) * 3
+    behind = x - np.where(np.arange(s) == rng.integers(s), 5000.0, 0.0)
+    want = np.apply_along_axis(by_definition, -1, behind)
+    near(softmax(behind), want, "one score far behind gets nothing, and harms no other")
     want = np.apply_along_axis(by_definition, -1, x)
-    moved = x + 3000.0 * rng.permutation(np.arange(rows) - 1)[:, None]
+    moved = far_apart(x, rng)
     near(softmax(moved), want, "what is added to a whole row changes nothing in it")
+    near(softmax(moved.T, axis=0), want.T, "nor to a whole column, along axis 0")
+    lead = np.where(np.arange(s) == rng.integers(s), 5000.0, 0.0)
+    near(softmax(x + lead), np.tile(lead / 5000, (rows, 1)), "one score far ahead takes all")
 
 
 @overflow.check(1, "log=True: the logarithm, also where the share itself is rounded to 0")
 def logarithms(softmax: Any, rng: np.random.Generator) -> None:
     rows, s = sizes(rng, 2)
-    x = rng.normal(size=(rows, s))
-    want = np.log(np.apply_along_axis(by_definition, -1, x))
-    near(softmax(x, log=True), want, "the logarithms of the shares")
     x = np.zeros((rows, s))
     x[:, 0] = rng.uniform(1500, 3000, rows)
     want = np.where(np.arange(s) == 0, 0.0, -x[:, :1])
-    near(softmax(x, log=True), want, "a score far behind has a finite logarithm: the difference")
+    claim = "a score far behind has a finite logarithm: the difference"
+    near(softmax(x, log=True), want, claim)
+    near(softmax(far_apart(x, rng, 7000.0), log=True), want, "in every row by itself")
+    x = rng.normal(size=sizes(rng, 3))
+    for axis in (-1, 0, 1):
+        want = np.log(np.apply_along_axis(by_definition, axis, x))
+        exactly(softmax(x, axis=axis, log=True), want, f"the logarithms along axis {axis}")
 
 
-@overflow.check(1, "32-bit scores give 32-bit shares, also for scores above 88")
+@overflow.check(1, "32-bit scores give 32-bit shares and logarithms, also for scores above 88")
 def kept_dtype(softmax: Any, rng: np.random.Generator) -> None:
     rows, s = sizes(rng, 2)
     x = (rng.normal(size=(rows, s)) + 120).astype(np.float32)
-    got = softmax(x)
-    near(got, np.apply_along_axis(by_definition, -1, x.astype(float)), "the shares are right")
-    dtype = np.asarray(got).dtype
-    expect(dtype == np.float32, "float32 in, float32 out", expected="float32", got=str(dtype))
+    shares = np.apply_along_axis(by_definition, -1, x.astype(float))
+    for log, want in ((False, shares), (True, np.log(shares))):
+        got = softmax(x, log=log)
+        near(got, want, "the logarithms are right" if log else "the shares are right")
+        dtype = np.asarray(got).dtype
+        claim = f"float32 in, float32 out, with log={log}"
+        expect(dtype == np.float32, claim, expected="float32", got=str(dtype))
 
 
 @overflow.wrong(
@@ -161,6 +177,57 @@ def log_plus_epsilon(x: Array, axis: int = -1, log: bool = False) -> Array:
 
 
 @overflow.wrong(
+    "a tiny number added to the sum",
+    "The sum is at least 1, the largest score's own part: it needs no guard against 0. With one, "
+    "the shares no longer sum to 1.",
+)
+def guarded_sum(x: Array, axis: int = -1, log: bool = False) -> Array:
+    low = x - x.max(axis=axis, keepdims=True)
+    total = np.exp(low).sum(axis=axis, keepdims=True) + 1e-8
+    return low - np.log(total) if log else np.exp(low) / total
+
+
+@overflow.wrong(
+    "the logarithm along the last axis only",
+    "The argument axis is used for the shares and not for their logarithms. Both the maximum and "
+    "the sum run along it there, too.",
+)
+def log_last_axis(x: Array, axis: int = -1, log: bool = False) -> Array:
+    return last_axis(x, -1, True) if log else stable(x, axis)
+
+
+@overflow.wrong(
+    "the largest size subtracted",
+    "The largest absolute value is not the largest score: where all scores are far below 0, the "
+    "exponents all lie far below 0, and 0 / 0 is NaN.",
+)
+def largest_size(x: Array, axis: int = -1, log: bool = False) -> Array:
+    low = x - np.abs(x).max(axis=axis, keepdims=True)
+    total = np.exp(low).sum(axis=axis, keepdims=True)
+    return low - np.log(total) if log else np.exp(low) / total
+
+
+@overflow.wrong(
+    "log not used",
+    "With log=True the logarithms of the shares are asked for; these are the shares.",
+)
+def log_ignored(x: Array, axis: int = -1, log: bool = False) -> Array:
+    return stable(x, axis)
+
+
+@overflow.wrong(
+    "always in 32 bits",
+    "What comes in as float64 has some sixteen digits, and half of them are thrown away here. Let "
+    "the result have the dtype of x.",
+)
+def always_float32(x: Array, axis: int = -1, log: bool = False) -> Array:
+    low = x.astype(np.float32)
+    low = low - low.max(axis=axis, keepdims=True)
+    total = np.exp(low).sum(axis=axis, keepdims=True)
+    return low - np.log(total) if log else np.exp(low) / total
+
+
+@overflow.wrong(
     "computed in 64 bits",
     "64-bit numbers overflow later, not never, take twice the memory, and make all that follows "
     "64-bit too. Subtract the maximum and keep the dtype that came in.",
@@ -181,7 +248,7 @@ table = Exercise(
     signature="jacobian(x: (..., S), temperature=1.0) -> (..., S, S)",
     difficulty=3,
     importance=4,
-    minutes=35,
+    minutes=50,
     read=f"{READ}#the-gradient",
 )
 
@@ -196,6 +263,12 @@ def by_differences(row: Array, temperature: float) -> Array:
     )
 
 
+def tables(x: Array, temperature: float) -> Array:
+    """Of scores (..., S) the tables (..., S, S), row by row by differences."""
+    rows = [by_differences(row, temperature) for row in x.reshape(-1, x.shape[-1])]
+    return np.reshape(rows, (*x.shape, x.shape[-1]))
+
+
 @table.check(2, "entry (i, j) says how share i reacts to score j")
 def one_row(jacobian: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 1))
@@ -206,20 +279,22 @@ def one_row(jacobian: Any, rng: np.random.Generator) -> None:
 
 @table.check(1, "each leading index has a table of its own")
 def leading(jacobian: Any, rng: np.random.Generator) -> None:
-    b, n, s = sizes(rng, 3)
-    x = rng.normal(size=(b, n, s))
-    got = jacobian(x)
-    expect_shape(got, (b, n, s, s), "the leading axes stay, and one axis is added")
-    want = np.array([[by_differences(row, 1.0) for row in rows] for rows in x])
-    near(got, want, "each row is differentiated by itself")
+    a, b, n, s = sizes(rng, 4, 2, 6)
+    for size in ((b, n, s), (n, s), (a, b, n, s)):
+        x = rng.normal(size=size)
+        got = jacobian(x)
+        expect_shape(got, (*size, s), "the leading axes stay, and one axis is added")
+        near(got, tables(x, 1.0), "each row is differentiated by itself")
 
 
 @table.check(1, "with a temperature")
 def tempered(jacobian: Any, rng: np.random.Generator) -> None:
-    x = rng.normal(size=sizes(rng, 1))
+    x = rng.normal(size=sizes(rng, 2, 3, 6))
     for temperature in (float(rng.uniform(0.3, 0.7)), float(rng.uniform(2, 4))):
-        got = jacobian(x, temperature=temperature)
-        near(got, by_differences(x, temperature), "the shares of x / T, differentiated by x")
+        got = jacobian(x[0], temperature=temperature)
+        claim = "the shares of x / T, differentiated by x"
+        near(got, by_differences(x[0], temperature), claim)
+        near(jacobian(x, temperature), tables(x, temperature), f"{claim}: every row")
 
 
 @table.check(1, "what one share wins, the others lose: rows and columns sum to 0")
@@ -229,14 +304,21 @@ def sums(jacobian: Any, rng: np.random.Generator) -> None:
     expect_shape(got, (len(x), len(x)), "a row of S scores has a table of S by S")
     near(got.sum(axis=0), np.zeros(len(x)), "each column sums to 0: the shares always sum to 1")
     near(got.sum(axis=1), np.zeros(len(x)), "each row sums to 0: adding to all changes nothing")
-    expect(np.abs(got).max() > 1e-4, "though not every entry is 0", got=got)
+    own = np.eye(len(x), dtype=bool)
+    claim = "a share grows with its own score, and shrinks with any other"
+    expect((got[own] > 0).all() and (got[~own] < 0).all(), claim, got=got)
     reacts(got, jacobian(2 * x), "other scores have another table")
 
 
-@table.check(1, "scores of a thousand give finite entries")
+@table.check(1, "scores of thousands, rows far apart: finite, and right in every row")
 def large_scores(jacobian: Any, rng: np.random.Generator) -> None:
-    x = rng.normal(size=sizes(rng, 1))
-    near(jacobian(x + 1000), by_differences(x, 1.0), "the table of the same row, a thousand lower")
+    x = rng.normal(size=sizes(rng, 2, 3, 6))
+    x[0, rng.integers(x.shape[1])] += 5000.0  # far ahead of its row: nothing reacts any more
+    temperature = float(rng.uniform(0.4, 0.8))
+    want = tables(x, temperature)
+    got = jacobian(far_apart(x, rng), temperature)
+    # So far away 32-bit numbers have three digits left behind the point.
+    expect_close(got, want, "the tables of the same rows near 0", rtol=1e-2, atol=1e-3)
 
 
 @table.wrong(
@@ -316,6 +398,61 @@ def overflowing(x: Array, temperature: float = 1.0) -> Array:
     return from_shares(e / e.sum(axis=-1, keepdims=True)) / temperature
 
 
+@table.wrong(
+    "one maximum for all rows",
+    "The largest score of the whole array is subtracted. A row far below it underflows: all its "
+    "exponentials are 0, and 0 / 0 is NaN. Each row has a maximum of its own.",
+)
+def one_maximum_for_tables(x: Array, temperature: float = 1.0) -> Array:
+    e = np.exp((x - x.max()) / temperature)
+    return from_shares(e / e.sum(axis=-1, keepdims=True)) / temperature
+
+
+@table.wrong(
+    "the maximum not divided by the temperature",
+    "x / T − max is not (x − max) / T: at a low temperature the exponents can still be large. "
+    "Divide first, then subtract the maximum of what you divided.",
+)
+def maximum_undivided(x: Array, temperature: float = 1.0) -> Array:
+    e = np.exp(x / temperature - x.max(axis=-1, keepdims=True))
+    return from_shares(e / e.sum(axis=-1, keepdims=True)) / temperature
+
+
+@table.wrong(
+    "the mean subtracted",
+    "Any number may be subtracted from a row, but only the maximum makes all exponents at most 0. "
+    "A score far above its row's mean still overflows.",
+)
+def mean_for_tables(x: Array, temperature: float = 1.0) -> Array:
+    e = np.exp((x - x.mean(axis=-1, keepdims=True)) / temperature)
+    return from_shares(e / e.sum(axis=-1, keepdims=True)) / temperature
+
+
+@table.wrong(
+    "the temperature not used",
+    "The shares are those of x / T. Here the table is that of T = 1, whatever the temperature.",
+)
+def temperature_ignored(x: Array, temperature: float = 1.0) -> Array:
+    return exact(x)
+
+
+@table.wrong(
+    "divided by the temperature twice",
+    "x / T changes by 1 / T when x changes by 1: the chain rule gives that factor once.",
+)
+def chained_twice(x: Array, temperature: float = 1.0) -> Array:
+    return exact(x / temperature) / temperature**2
+
+
+@table.wrong(
+    "the signs turned round",
+    "Raising a score raises its own share: α_i (1 − α_i), with a plus, on the diagonal, and "
+    "−α_i α_j beside it.",
+)
+def signs_turned(x: Array, temperature: float = 1.0) -> Array:
+    return -exact(x / temperature) / temperature
+
+
 def from_shares(alpha: Array) -> Array:
     return alpha[..., None] * (np.eye(alpha.shape[-1]) - alpha[..., None, :])
 
@@ -332,46 +469,63 @@ limits = Exercise(
     function="temper",
     signature="temper(x: (S,), temperature: 0 to infinity) -> (S,)",
     difficulty=3,
-    importance=3,
-    minutes=25,
+    importance=2,
+    minutes=35,
     read=f"{READ}#temperature",
 )
 
 
-@limits.check(1, "in between: the shares of x / T")
+@limits.check(1, "in between, also for scores of thousands: the shares of x / T")
 def in_between(temper: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 1))
-    for temperature in rng.uniform(0.4, 0.8), rng.uniform(2, 5):
+    for temperature in rng.uniform(0.4, 0.8), rng.uniform(2, 5), 1.0:
         got = temper(x, float(temperature))
         expect_shape(got, x.shape, "there is a share for each score")
         near(got, by_definition(x / temperature), f"at T = {temperature:.2f}")
+    temperature = float(rng.uniform(0.4, 0.8))
+    want = by_definition(x / temperature)
+    for move in (3000.0, -3000.0):
+        near(temper(x + move, temperature), want, f"at T = {temperature:.2f}, {move:+g} for all")
 
 
 @limits.check(1, "T = 0: all to the largest score; equal ones share evenly")
 def frozen(temper: Any, rng: np.random.Generator) -> None:
     (s,) = sizes(rng, 1)
-    x = rng.permutation(np.append(rng.normal(size=s), [7.0, 7.0, 7.0 - 1e-9]))
-    want = np.where(x == 7.0, 0.5, 0.0)
-    near(temper(x, 0.0), want, "two of the scores are largest, a third is nearly as large")
-    near(temper(-x, 0), np.where(x == x.min(), 1.0, 0.0), "a single largest score takes all")
+    single = rng.normal(size=s)
+    near(temper(single, 1.0), by_definition(single), "at T = 1 these are the shares of softmax")
+    for top in (7.0, -7.0):  # positive scores, and none above 0
+        others = top - rng.uniform(1, 3, s)
+        x = rng.permutation(np.append(others, [top, top, np.nextafter(top, -np.inf)]))
+        want = np.where(x == top, 0.5, 0.0)
+        near(temper(x, 0.0), want, "two of the scores are largest, a third is nearly as large")
+    want = np.where(single == single.max(), 1.0, 0.0)
+    near(temper(single, 0), want, "a single largest score takes all")
+    near(temper(np.full(s, top), 0.0), np.full(s, 1 / s), "where all are equal, all share")
 
 
-@limits.check(1, "T infinite: 1/S to everybody; T tiny: no NaN")
+@limits.check(1, "T infinite: 1/S to everybody; T small and tiny: the formula still, and no NaN")
 def extremes(temper: Any, rng: np.random.Generator) -> None:
     (s,) = sizes(rng, 1)
     x = rng.normal(size=s)
+    near(temper(x, 1.0), by_definition(x), "at T = 1 these are the shares of softmax")
     near(temper(x, float("inf")), np.full(s, 1 / s), "at T = ∞ every score counts the same")
+    want = by_definition(x)
+    for small in (1e-3, 1e-9, 1e-100):
+        claim = f"at T = {small:g}, scores of that size share as ever"
+        near(temper(x * small, small), want, claim)
     want = np.where(x == x.max(), 1.0, 0.0)
     near(temper(np.abs(x.min()) + x, 1e-310), want, "at T = 1e-310 the largest score takes all")
+    twice = np.append(x, x.max())
+    want = np.where(twice == x.max(), 0.5, 0.0)
+    near(temper(twice, 1e-310), want, "at T = 1e-310 two equal ones share")
 
 
 @limits.check(1, "a temperature below 0 raises ValueError")
 def below_zero(temper: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 1))
-    below = -float(rng.uniform(0.1, 2))
-    expect_error(
-        lambda: temper(x, below), ValueError, "below 0 the order of the shares would turn round"
-    )
+    for below in (-float(rng.uniform(0.1, 2)), -1e-12, -float("inf")):
+        claim = "below 0 the order of the shares would turn round"
+        expect_error(partial(temper, x, below), ValueError, claim)
 
 
 def refuse(temperature: float) -> None:
@@ -454,6 +608,60 @@ def after_softmax(x: Array, temperature: float) -> Array:
 
 
 @limits.wrong(
+    "small temperatures taken for zero",
+    "A temperature of 1e-9 is not 0: scores that lie as close together still share. Only T = 0 "
+    "itself needs a branch.",
+)
+def small_is_zero(x: Array, temperature: float) -> Array:
+    refuse(temperature)
+    return colder(x, 0.0 if temperature < 1e-6 else temperature)
+
+
+@limits.wrong(
+    "nearly equal counts as equal",
+    "np.isclose calls scores equal that differ by little. At T = 0 a score that is smaller by "
+    "however little gets nothing: compare with ==.",
+)
+def nearly_equal(x: Array, temperature: float) -> Array:
+    refuse(temperature)
+    if temperature == 0:
+        e = np.isclose(x, x.max()).astype(float)
+        return e / e.sum()
+    return colder(x, temperature)
+
+
+@limits.wrong(
+    "the largest not divided among them",
+    "Several largest scores get 1 each here. Shares sum to 1: divide by how many there are.",
+)
+def undivided(x: Array, temperature: float) -> Array:
+    refuse(temperature)
+    return (x == x.max()).astype(float) if temperature == 0 else colder(x, temperature)
+
+
+@limits.wrong(
+    "zero refused",
+    "T = 0 is a limit that has an answer: all to the largest score. Only what is below 0 is "
+    "refused.",
+)
+def zero_refused(x: Array, temperature: float) -> Array:
+    if temperature <= 0:
+        raise ValueError("a temperature is above 0")
+    return colder(x, temperature)
+
+
+@limits.wrong(
+    "infinity refused",
+    "At T = ∞ every score counts the same, and each share is 1/S. Only what is below 0 is refused.",
+)
+def infinity_refused(x: Array, temperature: float) -> Array:
+    refuse(temperature)
+    if np.isinf(temperature):
+        raise ValueError("a temperature is finite")
+    return colder(x, temperature)
+
+
+@limits.wrong(
     "negative temperatures let through",
     "Below 0 the smallest score gets the largest share, without a word. That is hardly ever "
     "meant: say so with a ValueError.",
@@ -470,17 +678,18 @@ hump = Exercise(
     function="gradient_size",
     signature="gradient_size(query: (N, d), key: (S, d), widths: list of W) -> two arrays (W,)",
     difficulty=4,
-    importance=4,
-    minutes=40,
+    importance=3,
+    minutes=50,
     read=f"{READ}#the-figure-to-remember",
 )
 
 
 def draw_wide(rng: np.random.Generator) -> tuple[Array, Array, list[int]]:
+    """Widths in no order, one of them twice."""
     n, s = sizes(rng, 2)
     d = int(rng.integers(20, 30))
-    widths = [1, *sorted(int(w) for w in rng.choice(np.arange(2, d), 2, replace=False)), d]
-    return rng.normal(size=(n, d)), rng.normal(size=(s, d)), widths
+    widths = [1, d, *(int(w) for w in rng.choice(np.arange(2, d), 2, replace=False))]
+    return rng.normal(size=(n, d)), rng.normal(size=(s, d)), [*rng.permutation(widths).tolist(), d]
 
 
 def mean_norm(scores: Array) -> float:
@@ -518,14 +727,33 @@ def two_in_a_tie(gradient_size: Any, rng: np.random.Generator) -> None:
     near(scaled, half, "scaling does not change a tie")
 
 
-@hump.check(1, "scores of thousands give finite norms")
+@hump.check(1, "scores of thousands, queries far apart, winners: finite norms, and right")
 def far_to_the_right(gradient_size: Any, rng: np.random.Generator) -> None:
     query, key, widths = draw_wide(rng)
-    query, key = query.copy(), key.copy()
-    key[:, 0], query[:, 0] = 1.0, query[:, 0] + 2000.0  # every score of a row grows alike
-    plain, scaled = gradient_size(query, key, widths)
-    near(plain, norms(query, key, widths, 0.0), "as for softmax without overflow")
-    near(scaled, norms(query, key, widths, 0.5), "as for softmax without overflow")
+    key[:, 0] = 1.0  # what stands first in a query is added to all its scores
+    alike = query + np.where(np.arange(query.shape[1]) == 0, 2000.0, 0.0)
+    apart = np.concatenate([far_apart(query[:, :1], rng, 2000.0), query[:, 1:]], axis=1)
+    leads = rng.uniform(15, 36, 2000)  # so far ahead that rounding counts
+    first = np.where(np.arange(len(key)) == 0, 1.0, 0.0)[:, None] * np.ones(query.shape[1])
+    negative = leads[squared(leads[:, None] * first[:, 0]) < 0][:40]
+    negative = np.append(negative, 9000.0)  # and so far that exp overflows
+    winner = np.zeros((len(negative), query.shape[1]))
+    winner[:, 0] = negative
+    for queries, keys, claim in (
+        (alike, key, "all scores above 1,000"),
+        (apart, key, "the scores of the queries lie thousands apart"),
+        (winner, first, "one share is nearly 1: the norm is nearly 0, and not NaN"),
+    ):
+        plain, scaled = gradient_size(queries, keys, widths)
+        near(plain, norms(queries, keys, widths, 0.0), claim)
+        near(scaled, norms(queries, keys, widths, 0.5), claim)
+
+
+def squared(scores: Array) -> Array:
+    """The squared norm of the Jacobian without a table, as rounding leaves it: maybe below 0."""
+    alpha = stable(scores)
+    two, three = (alpha**2).sum(axis=-1), (alpha**3).sum(axis=-1)
+    return two - 2 * three + two**2
 
 
 def both(measure: Any, query: Array, key: Array, widths: list[int]) -> tuple[Array, Array]:
@@ -616,3 +844,59 @@ def overflowing_norm(query: Array, key: Array, widths: list[int]) -> tuple:
         return float(np.sqrt((tables**2).sum(axis=(-2, -1))).mean())
 
     return both(measure, query, key, widths)
+
+
+@hump.wrong(
+    "one maximum for all queries",
+    "The largest of all the scores is subtracted. The scores of a query far below it underflow, "
+    "and 0 / 0 is NaN. Each query has a maximum of its own.",
+)
+def one_maximum_for_all(query: Array, key: Array, widths: list[int]) -> tuple:
+    def measure(scores: Array) -> float:
+        e = np.exp(scores - scores.max())
+        tables = from_shares(e / e.sum(axis=-1, keepdims=True))
+        return float(np.sqrt((tables**2).sum(axis=(-2, -1))).mean())
+
+    return both(measure, query, key, widths)
+
+
+@hump.wrong(
+    "the root of a negative number",
+    "Without a table the norm is √(Σα² − 2Σα³ + (Σα²)²), and where one share is nearly 1, rounding "
+    "can leave less than 0 under the root, which is NaN. Take at least 0.",
+)
+def unguarded(query: Array, key: Array, widths: list[int]) -> tuple:
+    return both(lambda s: float(np.sqrt(squared(s)).mean()), query, key, widths)
+
+
+@hump.wrong(
+    "the two results exchanged",
+    "First plain, the scores as they are; then scaled, the scores divided by √w.",
+)
+def exchanged_results(query: Array, key: Array, widths: list[int]) -> tuple:
+    return norms(query, key, widths, 0.5), norms(query, key, widths, 0.0)
+
+
+@hump.wrong(
+    "the widths put in order",
+    "Number i of each result belongs to number i of widths, in whatever order they come.",
+)
+def in_order(query: Array, key: Array, widths: list[int]) -> tuple:
+    return norms(query, key, sorted(widths), 0.0), norms(query, key, sorted(widths), 0.5)
+
+
+@hump.wrong(
+    "the chain rule's factor beside it",
+    "The Jacobian is by the scores that softmax gets, which are divided already. No further 1/√w.",
+)
+def chained(query: Array, key: Array, widths: list[int]) -> tuple:
+    scaled = norms(query, key, widths, 0.5) / np.sqrt(widths)
+    return norms(query, key, widths, 0.0), scaled
+
+
+@hump.wrong(
+    "the sum over the queries",
+    "Each query has a norm; the mean of them is asked for, which does not grow with their number.",
+)
+def summed(query: Array, key: Array, widths: list[int]) -> tuple:
+    return norms(query, key, widths, 0.0) * len(query), norms(query, key, widths, 0.5) * len(query)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_error, expect_shape
-from .common import near, reacts, sizes
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape
+from .common import near, reacts, sizes, softmax, thousands_apart
 
 Array = np.ndarray
 Draw = tuple[Array, Array, Array]
@@ -29,9 +31,20 @@ def draw_many(rng: np.random.Generator) -> Draw:
     return rng.normal(size=(n, d)), rng.normal(size=(s, d)), rng.normal(size=(s, d_v))
 
 
-def softmax(scores: Array) -> Array:
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
+def scored(query: Array, key: Array, wanted: Array) -> Array:
+    """Keys (S, d) with one more column, so that `(query, 1)` scores `wanted` (S,) with them."""
+    return np.column_stack([key, wanted - key @ query])
+
+
+def far_apart(rng: np.random.Generator, query: Array, key: Array) -> tuple[Array, Array]:
+    """Queries and keys with one more column: rows of scores lie thousands apart, low and high,
+    and in each row one key lies a thousand away from the others."""
+    lift = np.ones((*key.shape[:-1], 1))
+    lift[..., int(rng.integers(key.shape[-2])), :] = 1.5
+    # Of any two problems, and of any two queries of one, one lies far above the other.
+    offsets = thousands_apart(rng, int(np.prod(query.shape[:-1])))
+    offsets = offsets.reshape(*query.shape[:-1], 1)
+    return np.append(query, offsets, axis=-1), np.append(key, lift, axis=-1)
 
 
 def by_definition(query: Array, key: Array, value: Array) -> Array:
@@ -51,8 +64,8 @@ formulas = Exercise(
     function="mend",
     signature="mend(query: (d,), key: (S, d), value: (S, d_v)) -> (alpha, w, z)",
     difficulty=2,
-    importance=5,
-    minutes=20,
+    importance=4,
+    minutes=30,
     read=f"{READ}#the-formulas-mended",
 )
 
@@ -91,24 +104,38 @@ def sum_of_terms(mend: Any, rng: np.random.Generator) -> None:
 @formulas.check(1, "scores of a thousand do not overflow")
 def large_scores(mend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_one(rng)
-    score = key @ query
-    query = query * 1000 / score[np.abs(score).argmax()]  # now the largest score is 1000
-    alpha, _, z = mend(query, key, value)
-    want = softmax(key @ query)
-    near(alpha, want, "the weights are those of softmax, whatever the size of the scores")
-    near(z, want @ value, "z is the sum of α_i v_i")
+    small = rng.normal(size=len(key))
+    spread = small + np.where(np.arange(len(key)) == rng.integers(len(key)), 1000.0, -1000.0)
+    for what, wanted in (
+        ("all about 1000", small + 1000),
+        ("all about −1000", small - 1000),
+        ("one about 1000, the others about −1000", spread),
+    ):
+        keys, asked = scored(query, key, wanted), np.append(query, 1.0)
+        alpha, _, z = mend(asked, keys, value)
+        want = softmax(keys @ asked)
+        near(alpha, want, f"the weights are those of softmax: scores {what}")
+        near(z, want @ value, "and so is z")
 
 
 @formulas.check(1, "sizes that do not fit raise ValueError")
 def bad_sizes(mend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_one(rng)
-    expect_error(
-        lambda: mend(query[:-1], key, value), ValueError, "query and key must have the same width"
-    )
+    for other in (query[:-1], query[:1], np.append(query, 1.0)):
+        expect_error(
+            partial(mend, other, key, value), ValueError, "query and key must have the same width"
+        )
+    for values in (value[:-1], np.vstack([value, value[:1]])):
+        expect_error(partial(mend, query, key, values), ValueError, "there is one value a key")
     expect_error(
         lambda: mend(query, key, value[:1]),
         ValueError,
         "one value for several keys is refused, although NumPy would broadcast it",
+    )
+    expect_error(
+        lambda: mend(query, key[:1], value),
+        ValueError,
+        "one key for several values is refused, although NumPy would broadcast its weight",
     )
 
 
@@ -210,7 +237,7 @@ loop = Exercise(
     signature="attend(query: (..., N, d), key: (..., S, d), value: (..., S, d_v)) -> (..., N, d_v)",
     difficulty=2,
     importance=5,
-    minutes=25,
+    minutes=30,
     read=f"{READ}#the-matrix-version",
 )
 
@@ -252,10 +279,14 @@ def leading(attend: Any, rng: np.random.Generator) -> None:
 @loop.check(1, "scores of a thousand, in some rows, do no harm")
 def rows_of_every_size(attend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_many(rng)
-    # All scores of one row lie a thousand above those of the others.
-    key[:, 0] = 1.0
-    query[0, 0] += 1000.0
-    near(attend(query, key, value), by_definition(query, key, value), "every row is answered")
+    asked, keys = far_apart(rng, query, key)
+    near(attend(asked, keys, value), by_definition(asked, keys, value), "every row is answered")
+    b, n, s, d, d_v = sizes(rng, 5)
+    query, key = rng.normal(size=(b, n, d)), rng.normal(size=(b, s, d))
+    asked, keys = far_apart(rng, query, key)
+    value = rng.normal(size=(b, s, d_v))
+    want = np.array([by_definition(*problem) for problem in zip(asked, keys, value, strict=True)])
+    near(attend(asked, keys, value), want, "also where problems stand side by side")
 
 
 @loop.wrong(
@@ -334,8 +365,8 @@ hull = Exercise(
     function="steer",
     signature="steer(target: (d_v,), key: (S, d), value: (S, d_v)) -> query: (d,)",
     difficulty=4,
-    importance=3,
-    minutes=40,
+    importance=2,
+    minutes=50,
     read=f"{READ}#what-the-answer-can-be",
 )
 
@@ -361,13 +392,23 @@ def arrives(steer: Any, key: Array, value: Array, weights: Array) -> None:
     target = weights @ value
     query = steer(target, key, value)
     expect_shape(query, key.shape[1:], "a query is as wide as a key")
-    near(softmax(key @ query) @ value, target, "attention with your query gives the target")
+    got, claim = softmax(key @ np.asarray(query)) @ value, "attention with your query gives it"
+    expect_close(got, target, claim, rtol=1e-5, atol=1e-5)
+
+
+def with_weight(weights: Array, place: int, weight: float) -> Array:
+    """The others, in their proportions, and this one in that place."""
+    others = np.delete(weights, place)
+    return np.insert(others * (1 - weight) / others.sum(), place, weight)
 
 
 @hull.check(2, "a point inside is reached")
 def inside(steer: Any, rng: np.random.Generator) -> None:
-    key, value, weights = draw_hull(rng, spare=int(rng.integers(2, 4)))
-    arrives(steer, key, value, weights)
+    for spare in (2, 3):
+        key, value, weights = draw_hull(rng, spare)
+        arrives(steer, key, value, weights)
+    for place in range(len(weights)):  # just inside, near each side
+        arrives(steer, key, value, with_weight(weights, place, 0.0001001))
 
 
 @hull.check(1, "also where keys have one coordinate less than there are keys")
@@ -378,23 +419,23 @@ def narrow_keys(steer: Any, rng: np.random.Generator) -> None:
 
 @hull.check(1, "a point outside raises ValueError")
 def outside(steer: Any, rng: np.random.Generator) -> None:
-    key, value, weights = draw_hull(rng, spare=2)
-    weights = rng.permutation(weights)
-    weights[0] = -float(rng.uniform(0.1, 0.5))
-    weights[1:] *= (1 - weights[0]) / weights[1:].sum()
-    expect_error(
-        lambda: steer(weights @ value, key, value), ValueError, "no query leads out of the hull"
-    )
+    for spare in (0, 2, 3):  # the width of a key says nothing about the target
+        key, value, weights = draw_hull(rng, spare)
+        for place, out in itertools.product(range(len(weights)), (0.3, 0.01)):
+            target = with_weight(weights, place, -out) @ value
+            expect_error(
+                partial(steer, target, key, value), ValueError, "no query leads out of the hull"
+            )
 
 
 @hull.check(1, "a point on the edge raises ValueError: only an infinite score gives weight 0")
 def on_the_edge(steer: Any, rng: np.random.Generator) -> None:
-    key, value, weights = draw_hull(rng, spare=2)
-    weights[int(rng.integers(len(weights)))] = 0.0
-    weights /= weights.sum()
-    expect_error(
-        lambda: steer(weights @ value, key, value), ValueError, "no query leads onto the edge"
-    )
+    for spare in (0, 2, 3):
+        key, value, weights = draw_hull(rng, spare)
+        for place, weight in itertools.product(range(len(weights)), (0.0, 0.0000999)):
+            target = with_weight(weights, place, weight) @ value
+            claim = "no query leads onto the edge, and a weight below 0.0001 counts as zero"
+            expect_error(partial(steer, target, key, value), ValueError, claim)
 
 
 def mixing_weights(target: Array, value: Array) -> Array:
@@ -454,6 +495,18 @@ def edge_is_inside(target: Array, key: Array, value: Array) -> Array:
 
 
 @hull.wrong(
+    "a small weight counted as none",
+    "Points near the edge are inside too: a weight of 0.001, say, is positive. Only below 0.0001 "
+    "it counts as zero here.",
+)
+def far_inside(target: Array, key: Array, value: Array) -> Array:
+    weights = mixing_weights(target, value)
+    if (weights < 1e-2).any():
+        raise ValueError("the target is not inside the hull of the values")
+    return solve_scores(key, weights)
+
+
+@hull.wrong(
     "the target is not looked at",
     "Outside the hull a weight is negative, and the logarithm of a negative number is NaN: the "
     "caller gets a query full of NaN and no word. Look at the weights before you take logarithms.",
@@ -489,8 +542,8 @@ backward = Exercise(
         " -> (g_query, g_key, g_value), shaped as query, key, value"
     ),
     difficulty=4,
-    importance=4,
-    minutes=45,
+    importance=3,
+    minutes=50,
     read=f"{READ}#the-gradient",
 )
 
@@ -542,23 +595,50 @@ def keys_together(attend_backward: Any, rng: np.random.Generator) -> None:
     _, g_key, _ = attend_backward(gradient, query, key, value)
     expect_shape(g_key, key.shape, "the gradient has the shape of key")
     near(np.sum(g_key, axis=0), np.zeros(key.shape[1]), "the sum over the keys is 0")
-    expect(np.abs(g_key).max() > 1e-6, "though not each of them is", got=g_key)
+    # Along a way in which they do not move together it is a slope.
+    way = rng.normal(size=key.shape)
+    ahead, behind = (
+        float((gradient * by_definition(query, key + step * way, value)).sum())
+        for step in (1e-5, -1e-5)
+    )
+    near(np.sum(g_key * way), (ahead - behind) / 2e-5, "along any other way it is the slope")
+    moved = attend_backward(gradient, query, key + rng.normal(size=key.shape[1]), value)[1]
+    near(moved, g_key, "and it is the same wherever all keys are together")
 
 
 @backward.check(1, "scores of a thousand give finite gradients")
 def large(attend_backward: Any, rng: np.random.Generator) -> None:
     gradient, query, key, value = draw_backward(rng)
-    # Every score grows by a thousand: softmax, and so every gradient by key and value, is the same.
-    key = np.hstack([key, np.ones((len(key), 1))])
-    low = np.hstack([query, np.zeros((len(query), 1))])
-    high = np.hstack([query, np.full((len(query), 1), 1000.0)])
-    got = attend_backward(gradient, high, key, value)
-    expect(
-        all(np.isfinite(part).all() for part in got),
-        "no gradient is NaN or infinite",
-        got=got[0],
-    )
-    near(got[2], slope(gradient, (low, key, value), 2), "and value's is the one of small scores")
+    asked, keys = far_apart(rng, query, key)
+    got = attend_backward(gradient, asked, keys, value)
+    for name, part, want in zip(
+        ("query", "key", "value"), got, gradients(gradient, asked, keys, value), strict=True
+    ):
+        expect(np.isfinite(part).all(), "no gradient is NaN or infinite", got=part)
+        near(part, want, f"the gradient of {name}, where rows of scores lie thousands apart")
+
+
+def gradients(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    """By the rules, each row's maximum subtracted first."""
+    return through(softmax(query @ key.T), gradient, query, key, value)
+
+
+def through(weights: Array, gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    """By the rules, from these weights."""
+    g_weights = gradient @ value.T
+    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
+    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+
+
+@backward.wrong(
+    "one maximum for all rows",
+    "The largest score of all queries is subtracted. In a row far below it every exponential is 0, "
+    "and 0 / 0 is NaN. Subtract each row's own maximum.",
+)
+def shared_maximum(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    scores = query @ key.T
+    e = np.exp(scores - scores.max())
+    return through(e / e.sum(axis=-1, keepdims=True), gradient, query, key, value)
 
 
 @backward.wrong(
@@ -625,7 +705,4 @@ def no_transpose(gradient: Array, query: Array, key: Array, value: Array) -> tup
 )
 def overflowing(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
     e = np.exp(query @ key.T)
-    weights = e / e.sum(axis=-1, keepdims=True)
-    g_weights = gradient @ value.T
-    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
-    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+    return through(e / e.sum(axis=-1, keepdims=True), gradient, query, key, value)

@@ -13,7 +13,7 @@ from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from . import common
-from .common import near
+from .common import near, softmax, thousands_apart
 
 sizes = partial(common.sizes, low=4)
 
@@ -22,10 +22,16 @@ Array = np.ndarray
 READ = "07_scale_and_mask.md"
 
 
-def softmax(scores: Array) -> Array:
-    with np.errstate(all="ignore"):
-        e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-        return e / e.sum(axis=-1, keepdims=True)
+def two(got: Any, what: str, claim: str) -> Any:
+    """The two results, in a tuple, a list or an array."""
+    ordered = isinstance(got, tuple | list) or (isinstance(got, np.ndarray) and got.ndim)
+    expect(ordered and len(got) == 2, claim, expected=what, got=got)
+    return got
+
+
+def far_apart(rng: np.random.Generator, rows: int) -> Array:
+    """Numbers (rows, 1), thousands apart."""
+    return thousands_apart(rng, rows)[:, None]
 
 
 # 07.1
@@ -37,7 +43,7 @@ variance = Exercise(
     signature=("spread(mean_q: (d,), var_q: (d,), mean_k: (d,), var_k: (d,)) -> (variance, scale)"),
     difficulty=2,
     importance=4,
-    minutes=25,
+    minutes=30,
     read=f"{READ}#why-the-square-root",
 )
 
@@ -52,16 +58,10 @@ def every_case(mean_q: Array, var_q: Array, mean_k: Array, var_k: Array) -> floa
 
 def agrees_with_every_case(spread: Any, *inputs: Array) -> None:
     want = every_case(*inputs)
-    got = spread(*inputs)
-    expect(
-        isinstance(got, tuple) and len(got) == 2,
-        "two numbers come back",
-        expected="(variance, scale)",
-        got=got,
-    )
-    near(got[0], want, "the variance of q·k, counted over all cases")
-    near(got[1] ** 2 * want, 1.0, "q·k times the scale has variance 1")
-    expect(got[1] > 0, "the scale is positive", got=got[1])
+    found, scale = two(spread(*inputs), "(variance, scale)", "two numbers come back")
+    expect_close(found, want, "the variance of q·k, counted over all cases", rtol=1e-4)
+    expect_close(np.square(scale) * want, 1.0, "q·k times the scale has variance 1", rtol=1e-4)
+    expect(scale > 0, "the scale is positive", got=scale)
 
 
 @variance.check(1, "mean 0 and variance 1: the case of the chapter")
@@ -70,33 +70,45 @@ def standard(spread: Any, rng: np.random.Generator) -> None:
         agrees_with_every_case(spread, np.zeros(d), np.ones(d), np.zeros(d), np.ones(d))
 
 
-@variance.check(1, "mean 0 and other variances")
+@variance.check(1, "mean 0 and other variances, 0 among them")
 def other_variances(spread: Any, rng: np.random.Generator) -> None:
     d = int(rng.integers(3, 6))
     var_q, var_k = rng.uniform(0.5, 4, size=(2, d))
     agrees_with_every_case(spread, np.zeros(d), var_q, np.zeros(d), var_k)
+    var_q[rng.integers(d)] = 0
+    agrees_with_every_case(spread, np.zeros(d), var_q, np.zeros(d), var_k)
+    agrees_with_every_case(spread, np.zeros(d), var_k, np.zeros(d), var_q)
 
 
 @variance.check(1, "means that are not 0")
 def other_means(spread: Any, rng: np.random.Generator) -> None:
     d = int(rng.integers(3, 6))
-    mean_q, mean_k = rng.uniform(1, 2, size=(2, d)) * rng.choice([-1, 1], size=(2, d))
+    # Above 1 in size, so that another power of a mean is another number.
+    mean_q, mean_k = rng.uniform(2, 4, size=(2, d)) * rng.permutation([1, -1, 1, -1, 1][:d])
     var_q, var_k = rng.uniform(0.5, 4, size=(2, d))
     agrees_with_every_case(spread, mean_q, var_q, mean_k, var_k)
+    none = np.zeros(d)  # one of the two is always the same
+    agrees_with_every_case(spread, mean_q, none, mean_k, var_k)
+    agrees_with_every_case(spread, mean_q, var_q, mean_k, none)
 
 
 @variance.check(1, "unequal lengths and negative variances raise ValueError")
 def bad_numbers(spread: Any, rng: np.random.Generator) -> None:
     d = int(rng.integers(3, 6))
-    mean, var = rng.normal(size=d), rng.uniform(0.5, 4, size=d)
-    expect_error(
-        lambda: spread(mean, var, mean[:1], var[:1]),
-        ValueError,
-        "a key of one entry and a query of several are refused, although NumPy would broadcast",
-    )
-    expect_error(
-        lambda: spread(mean, var, mean, var - 5), ValueError, "no variance can be negative"
-    )
+    mean, var = rng.uniform(0.5, 4, size=(2, d))
+    good = (mean, var, mean, var)
+    longer = (np.append(mean, 1.0), np.append(var, 1.0))
+    for odd, place in itertools.product((var[:1], var[:-1], longer[1]), range(4)):
+        inputs = [odd if i == place else part for i, part in enumerate(good)]
+        expect_error(partial(spread, *inputs), ValueError, "one of the four lengths differs")
+    for query, key in ((good[:2], longer), (good[:2], (mean[:1], var[:1]))):
+        claim = "query and key differ in length"
+        expect_error(partial(spread, *query, *key), ValueError, claim)
+        expect_error(partial(spread, *key, *query), ValueError, claim)
+    for below, place in itertools.product((-1e-6, -1.5), (1, 3)):
+        inputs = [part.copy() for part in good]
+        inputs[place][rng.integers(d)] = below
+        expect_error(partial(spread, *inputs), ValueError, "no variance can be negative")
 
 
 def refuse(mean_q: Array, var_q: Array, mean_k: Array, var_k: Array) -> None:
@@ -209,6 +221,39 @@ def no_sign_check(mean_q: Array, var_q: Array, mean_k: Array, var_k: Array) -> t
     return v, float(np.sqrt(1 / v))
 
 
+@variance.wrong(
+    "a variance of 0 refused",
+    "0 is a legal variance: that entry is always equal to its mean. Only what is below 0 is a "
+    "mistake, so the comparison is <, not <=.",
+)
+def zero_refused(mean_q: Array, var_q: Array, mean_k: Array, var_k: Array) -> tuple:
+    refuse(mean_q, var_q, mean_k, var_k)
+    if min(var_q.min(), var_k.min()) == 0:
+        raise ValueError("a variance is not positive")
+    v = right_variance(mean_q, var_q, mean_k, var_k)
+    return v, float(np.sqrt(1 / v))
+
+
+@variance.wrong(
+    "the scale of the formula",
+    "1/√d makes the variance 1 where it was d. Here it is another number: divide by its root.",
+)
+def usual_scale(mean_q: Array, var_q: Array, mean_k: Array, var_k: Array) -> tuple:
+    refuse(mean_q, var_q, mean_k, var_k)
+    return right_variance(mean_q, var_q, mean_k, var_k), len(mean_q) ** -0.5
+
+
+@variance.wrong(
+    "the standard deviation for the variance",
+    "The first number is the root of the variance, which is the standard deviation. The scale is "
+    "1 over it, as you have it; the variance comes back without a root.",
+)
+def deviation(mean_q: Array, var_q: Array, mean_k: Array, var_k: Array) -> tuple:
+    refuse(mean_q, var_q, mean_k, var_k)
+    sd = right_variance(mean_q, var_q, mean_k, var_k) ** 0.5
+    return sd, 1 / sd
+
+
 # 07.2
 
 zoo = Exercise(
@@ -218,15 +263,15 @@ zoo = Exercise(
     signature="masked_weights(scores: (..., N, S), allowed: bool (..., N, S)) -> (..., N, S)",
     difficulty=3,
     importance=5,
-    minutes=35,
+    minutes=45,
     read=f"{READ}#how-much-is-minus-infinity",
 )
 
 
 def draw_mask(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-    """About half is allowed; in each row at least one key is, and at least one is not."""
+    """About half is allowed; in each row at least two keys are, and at least one is not."""
     allowed = rng.random(shape) < 0.5
-    allowed[..., 0], allowed[..., -1] = True, False
+    allowed[..., :2], allowed[..., -1] = True, False
     order = rng.permutation(shape[-1])
     return allowed[..., order]
 
@@ -244,6 +289,7 @@ def by_skipping(scores: Array, allowed: Array) -> Array:
 def right_numbers(masked_weights: Any, scores: Array, allowed: Array, rtol: float = 1e-3) -> None:
     got = masked_weights(scores, allowed)
     expect_shape(got, scores.shape, "a weight for each score")
+    got = np.asarray(got)
     expect(
         got.dtype == scores.dtype,
         "the weights are numbers of the same kind as the scores",
@@ -262,13 +308,17 @@ def right_numbers(masked_weights: Any, scores: Array, allowed: Array, rtol: floa
 def allowed_only(masked_weights: Any, rng: np.random.Generator) -> None:
     n, s = sizes(rng, 2)
     right_numbers(masked_weights, rng.normal(size=(n, s)), draw_mask(rng, (n, s)))
+    alone = np.arange(s) == rng.integers(s, size=(n, 1))
+    right_numbers(masked_weights, rng.normal(size=(n, s)), alone)
 
 
-@zoo.check(1, "a forbidden key has no say, though its score be a thousand")
+@zoo.check(1, "a forbidden key has no say, though its score be a thousand higher")
 def no_say(masked_weights: Any, rng: np.random.Generator) -> None:
     n, s = sizes(rng, 2)
     allowed = draw_mask(rng, (n, s))
-    right_numbers(masked_weights, np.where(allowed, 0, 1000) + rng.normal(size=(n, s)), allowed)
+    scores = np.where(allowed, 0, 1000) + rng.normal(size=(n, s)) + far_apart(rng, n)
+    right_numbers(masked_weights, scores, allowed)
+    right_numbers(masked_weights, scores + far_apart(rng, s).T, allowed)
 
 
 @zoo.check(1, "scores of minus five million, in 32-bit numbers")
@@ -279,27 +329,36 @@ def millions(masked_weights: Any, rng: np.random.Generator) -> None:
     right_numbers(masked_weights, scores.astype(np.float32), allowed)
 
 
-@zoo.check(1, "scores of minus five thousand million, in 64-bit numbers")
-def thousand_millions(masked_weights: Any, rng: np.random.Generator) -> None:
+@zoo.check(1, "scores of any size, in 64 and 32 bits, down to the most negative number there is")
+def any_size(masked_weights: Any, rng: np.random.Generator) -> None:
     n, s = sizes(rng, 2)
     allowed = draw_mask(rng, (n, s))
-    right_numbers(masked_weights, np.where(allowed, -5e9, 0) + rng.normal(size=(n, s)), allowed)
+    noise = rng.normal(size=(n, s))
+    right_numbers(masked_weights, np.where(allowed, -5e9, 0) + noise, allowed)
+    for kind in (np.float64, np.float32):
+        for low in (-1e35, float(np.finfo(kind).min)):
+            scores = np.where(allowed, low, noise).astype(kind)
+            right_numbers(masked_weights, scores, allowed)
 
 
-@zoo.check(1, "16-bit numbers, up to 60,000 and down to −60,000")
+@zoo.check(1, "16-bit numbers, up to 60,000 and down to −65,504, the most negative")
 def half(masked_weights: Any, rng: np.random.Generator) -> None:
     n, s = sizes(rng, 2)
     allowed = draw_mask(rng, (n, s))
     # Numbers near 60,000 lie 32 apart in 16 bits, so the allowed scores are all the same.
     scores = np.where(allowed, -6e4, 6e4)
-    scores[0] = np.where(allowed[0], rng.normal(size=s), 6e4)
+    low, small = rng.permutation(n)[:2]
+    scores[low] = np.where(allowed[low], -65504, 0)
+    scores[small] = np.where(allowed[small], rng.normal(size=s), 6e4)
     right_numbers(masked_weights, scores.astype(np.float16), allowed, rtol=0.02)
 
 
-@zoo.check(1, "a mask (B, 1, S) is stretched over the queries")
+@zoo.check(1, "a mask with fewer axes, or with axes of 1, is stretched")
 def stretched(masked_weights: Any, rng: np.random.Generator) -> None:
-    b, n, s = sizes(rng, 3)
+    b, h, n, s = sizes(rng, 4)
     right_numbers(masked_weights, rng.normal(size=(b, n, s)), draw_mask(rng, (b, 1, s)))
+    for shape in ((s,), (n, s), (b, 1, 1, s), (1, h, n, s)):
+        right_numbers(masked_weights, rng.normal(size=(b, h, n, s)), draw_mask(rng, shape))
 
 
 def filled(scores: Array, allowed: Array, fill: float) -> Array:
@@ -322,6 +381,48 @@ def million(scores: Array, allowed: Array) -> Array:
 )
 def thousand_million(scores: Array, allowed: Array) -> Array:
     return filled(scores, allowed, -1e9)
+
+
+@zoo.wrong(
+    "minus a thousand million in place of a score",
+    "A forbidden score becomes −1e9, and an allowed one may be lower, so that the forbidden key "
+    "wins. Whatever number stands there, some score is below it: only −∞ is below every number.",
+)
+def thousand_million_instead(scores: Array, allowed: Array) -> Array:
+    with np.errstate(all="ignore"):
+        return softmax(np.where(allowed, scores, -1e9).astype(scores.dtype))
+
+
+@zoo.wrong(
+    "the most negative number in place of a score",
+    "The most negative number of a kind (−65,504 in 16 bits) is a number, and an allowed score "
+    "may be as low: then both keys get the same weight. −∞ is lower still.",
+)
+def least_instead(scores: Array, allowed: Array) -> Array:
+    return softmax(np.where(allowed, scores, np.finfo(scores.dtype).min))
+
+
+@zoo.wrong(
+    "no maximum subtracted",
+    "The mask is right. But exp(−5,000,000) is 0 for all allowed keys of a row, and 0 / 0 is NaN; "
+    "a large score gives ∞ / ∞. Subtract the row's largest allowed score first.",
+)
+def no_maximum(scores: Array, allowed: Array) -> Array:
+    with np.errstate(all="ignore"):
+        e = np.exp(np.where(allowed, scores, -np.inf).astype(scores.dtype))
+        return e / e.sum(axis=-1, keepdims=True)
+
+
+@zoo.wrong(
+    "one maximum for all rows",
+    "The largest score of the whole array is subtracted. In a row far below it every exponential "
+    "is 0, and 0 / 0 is NaN. Subtract each row's own maximum, with axis=-1 and keepdims=True.",
+)
+def one_maximum(scores: Array, allowed: Array) -> Array:
+    with np.errstate(all="ignore"):
+        seen = np.where(allowed, scores, -np.inf).astype(scores.dtype)
+        e = np.exp(seen - seen.max())
+        return e / e.sum(axis=-1, keepdims=True)
 
 
 @zoo.wrong(
@@ -354,8 +455,9 @@ def masked_after(scores: Array, allowed: Array) -> Array:
 
 @zoo.wrong(
     "divided again, too late",
-    "Striking out weights and dividing by what is left works on paper. A forbidden key that "
-    "scores a thousand has left exactly 0 for the others, and 0 / 0 is NaN. Mask before.",
+    "Striking out weights, or exponentials, and dividing by what is left works on paper. A "
+    "forbidden key that scores a thousand more has left exactly 0 for the others, and 0 / 0 is "
+    "NaN. Mask before, so that the largest score too is one of an allowed key.",
 )
 def divided_again(scores: Array, allowed: Array) -> Array:
     with np.errstate(all="ignore"):
@@ -413,7 +515,7 @@ empty = Exercise(
     ),
     difficulty=3,
     importance=5,
-    minutes=30,
+    minutes=40,
     read=f"{READ}#the-empty-row",
 )
 
@@ -429,56 +531,61 @@ def draw_empty(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:
     return rng.normal(size=(n, s)), allowed, rng.normal(size=(n, s)), blank
 
 
-def draw_both(rng: np.random.Generator) -> list[tuple[Array, Array, Array, Array]]:
-    """The same twice, but for the mask: the rows that are empty, then just the others."""
+def draw_blanks(rng: np.random.Generator) -> list[tuple[Array, Array, Array, Array]]:
+    """The same four times, but for the mask: some rows are empty, just the others, all, none."""
     n, s = sizes(rng, 2)
     scores, gradient = rng.normal(size=(2, n, s))
     # With two keys or more a row has a gradient; with one its weight is 1, and stays 1.
     allowed = (np.arange(s) < rng.integers(2, s, size=(n, 1)))[:, rng.permutation(s)]
-    blank = rng.permutation(np.arange(n) < 2)
+    some = rng.permutation(np.arange(n) < 2)
     return [
-        (scores, allowed & ~blank[:, None], gradient, blank),
-        (scores, allowed & blank[:, None], gradient, ~blank),
+        (scores, allowed & ~blank[:, None], gradient, blank)
+        for blank in (some, ~some, some | True, some & False)
     ]
 
 
-def two_arrays(got: Any, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    expect(
-        isinstance(got, tuple) and len(got) == 2,
-        "two arrays come back",
-        expected="(weights, g_scores)",
-        got=got,
-    )
-    expect_shape(got[0], shape, "a weight for each score: empty rows stay in their place")
-    expect_shape(got[1], shape, "a gradient for each score")
-    return got
+def answers(safe_softmax: Any, scores: Array, allowed: Array, gradient: Array) -> list[Array]:
+    """The weights and the gradient of the scores, in the right shapes."""
+    got = safe_softmax(scores, allowed, gradient)
+    weights, g_scores = two(got, "(weights, g_scores)", "two arrays come back")
+    expect_shape(weights, scores.shape, "a weight for each score: empty rows stay in their place")
+    expect_shape(g_scores, scores.shape, "a gradient for each score")
+    return [np.asarray(weights), np.asarray(g_scores)]
 
 
-@empty.check(1, "rows that see something: weights sum to 1, also for scores of minus a thousand")
+@empty.check(1, "rows that see something: weights sum to 1, for scores of any size")
 def full_rows(safe_softmax: Any, rng: np.random.Generator) -> None:
     scores, allowed, gradient, blank = draw_empty(rng)
-    scores -= 1000
-    weights, _ = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
-    near(
-        weights[~blank],
-        by_skipping(scores[~blank], allowed[~blank]),
-        "softmax over the allowed keys, in the rows that have one",
-    )
+    rows = np.zeros((len(scores), 1))
+    rows[~blank] = far_apart(rng, int((~blank).sum()))
+    for moved in (
+        scores + rows,
+        scores + far_apart(rng, scores.shape[1]).T,
+        scores + rows + np.where(allowed, 0, 1000),
+        np.where(allowed, -1e35, scores),
+    ):
+        weights, _ = answers(safe_softmax, moved, allowed, gradient)
+        near(
+            weights[~blank],
+            by_skipping(moved[~blank], allowed[~blank]),
+            "softmax over the allowed keys, in the rows that have one",
+        )
 
 
-@empty.check(1, "an empty row has weights 0")
+@empty.check(1, "an empty row has weights 0, and the other rows have theirs")
 def empty_rows(safe_softmax: Any, rng: np.random.Generator) -> None:
-    for scores, allowed, gradient, blank in draw_both(rng):
-        weights, _ = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
+    for scores, allowed, gradient, blank in draw_blanks(rng):
+        weights, _ = answers(safe_softmax, scores, allowed, gradient)
         zero = np.zeros((int(blank.sum()), scores.shape[1]))
         expect_close(weights[blank], zero, "with nothing to look at, every weight is 0")
-        expect(np.any(weights[~blank]), "but not where there is something", got=weights)
+        want = by_skipping(scores[~blank], allowed[~blank])
+        near(weights[~blank], want, "beside it, softmax over the allowed keys")
 
 
 @empty.check(1, "rows that see something: the gradient of the scores")
 def full_gradients(safe_softmax: Any, rng: np.random.Generator) -> None:
     scores, allowed, gradient, blank = draw_empty(rng)
-    _, g_scores = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
+    _, g_scores = answers(safe_softmax, scores, allowed, gradient)
 
     def loss(rows: Array) -> float:
         return float((gradient[~blank] * by_skipping(rows, allowed[~blank])).sum())
@@ -487,14 +594,15 @@ def full_gradients(safe_softmax: Any, rng: np.random.Generator) -> None:
     near(g_scores[~blank], want, "it agrees with central differences, 0 for a forbidden key")
 
 
-@empty.check(1, "an empty row gives gradients 0")
+@empty.check(1, "an empty row gives gradients 0, and the other rows give theirs")
 def empty_gradients(safe_softmax: Any, rng: np.random.Generator) -> None:
-    for scores, allowed, gradient, blank in draw_both(rng):
-        _, g_scores = two_arrays(safe_softmax(scores, allowed, gradient), scores.shape)
+    for scores, allowed, gradient, blank in draw_blanks(rng):
+        _, g_scores = answers(safe_softmax, scores, allowed, gradient)
         zero = np.zeros((int(blank.sum()), scores.shape[1]))
         claim = "what saw nothing teaches nothing: no NaN on the way back"
         expect_close(g_scores[blank], zero, claim)
-        expect(np.any(g_scores[~blank]), "but not what saw something", got=g_scores)
+        want = soft_rule(by_skipping(scores[~blank], allowed[~blank]), gradient[~blank])
+        near(g_scores[~blank], want, "what saw something has its gradient")
 
 
 def soft_rule(weights: Array, gradient: Array) -> Array:
@@ -585,6 +693,56 @@ def stops(scores: Array, allowed: Array, gradient: Array) -> tuple:
 
 
 @empty.wrong(
+    "the largest of all keys subtracted",
+    "The maximum runs over forbidden keys too. One that scores a thousand more turns the "
+    "exponentials of all allowed keys to 0, and a row that sees something ends as an empty one. "
+    "Take the largest *allowed* score.",
+)
+def largest_of_all(scores: Array, allowed: Array, gradient: Array) -> tuple:
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True)) * allowed
+    total = e.sum(axis=-1, keepdims=True)
+    weights = e / np.where(total == 0, 1, total)
+    return weights, soft_rule(weights, gradient)
+
+
+@empty.wrong(
+    "no maximum subtracted",
+    "exp(−1000) is 0 in 64 bits, so a row whose allowed scores are all that low looks empty, and "
+    "exp(1000) is ∞. Subtract the row's largest allowed score.",
+)
+def no_maximum_subtracted(scores: Array, allowed: Array, gradient: Array) -> tuple:
+    with np.errstate(all="ignore"):
+        e = np.exp(np.where(allowed, scores, -np.inf))
+        total = e.sum(axis=-1, keepdims=True)
+        weights = e / np.where(total == 0, 1, total)
+    return weights, soft_rule(weights, gradient)
+
+
+@empty.wrong(
+    "one maximum for all the rows",
+    "The largest score of the whole array is subtracted, and a row far below it ends as if it "
+    "were empty. Subtract each row's own maximum, with axis=-1 and keepdims=True.",
+)
+def one_for_all(scores: Array, allowed: Array, gradient: Array) -> tuple:
+    with np.errstate(all="ignore"):
+        seen = np.where(allowed, scores, -np.inf)
+        e = np.exp(seen - (seen.max() if allowed.any() else 0))
+        total = e.sum(axis=-1, keepdims=True)
+        weights = e / np.where(total == 0, 1, total)
+    return weights, soft_rule(weights, gradient)
+
+
+@empty.wrong(
+    "the plain mean of the gradient",
+    "From each g_i the mean over the keys is subtracted, all with the same weight. Softmax's rule "
+    "has the weighted mean, Σ_j α_j g_j.",
+)
+def plain_mean(scores: Array, allowed: Array, gradient: Array) -> tuple:
+    weights = safely(scores, allowed)
+    return weights, weights * (gradient - gradient.mean(axis=-1, keepdims=True))
+
+
+@empty.wrong(
     "softmax's second term forgotten",
     "Raising one score lowers all the other weights of its row: the gradient of score i is "
     "α_i (g_i − Σ_j α_j g_j), with the sum.",
@@ -615,7 +773,7 @@ leak = Exercise(
     ),
     difficulty=4,
     importance=5,
-    minutes=45,
+    minutes=55,
     read=f"{READ}#break-it",
 )
 
@@ -647,13 +805,64 @@ def verdict(future_test: Any, rng: np.random.Generator, t: int, d: int, layer: L
     x, other = rng.normal(size=(2, t, d))
     tries = future_test(x, other)
     expect_shape(tries, (t, t, d), "there is one input to try for each position")
-    leaks = future_test(x, other, layer(x), np.array([layer(one) for one in tries]))
+    answers_to_tries = np.array([layer(one) for one in np.asarray(tries)])
+    leaks = future_test(x, other, layer(x), answers_to_tries)
     expect_shape(leaks, (t,), "there is one verdict for each position")
     return np.asarray(leaks)
 
 
 def judged(got: Array, want: Array, claim: str) -> None:
-    expect(np.array_equal(got != 0, want), claim, expected=want, got=got)
+    """The verdicts (T,) are these; if not, the first position is told where they are not."""
+    differ = np.flatnonzero((got != 0) != want)
+    if len(differ):
+        first = int(differ[0])
+        expected, found = f"{bool(want[first])} for position {first}", str(got[first])
+        expect(False, claim, expected=expected, got=f"{found} ({len(differ)} of {len(got)} differ)")
+
+
+def unmasked(t: int) -> Array:
+    return np.ones((t, t), bool)
+
+
+def caught(future_test: Any, rng: np.random.Generator, mask: Any, want: Array, claim: str) -> None:
+    """A layer with this mask of positions is judged so, and an honest one is acquitted.
+
+    `mask` : a function of T; or "late", for a causal layer that is masked after softmax
+    """
+    t, d = len(want), int(rng.integers(2, 8))
+    late = mask == "late"
+    layer = draw_layer(rng, d, causal if late else mask, late)
+    judged(verdict(future_test, rng, t, d, layer), want, claim)
+    honest = draw_layer(rng, d, causal)
+    got = verdict(future_test, rng, t, d, honest)
+    judged(got, np.zeros(t, bool), "and a causal layer is acquitted")
+
+
+def draw_answers(rng: np.random.Generator, t: int, size: float) -> tuple[Array, Array]:
+    """Answers y (T, 12) of an honest layer and ys (T, T, 12), rounded differently each time.
+
+    The largest answer is `size`, of either sign. In one row the others are a tenth of it and more,
+    and of its sign; elsewhere they are a thousandth or so. Rounding moves each by almost a
+    millionth of the largest. What a position after t answers in try t is something else.
+    """
+    y = rng.uniform(0.001, 0.009, size=(t, 12)) * rng.choice([-1, 1], size=(t, 12))
+    even, largest = rng.permutation(t)[:2]
+    y[even] = rng.uniform(0.11, 0.15, size=12)
+    y[largest, rng.integers(12)] = 1.0
+    ys = y + 0.9999e-6 * rng.choice([-1, 1], size=(t, t, 12))
+    later = np.arange(t)[None, :] > np.arange(t)[:, None]
+    ys[later] = 100 * rng.normal(size=(int(later.sum()), 12))
+    return size * y, size * ys
+
+
+def of_answers(future_test: Any, rng: np.random.Generator, y: Array, ys: Array) -> Array:
+    """The verdict on these answers, whatever the layer was given."""
+    x, other = rng.normal(size=(2, len(y), 5))
+    tries = future_test(x, other)
+    expect_shape(tries, (len(y), len(y), 5), "there is one input to try for each position")
+    leaks = future_test(x, other, y, ys)
+    expect_shape(leaks, (len(y),), "there is one verdict for each position")
+    return np.asarray(leaks)
 
 
 @leak.check(1, "in try t, everything up to t stays, and everything later is changed")
@@ -662,6 +871,7 @@ def right_tries(future_test: Any, rng: np.random.Generator) -> None:
     x, other = rng.normal(size=(2, t, d))
     tries = future_test(x, other)
     expect_shape(tries, (t, t, d), "there is one input to try for each position")
+    tries = np.asarray(tries)
     for i in range(t):
         near(tries[i][: i + 1], x[: i + 1], "token t and the earlier ones are those of x")
         near(tries[i][i + 1 :], other[i + 1 :], "the later ones are those of other")
@@ -669,57 +879,56 @@ def right_tries(future_test: Any, rng: np.random.Generator) -> None:
 
 @leak.check(1, "a layer without a mask leaks at every position but the last")
 def no_mask(future_test: Any, rng: np.random.Generator) -> None:
-    t, d = sizes(rng, 2)
-    layer = draw_layer(rng, d, lambda t: np.ones((t, t), bool))
-    got = verdict(future_test, rng, t, d, layer)
-    judged(got, np.arange(t) < t - 1, "after the last position there is no future")
+    t = int(rng.integers(4, 10))
+    claim = "after the last position there is no future"
+    caught(future_test, rng, unmasked, np.arange(t) < t - 1, claim)
 
 
 @leak.check(1, "a causal layer is acquitted, though its answers are rounded differently each time")
 def honest(future_test: Any, rng: np.random.Generator) -> None:
     t, d = sizes(rng, 2)
-    plain = draw_layer(rng, d, causal)
-
-    def layer(x: Array) -> Array:
-        y = plain(x)
-        return y * (1 + 1e-7 * rng.normal(size=y.shape))
-
-    judged(verdict(future_test, rng, t, d, layer), np.zeros(t, bool), "it does not leak")
-    unmasked = draw_layer(rng, d, lambda t: np.ones((t, t), bool))
-    got = verdict(future_test, rng, t, d, unmasked)
-    expect(np.any(got), "though a layer without a mask does", got=got)
+    sizes_of_y = (10.0 ** rng.uniform(-12, -9), -1.0, 1.0, -(10.0 ** rng.uniform(6, 9)))
+    found = [of_answers(future_test, rng, *draw_answers(rng, t, size)) for size in sizes_of_y]
+    for got in found:
+        judged(got, np.zeros(t, bool), "a change of less than a millionth is rounding")
+    got = verdict(future_test, rng, t, d, draw_layer(rng, d, unmasked))
+    expect(np.any(got), "though a layer without a mask is not", got=got)
 
 
 @leak.check(1, "a layer masked after softmax is caught")
 def late_mask(future_test: Any, rng: np.random.Generator) -> None:
-    t, d = sizes(rng, 2)
-    got = verdict(future_test, rng, t, d, draw_layer(rng, d, causal, late=True))
-    judged(got, np.arange(t) < t - 1, "it leaks through the sum, though its weights look causal")
+    t = int(rng.integers(4, 10))
+    claim = "it leaks through the sum, though its weights look causal"
+    caught(future_test, rng, "late", np.arange(t) < t - 1, claim)
 
 
 @leak.check(1, "a layer that sees one token of the future, the one after the next, is caught")
 def one_ahead(future_test: Any, rng: np.random.Generator) -> None:
-    t, d = sizes(rng, 2)
-
     def mask(t: int) -> Array:
         return causal(t) | np.eye(t, k=2, dtype=bool)
 
-    got = verdict(future_test, rng, t, d, draw_layer(rng, d, mask))
-    judged(got, np.arange(t) < t - 2, "it leaks where there is a token after the next")
+    t = int(rng.integers(4, 10))
+    claim = "it leaks where there is a token after the next"
+    caught(future_test, rng, mask, np.arange(t) < t - 2, claim)
 
 
-@leak.check(1, "a leak at one position is found there, and nowhere else")
+@leak.check(1, "a small leak, in one number of one answer, is found there, and nowhere else")
 def one_place(future_test: Any, rng: np.random.Generator) -> None:
-    t, d = sizes(rng, 2)
-    place = int(rng.integers(0, t - 1))
-
-    def mask(t: int) -> Array:
-        allowed = causal(t)
-        allowed[place] = True
-        return allowed
-
-    got = verdict(future_test, rng, t, d, draw_layer(rng, d, mask))
-    judged(got, np.arange(t) == place, "the verdict says where")
+    t = int(rng.integers(4, 10))
+    small, change, found = 10.0 ** rng.uniform(-9, -6), 1.0001e-5, []
+    # Small and large answers, the largest above 0 and below, moved up and down.
+    kinds = itertools.cycle([(-small, -1), (1 / small, -1), (small, 1), (-1 / small, 1)])
+    numbers = [0, 11, *rng.permutation(np.arange(1, 11))]
+    for place, number, (size, way) in zip(rng.permutation(t - 1), numbers, kinds, strict=False):
+        y, ys = draw_answers(rng, t, size)
+        ys[place, place, number] = y[place, number] + way * change * size
+        found.append((place, of_answers(future_test, rng, y, ys)))
+    y, ys = draw_answers(rng, t, 1.0)
+    ys[place, place] = y[place] + 2 * change  # in every number
+    found.append((place, of_answers(future_test, rng, y, ys)))
+    # All are asked before the first is judged: only together they tell one mistake from another.
+    for place, got in found:
+        judged(got, np.arange(t) == place, "a change of more than 0.00001 of the largest answer")
 
 
 def make_tries(x: Array, other: Array) -> Array:
@@ -797,13 +1006,79 @@ def last_bit(x: Array, other: Array, y: Array | None = None, ys: Array | None = 
 
 @leak.wrong(
     "a tolerance as large as the answers",
-    "A difference of half an answer passes as rounding here. Rounding is a millionth; a leak "
-    "through the sum may be a few per cent.",
+    "A change of half of the largest answer passes as rounding here. Rounding is a millionth; a "
+    "leak through the sum may be a few per cent.",
 )
 def too_tolerant(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
     if y is None or ys is None:
         return make_tries(x, other)
     return moved(y, ys, 0.5)
+
+
+@leak.wrong(
+    "a tolerance that is too large",
+    "A change of more than 0.00001 of the largest answer in y is a leak, and yours lets larger "
+    "ones pass.",
+)
+def tolerant(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
+    if y is None or ys is None:
+        return make_tries(x, other)
+    return moved(y, ys, 1e-3)
+
+
+@leak.wrong(
+    "no absolute value",
+    "A leak may make an answer smaller: a change below 0 is no less a change. Take absolute "
+    "values before you look for the largest.",
+)
+def signed(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
+    if y is None or ys is None:
+        return make_tries(x, other)
+    return (own_answers(ys) - y).max(axis=-1) > 1e-5 * np.abs(y).max()
+
+
+@leak.wrong(
+    "a tolerance without a size",
+    "0.00001 is little beside answers of a million and much beside answers of a millionth. "
+    "Compare the change with 0.00001 times the largest answer.",
+)
+def absolute(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
+    if y is None or ys is None:
+        return make_tries(x, other)
+    return np.abs(own_answers(ys) - y).max(axis=-1) > 1e-5
+
+
+@leak.wrong(
+    "np.allclose as it comes",
+    "np.allclose compares each number with itself, and adds 0.00000001. So a small number among "
+    "large ones leaks by rounding, and where all are small nothing leaks. Compare with the "
+    "largest answer.",
+)
+def all_close(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
+    if y is None or ys is None:
+        return make_tries(x, other)
+    return ~np.isclose(own_answers(ys), y).all(axis=-1)
+
+
+@leak.wrong(
+    "each number compared with itself",
+    "A number near 0 among large ones is rounded as they are, so its change is large beside "
+    "itself. Compare each change with the largest answer in y.",
+)
+def by_number(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
+    if y is None or ys is None:
+        return make_tries(x, other)
+    return (np.abs(own_answers(ys) - y) > 1e-5 * np.abs(y)).any(axis=-1)
+
+
+@leak.wrong(
+    "only the first number is compared",
+    "An answer has d_v numbers, and a leak may show in one of them. Look at all.",
+)
+def first_number(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
+    if y is None or ys is None:
+        return make_tries(x, other)
+    return np.abs(own_answers(ys) - y)[:, 0] > 1e-5 * np.abs(y).max()
 
 
 @leak.wrong(

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_error, expect_shape
-from .common import near, reacts, sizes
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape, same
+from .common import near, reacts, sizes, softmax
 
 Array = np.ndarray
 
 READ = "08_many_heads.md"
 
 
-def softmax(scores: Array) -> Array:
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+def overflowing(scores: Array) -> Array:
+    e = np.exp(scores)
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def one_maximum(scores: Array) -> Array:
+    e = np.exp(scores - scores.max())
     return e / e.sum(axis=-1, keepdims=True)
 
 
@@ -40,20 +46,27 @@ groups = Exercise(
     function="regroup",
     signature="regroup(x: (B, N, H·d) or (B, H, N, d), num_heads: H) -> the other of the two",
     difficulty=2,
-    importance=5,
-    minutes=20,
+    importance=4,
+    minutes=25,
     read=f"{READ}#the-matrix-version",
 )
 
 
+def groupings(rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
+    """(B, H, N, d): all different; then one scene, one head, N = H, one token, heads of width 1."""
+    b, h, n, d = sizes(rng, 4)
+    return [(b, h, n, d), (1, h, n, d), (b, 1, n, d), (b, h, h, d), (b, h, 1, d), (b, h, n, 1)]
+
+
 @groups.check(1, "split: head h gets its own slice of every token")
 def splits(regroup: Any, rng: np.random.Generator) -> None:
-    b, h, n, d = sizes(rng, 4)
-    x = rng.normal(size=(b, n, h * d))
-    got = regroup(x, h)
-    expect_shape(got, (b, h, n, d), "three axes become (B, H, N, d)")
-    for i in range(h):
-        near(got[:, i], x[..., i * d : (i + 1) * d], f"head {i} holds columns {i}·d to {i + 1}·d")
+    for b, h, n, d in groupings(rng):
+        x = rng.normal(size=(b, n, h * d))
+        got = regroup(x, h)
+        expect_shape(got, (b, h, n, d), "three axes become (B, H, N, d)")
+        for i in range(h):
+            own = x[..., i * d : (i + 1) * d]
+            near(np.asarray(got)[:, i], own, f"head {i} holds columns {i}·d to {i + 1}·d")
 
 
 @groups.check(1, "a token stays itself: changing it changes its place in each head, and no other")
@@ -64,35 +77,49 @@ def token_stays(regroup: Any, rng: np.random.Generator) -> None:
     changed[:, token] += 1.0
     got, again = regroup(x, h), regroup(changed, h)
     expect_shape(got, (b, h, n, d), "three axes become (B, H, N, d)")
-    moved = (np.asarray(again) - got != 0).all(axis=(0, 1, 3))
-    near(moved, np.arange(n) == token, f"only place {token} of the third axis changes")
+    moved = np.asarray(again) - got != 0
+    want = np.broadcast_to((np.arange(n) == token)[:, None], moved.shape)
+    near(moved, want, f"only place {token} of the third axis changes")
 
 
 @groups.check(1, "merge: each token gets its heads back, side by side")
 def merges(regroup: Any, rng: np.random.Generator) -> None:
-    b, h, n, d = sizes(rng, 4)
-    x = rng.normal(size=(b, h, n, d))
-    got = regroup(x, h)
-    expect_shape(got, (b, n, h * d), "four axes become (B, N, H·d)")
-    near(got, np.concatenate([x[:, i] for i in range(h)], axis=-1), "the heads stand in order")
+    for b, h, n, d in groupings(rng):
+        x = rng.normal(size=(b, h, n, d))
+        got = regroup(x, h)
+        expect_shape(got, (b, n, h * d), "four axes become (B, N, H·d)")
+        near(got, np.concatenate([x[:, i] for i in range(h)], axis=-1), "the heads stand in order")
 
 
 @groups.check(1, "merging undoes splitting")
 def round_trip(regroup: Any, rng: np.random.Generator) -> None:
     b, h, n, d = sizes(rng, 4)
     x = rng.normal(size=(b, n, h * d))
-    near(regroup(regroup(x, h), h), x, "split, then merge, gives back what went in")
+    split = regroup(x, h)
+    expect_shape(split, (b, h, n, d), "three axes become (B, H, N, d)")
+    near(regroup(np.asarray(split), h), x, "split, then merge, gives back what went in")
 
 
 @groups.check(1, "what cannot be split or merged raises ValueError")
 def refuses(regroup: Any, rng: np.random.Generator) -> None:
     b, h, n, d = sizes(rng, 4)
-    odd = rng.normal(size=(b, n, h * d + 1))
-    expect_error(lambda: regroup(odd, h), ValueError, "a width that H does not divide is refused")
-    other = rng.normal(size=(b, h + 1, n, d))
-    expect_error(lambda: regroup(other, h), ValueError, "H + 1 heads are not H heads")
-    flat = rng.normal(size=(n, h * d))
-    expect_error(lambda: regroup(flat, h), ValueError, "two axes are neither split nor merged")
+    bad: dict[str, list[tuple[int, ...]]] = {
+        f"{h} heads do not divide a width of {{}}": [(b, n, h * d + s) for s in (-1, 1)],
+        f"{{}} is less than {h} heads": [(b, n, h - 1)],
+        f"four axes with {{}} heads, not {h}": [(b, k, n, d) for k in (h - 1, h + 1, 2 * h, n)],
+        "{} axes are neither split nor merged": [
+            (h * d,),
+            (n, h * d),
+            (h, n, d, 1, 1),
+            (b, h, n, d, 1),
+            (1, b, h, n, d),
+        ],
+    }
+    for words, shapes in bad.items():
+        for shape in shapes:
+            said = {3: shape[-1], 4: shape[1]}.get(len(shape), len(shape)) if shape[1:] else 1
+            x = rng.normal(size=shape)
+            expect_error(partial(regroup, x, h), ValueError, words.format(said))
 
 
 def suits(x: Array, num_heads: int) -> None:
@@ -192,6 +219,33 @@ def rest_dropped(x: Array, num_heads: int) -> Array:
     return swap(x).reshape(len(x), x.shape[2], -1)
 
 
+@groups.wrong(
+    "the number of heads is not looked at",
+    "Four axes are merged whatever their second size is, and num_heads is never compared with it: "
+    "heads that are not there, or too many, go unnoticed. Raise ValueError.",
+)
+def any_heads(x: Array, num_heads: int) -> Array:
+    if x.ndim == 4:
+        return swap(x).reshape(len(x), x.shape[2], -1)
+    suits(x, num_heads)
+    return swap(x.reshape(*x.shape[:2], num_heads, -1))
+
+
+@groups.wrong(
+    "more than four axes let through",
+    "Whatever has not three axes is merged as if it had four, so five go through, and some "
+    "numbers end where nobody asked for them. Say how many axes you take, and raise for the rest.",
+)
+def any_axes(x: Array, num_heads: int) -> Array:
+    if x.ndim < 5:
+        suits(x, num_heads)
+    if x.ndim == 3:
+        return swap(x.reshape(*x.shape[:2], num_heads, -1))
+    if x.shape[1] != num_heads:
+        raise ValueError(f"shape {x.shape} has not {num_heads} heads")
+    return swap(x).reshape(len(x), x.shape[2], -1)
+
+
 # 08.2
 
 crashes = Exercise(
@@ -203,14 +257,16 @@ crashes = Exercise(
         " num_heads: H) -> (B, N, H·d)"
     ),
     difficulty=2,
-    importance=3,
-    minutes=25,
+    importance=2,
+    minutes=30,
     read=f"{READ}#the-layer-as-printed",
 )
 
 
-def draw_document(rng: np.random.Generator) -> tuple[Array, list[Array], int]:
-    b, n, h, d, wide = sizes(rng, 5)
+def draw_document(rng: np.random.Generator, few: tuple = ()) -> tuple[Array, list[Array], int]:
+    """All sizes differ, but for those named in `few`, which are 1."""
+    drawn = dict(zip("bnhdw", sizes(rng, 5), strict=True)) | dict.fromkeys(few, 1)
+    b, n, h, d, wide = drawn.values()
     matrices = [rng.normal(size=(wide, h * d)) / math.sqrt(wide) for _ in range(3)]
     matrices.append(rng.normal(size=(h * d, h * d)) / math.sqrt(h * d))
     return rng.normal(size=(b, n, wide)), matrices, h
@@ -226,35 +282,51 @@ def token_by_token(inputs: Array, matrices: list[Array], h: int) -> Array:
     return out
 
 
-@crashes.check(1, "a batch of tokens goes through, (B, N, D) to (B, N, H·d)")
-def goes_through(repaired: Any, rng: np.random.Generator) -> None:
-    inputs, matrices, h = draw_document(rng)
-    got = repaired(inputs, *matrices, h)
-    expect_shape(got, (*inputs.shape[:2], matrices[3].shape[1]), "as wide as all heads together")
-    reacts(got, repaired(-2 * inputs, *matrices, h), "other inputs give other numbers")
+def far_apart(matrices: list[Array], h: int, rng: np.random.Generator) -> list[Array]:
+    """The same, but for one head whose scores are hundreds of times as large."""
+    loud = [m.copy() for m in matrices]
+    d, head = matrices[0].shape[1] // h, int(rng.integers(h))
+    loud[0][:, head * d : (head + 1) * d] *= 500
+    return loud
+
+
+@crashes.check(1, "one token, two heads of width 1: the numbers of the example on paper")
+def on_paper(repaired: Any, rng: np.random.Generator) -> None:
+    query, key, value = rng.uniform(0.5, 1.5, size=(3, 1, 2)) * [1, 2]
+    got = repaired(np.ones((1, 1, 1)), query, key, value, np.eye(2), 2)
+    want = softmax(query.T @ key) @ value[0]
+    near(got, want[None, None], "its two heads look at its two heads")
 
 
 @crashes.check(2, "the numbers are those of the printed lines, and of nothing else")
 def as_printed(repaired: Any, rng: np.random.Generator) -> None:
+    for few in ((), ("b",), ("n",), ("h",), ("d",)):
+        inputs, matrices, h = draw_document(rng, few)
+        got = repaired(inputs, *matrices, h)
+        near(got, token_by_token(inputs, matrices, h), "what the document's operations give")
     inputs, matrices, h = draw_document(rng)
+    matrices = far_apart(matrices, h, rng)
     got = repaired(inputs, *matrices, h)
-    near(got, token_by_token(inputs, matrices, h), "what the document's operations give")
+    want = token_by_token(inputs, matrices, h)
+    near(got, want, "also where the scores of one head are hundreds of times as large")
 
 
-@crashes.check(1, "the context is as wide as all heads: values of 1 come through as rows of 1")
+@crashes.check(1, "the context is as wide as all heads: each reaches the output by its own rows")
 def all_heads(repaired: Any, rng: np.random.Generator) -> None:
     inputs, matrices, h = draw_document(rng)
-    inputs[..., 0] = 1.0
-    matrices[2] = np.zeros_like(matrices[2])
-    matrices[2][0] = 1.0  # now each entry of value is 1, and so is each mean of values
-    want = np.broadcast_to(matrices[3].sum(axis=0), (*inputs.shape[:2], matrices[3].shape[1]))
-    near(repaired(inputs, *matrices, h), want, "the output is the sum of w_output's rows")
+    d = len(matrices[3]) // h
+    for head in range(h):
+        alone = np.zeros_like(matrices[3])
+        alone[head * d : (head + 1) * d] = matrices[3][head * d : (head + 1) * d]
+        own = [*matrices[:3], alone]
+        want = token_by_token(inputs, own, h)
+        near(repaired(inputs, *own, h), want, f"head {head}, where w_output drops all others")
 
 
 @crashes.check(1, "inputs without three axes raise ValueError, and the message shows their shape")
 def says_the_shape(repaired: Any, rng: np.random.Generator) -> None:
     inputs, matrices, h = draw_document(rng)
-    for bad in (inputs[0], inputs[:, None]):
+    for bad in (inputs[0], inputs[:, None], inputs[0, 0], inputs[None, :, None]):
         claim = f"{bad.ndim} axes are refused in words that help"
         call = partial(repaired, bad, *matrices, h)
         expect_error(call, ValueError, claim, mentions=str(bad.shape))
@@ -374,6 +446,30 @@ def left_to_complain(inputs: Array, *ws: Any) -> Array:
     return (weights @ value).reshape(*inputs.shape[:2], -1) @ ws[3]
 
 
+@crashes.wrong(
+    "exp overflows",
+    "exp of a score of 800 is infinite, and infinity over infinity is NaN: the printed formula as "
+    "it stands. Subtract the largest score of each row first; the weights stay the same.",
+)
+def printed_exp(inputs: Array, *ws: Any) -> Array:
+    three_axes(inputs)
+    query, key, value = ((inputs @ w).reshape(*inputs.shape[:2], ws[4], -1) for w in ws[:3])
+    weights = overflowing(query @ flip(key))
+    return (weights @ value).reshape(*inputs.shape[:2], -1) @ ws[3]
+
+
+@crashes.wrong(
+    "one maximum for all rows",
+    "The largest of all scores was subtracted from each. Where a row lies far below it, all its "
+    "exponentials are 0, and 0 divided by 0 is NaN. Each row has its own maximum.",
+)
+def maximum_of_all(inputs: Array, *ws: Any) -> Array:
+    three_axes(inputs)
+    query, key, value = ((inputs @ w).reshape(*inputs.shape[:2], ws[4], -1) for w in ws[:3])
+    weights = one_maximum(query @ flip(key))
+    return (weights @ value).reshape(*inputs.shape[:2], -1) @ ws[3]
+
+
 # 08.3
 
 silent = Exercise(
@@ -385,20 +481,18 @@ silent = Exercise(
         " -> (context: (B, N, H·d_v), weights: (B, H, N, N))"
     ),
     difficulty=3,
-    importance=5,
-    minutes=30,
+    importance=3,
+    minutes=35,
     read=f"{READ}#the-formulas-mended",
 )
 
 
-def draw_split(rng: np.random.Generator, h: int = 0) -> tuple[Array, Array, Array]:
-    b, n, heads, d, d_v = sizes(rng, 5)
-    shape = (b, n, h or heads)
-    return (
-        rng.normal(size=(*shape, d)),
-        rng.normal(size=(*shape, d)),
-        rng.normal(size=(*shape, d_v)),
-    )
+def draw_split(rng: np.random.Generator, few: tuple = ()) -> tuple[Array, Array, Array]:
+    """query, key (B, N, H, d) and value (B, N, H, d_v); the sizes named in `few` are 1."""
+    drawn = dict(zip("bnhdv", sizes(rng, 5), strict=True)) | dict.fromkeys(few, 1)
+    b, n, h, d, d_v = drawn.values()
+    query, key = rng.normal(size=(2, b, n, h, d))
+    return query, key, rng.normal(size=(b, n, h, d_v))
 
 
 def weights_of(query: Array, key: Array) -> Array:
@@ -410,19 +504,51 @@ def weights_of(query: Array, key: Array) -> Array:
     return out
 
 
+def under(weights: Array, value: Array) -> Array:
+    """(B, N, H d_v): in each head the mean of the values under these weights."""
+    answers = np.einsum("bhnm,bmhc->bnhc", weights, value)
+    return answers.reshape(*answers.shape[:2], -1)
+
+
+def attended(tokens_meet: Any, query: Array, key: Array, value: Array) -> tuple[Array, Array]:
+    """Context and weights, which must belong together, and the weights must depend on the query.
+
+    For checks of a property, which something that pays no attention might have as well.
+    """
+    b, n, h, _ = query.shape
+    context, weights = tokens_meet(query, key, value)
+    expect_shape(weights, (b, h, n, n), "weights are for heads, then tokens by tokens")
+    expect_shape(context, (b, n, h * value.shape[3]), "the context is (B, N, H·d_v)")
+    near(np.sum(weights, axis=-1), np.ones((b, h, n)), "every row of weights sums to 1")
+    context, weights = np.asarray(context), np.asarray(weights)
+    near(context, under(weights, value), "the context is the values under the returned weights")
+    reacts(weights, tokens_meet(-query, key, value)[1], "another query gives other weights")
+    return context, weights
+
+
 @silent.check(1, "each head of each token spreads a weight of 1 over the tokens")
 def over_tokens(tokens_meet: Any, rng: np.random.Generator) -> None:
+    for few in ((), ("b",), ("n",), ("h",), ("d",), ("v",)):
+        query, key, value = draw_split(rng, few)
+        b, n, h, _ = query.shape
+        _, weights = tokens_meet(query, key, value)
+        expect_shape(weights, (b, h, n, n), "weights are for heads, then tokens by tokens")
+        near(np.sum(weights, axis=-1), np.ones((b, h, n)), "every row sums to 1")
+        near(weights, weights_of(query, key), "softmax over the tokens of q·k / √d, in each head")
     query, key, value = draw_split(rng)
-    b, n, h, _ = query.shape
-    _, weights = tokens_meet(query, key, value)
-    expect_shape(weights, (b, h, n, n), "weights are for heads, then tokens by tokens")
-    near(np.sum(weights, axis=-1), np.ones((b, h, n)), "every row sums to 1")
-    near(weights, weights_of(query, key), "softmax over the tokens of q·k / √d, in each head")
+    scene, token, head = (int(rng.integers(size)) for size in query.shape[:3])
+    for sign, words in ((1, "one row are in the thousands"), (-1, "one row are all below -1,000")):
+        if sign < 0:  # keys that are nearly one: no score of the row is above 0
+            key[scene, :, head] = key[scene, token, head] + 0.001 * key[scene, :, head]
+        own = key[scene, token, head]
+        query[scene, token, head] = sign * 5000 * own / (own**2).sum()
+        _, weights = tokens_meet(query, key, value)
+        near(weights, weights_of(query, key), f"also where the scores of {words}")
 
 
 @silent.check(1, "with a single head, query and key still decide")
 def single_head(tokens_meet: Any, rng: np.random.Generator) -> None:
-    query, key, value = draw_split(rng, h=1)
+    query, key, value = draw_split(rng, ("h",))
     b, n = query.shape[:2]
     context, weights = tokens_meet(query, key, value)
     expect_shape(weights, (b, 1, n, n), "one head, tokens by tokens")
@@ -436,24 +562,27 @@ def every_token(tokens_meet: Any, rng: np.random.Generator) -> None:
     n, token = query.shape[1], int(rng.integers(query.shape[1]))
     louder = value.copy()
     louder[:, token] += 100.0
-    before, after = tokens_meet(query, key, value)[0], tokens_meet(query, key, louder)[0]
-    expect_shape(before, (*query.shape[:2], value.shape[2] * value.shape[3]), "(B, N, H·d_v)")
-    heard = (abs(np.asarray(after) - before) > 1e-6).all(axis=2).any(axis=0)
+    before, weights = attended(tokens_meet, query, key, value)
+    after, _ = attended(tokens_meet, query, key, louder)
+    heard = (abs(after - before) > 1e-6).all(axis=2).any(axis=0)
     expect(heard.all(), f"token {token} reaches all {n} outputs", expected=n, got=heard.sum())
+    want = under(weights, louder - value)
+    near(after - before, want, "as loud as its weight says", atol=1e-3)
 
 
 @silent.check(1, "no head hears another head")
 def own_head(tokens_meet: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_split(rng)
-    b, n, h, d_v = value.shape
+    h, d_v = value.shape[2:]
     head = int(rng.integers(h))
     others = rng.normal(size=query.shape), rng.normal(size=key.shape), rng.normal(size=value.shape)
     for mine, other in zip((query, key, value), others, strict=True):
         other[:, :, head] = mine[:, :, head]
     here = slice(head * d_v, (head + 1) * d_v)
-    before, after = tokens_meet(query, key, value)[0], tokens_meet(*others)[0]
-    expect_shape(before, (b, n, h * d_v), "(B, N, H·d_v)")
+    before, old = attended(tokens_meet, query, key, value)
+    after, new = attended(tokens_meet, *others)
     near(after[..., here], before[..., here], f"head {head} stays when all the others change")
+    near(new[:, head], old[:, head], "and so do its weights")
     reacts(before, after, "and the others do change")
 
 
@@ -461,15 +590,12 @@ def own_head(tokens_meet: Any, rng: np.random.Generator) -> None:
 def in_order(tokens_meet: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_split(rng)
     order = np.roll(np.arange(query.shape[1]), int(rng.integers(1, query.shape[1])))
-    plain = tokens_meet(query, key, value)
-    moved = tokens_meet(query[:, order], key[:, order], value[:, order])
-    near(moved[0], np.asarray(plain[0])[:, order], "the context moves with its token")
-    reacts(plain[0], moved[0], "and so it is not the same at every token")
-    near(
-        moved[1],
-        np.asarray(plain[1])[:, :, order][..., order],
-        "and so do the weights, rows and columns",
-    )
+    context, weights = attended(tokens_meet, query, key, value)
+    moved, turned = attended(tokens_meet, query[:, order], key[:, order], value[:, order])
+    near(moved, context[:, order], "the context moves with its token")
+    reacts(context, moved, "and so it is not the same at every token")
+    want = weights[:, :, order][..., order]
+    near(turned, want, "and so do the weights, rows and columns")
 
 
 @silent.wrong(
@@ -559,6 +685,26 @@ def shared_weights(query: Array, key: Array, value: Array) -> tuple:
     return swap(weights @ swap(value)).reshape(*query.shape[:2], -1), weights
 
 
+@silent.wrong(
+    "exp overflows",
+    "exp of a score of 800 is infinite, and infinity over infinity is NaN. Subtract the largest "
+    "score of each row first; the weights stay the same.",
+)
+def meet_overflowing(query: Array, key: Array, value: Array) -> tuple:
+    weights = overflowing(swap(query) @ flip(swap(key)) / math.sqrt(query.shape[3]))
+    return swap(weights @ swap(value)).reshape(*query.shape[:2], -1), weights
+
+
+@silent.wrong(
+    "one maximum for all rows",
+    "The largest of all scores was subtracted from each. Where a row lies far below it, all its "
+    "exponentials are 0, and 0 divided by 0 is NaN. Each row has its own maximum.",
+)
+def meet_one_maximum(query: Array, key: Array, value: Array) -> tuple:
+    weights = one_maximum(swap(query) @ flip(swap(key)) / math.sqrt(query.shape[3]))
+    return swap(weights @ swap(value)).reshape(*query.shape[:2], -1), weights
+
+
 # 08.4
 
 killers = Exercise(
@@ -569,8 +715,8 @@ killers = Exercise(
         "three_tests(seen: dict of arrays) -> {'reach': bool, 'order': bool, 'spread': bool}"
     ),
     difficulty=4,
-    importance=5,
-    minutes=45,
+    importance=4,
+    minutes=60,
     read=f"{READ}#break-it",
 )
 
@@ -601,87 +747,191 @@ def some_layer(x: Array, matrices: Array, h: int, fault: str) -> tuple[Array, Ar
     return z.reshape(n, wide) @ matrices[3], weights
 
 
-def observe(rng: np.random.Generator, fault: str, pairs: bool) -> dict[str, Any]:
-    """What a layer with this fault does to some tokens, drawn until no test stands on an edge."""
+ROUNDING = 8e-10  # of what means nothing: less than 1e-9
+LEAST = 0.0012  # of what means something: more than 0.001
+
+
+def observe(rng: np.random.Generator, fault: str, pairs: bool = False) -> dict[str, Any]:
+    """What a layer with this fault does to some tokens, drawn until no test stands on an edge.
+
+    With `pairs` the order exchanges neighbours and is its own inverse; else it is not.
+    """
     while True:
-        n, h = sizes(rng, 2)
-        n, wide = n + 2, 16 * h
+        n, h = int(rng.integers(5, 10)), int(rng.integers(3, 5))
+        wide = 16 * h
         matrices = rng.normal(size=(4, wide, wide)) / math.sqrt(wide)
         x, token = rng.normal(size=(n, wide)), int(rng.integers(n))
         changed = x.copy()
         changed[token] += rng.normal(size=wide)
-        # Exchanging pairs is its own inverse; moving round a circle is not.
-        order = np.arange(n) ^ 1 if pairs else np.roll(np.arange(n), int(rng.integers(1, 3)))
-        order[order >= n] = n - 1
+        order = np.minimum(np.arange(n) ^ 1, n - 1)
+        while not pairs and (order[order] == np.arange(n)).all():
+            order = rng.permutation(n)
         y, weights = some_layer(x, matrices, h, fault)
         y_changed = some_layer(changed, matrices, h, fault)[0]
         y_order = some_layer(x[order], matrices, h, fault)[0]
         if clear(y, weights, y_changed, y_order[np.argsort(order)], VERDICTS[fault]):
             break
-    noise = rng.uniform(-1e-6, 1e-6, (3, *y.shape))  # rounding, as another order of sums gives it
+    noise = rng.uniform(-ROUNDING / 2, ROUNDING / 2, (3, *y.shape))
+    noise[:, 0, 0] = ROUNDING / 2 * np.array([1, -1, -1])  # as far apart as rounding goes
     return {
         "x": x,
-        "y": (y + noise[0]).astype(np.float32),
-        "weights": weights.astype(np.float32),
+        "y": y + noise[0],
+        "weights": weights,
         "token": token,
-        "y_changed": (y_changed + noise[1]).astype(np.float32),
+        "y_changed": y_changed + noise[1],
         "order": order,
-        "y_order": (y_order + noise[2]).astype(np.float32),
+        "y_order": y_order + noise[2],
     }
 
 
 def clear(y: Array, weights: Array, changed: Array, undone: Array, verdict: dict) -> bool:
     """Each verdict holds by a wide margin."""
     moved = abs(changed - y).max(axis=1)
-    reach = moved.min() > 1e-3 if verdict["reach"] else moved.min() < 1e-9
+    reach = moved.min() > 1e-2 or moved.min() < 1e-12
     gap = abs(undone - y).max()
-    order = gap < 1e-9 if verdict["order"] else gap > 1e-2
+    order = gap < 1e-12 if verdict["order"] else gap > 1e-2
     variance = np.log(weights).var(axis=-1).mean()
     spread = 0.5 < variance < 2 if verdict["spread"] else variance < 0.01 or variance > 8
-    return bool(reach and order and spread and weights.min() > 1e-30)
+    reached = (moved.min() > 1e-2) == verdict["reach"]
+    return bool(reach and reached and order and spread and weights.min() > 1e-30)
 
 
-def judged(three_tests: Any, rng: np.random.Generator, fault: str, pairs: bool = False) -> None:
-    """A layer with the fault and a right one: every test must say of each what is true."""
-    faults = [RIGHT, fault] if rng.random() < 0.5 else [fault, RIGHT]
-    for name in faults:
-        got = three_tests(observe(rng, name, pairs))
-        for test, want in VERDICTS[name].items():
-            claim = f"{name}: {test} must {'pass' if want else 'fail'}"
-            expect(bool(got[test]) == want, claim, expected=want, got=bool(got[test]))
+def at(place: int, size: int, rng: np.random.Generator) -> int:
+    """The first of so many, the last, or one between."""
+    return (0, int(rng.integers(1, size - 1)), size - 1)[place]
+
+
+def faint(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    """Each output still notices, but by as little as counts, in one number or in two."""
+    rows, columns = seen["y"].shape
+    seen["y_changed"] = seen["y"].copy()
+    for row in range(rows):
+        one, two = rng.choice(columns, 2, replace=False)
+        seen["y_changed"][row, one] -= LEAST
+        seen["y_changed"][row, two] += LEAST * (row % 2 == place % 2)  # their sum is 0
+    return "in each output one number or two notice, by 0.0012: reach must pass"
+
+
+def steady(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    """Each output notices, but in one of its numbers."""
+    row = np.arange(len(seen["y"]))
+    column = rng.integers(seen["y"].shape[1], size=len(row))
+    seen["y_changed"][row, column] = seen["y"][row, column]
+    return "each output notices in all its numbers but one: reach must pass"
+
+
+def deaf(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    row = at(place, len(seen["y"]), rng)
+    seen["y_changed"][row] = seen["y"][row]
+    return "one output does not notice: reach must fail"
+
+
+def misplaced(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    row, column = (at(place, size, rng) for size in seen["y"].shape)
+    seen["y_order"][row, column] += LEAST * (place - 1 or 1)
+    seen["y_order"][row, column - 1] -= LEAST * (place == 1)  # their sum is 0
+    return "an output in the other order has another number, by 0.0012: order must fail"
+
+
+def exchanged_rows(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    row = at(place, len(seen["y"]), rng)
+    seen["y_order"][[row, row - 1]] = seen["y_order"][[row - 1, row]]
+    return "in the other order two outputs have changed places: order must fail"
+
+
+def spread_out(
+    seen: dict[str, Any], rng: np.random.Generator, place: int, wanted: float, axis: int
+) -> str:
+    """Weights whose scores have this variance. All heads but one, or rows, say otherwise."""
+    shape = 4, len(seen["y"])
+    most = {0.2499: 0.26, 0.2501: 0.24, 3.999: 4.3, 4.001: 3.8}[wanted]
+    count, variances = shape[axis], np.full(shape, most)
+    odd = (at(place, count, rng), slice(None))[:: 1 - 2 * axis]
+    variances[odd] = count * wanted - (count - 1) * most
+    scores = rng.normal(size=(*shape, shape[1]))
+    scores -= scores.mean(axis=-1, keepdims=True)
+    scores *= np.sqrt(variances / scores.var(axis=-1))[..., None]
+    seen["weights"] = softmax(scores)
+    verb = "pass" if 0.25 < wanted < 4 else "fail"
+    return f"scores with a variance of {wanted}, by np.var and the mean: spread must {verb}"
+
+
+Twist = Callable[[dict[str, Any], np.random.Generator, int], str]
+
+
+def judged(
+    three_tests: Any, rng: np.random.Generator, fault: str, *twists: tuple[Twist, dict[str, bool]]
+) -> None:
+    """Layers with the fault, right ones, and right ones with each twist, in an order that is drawn.
+
+    A twist changes what was seen at the first place, the last or one between, and says how; with
+    it goes what is then false.
+    """
+    # The fourth, a right layer, is asked for an order that is its own inverse.
+    cases: list[tuple] = [(fault, None, 0, {})] * 3 + [(RIGHT, None, 0, {})] * 3
+    cases += [(RIGHT, twist, place, wrong) for twist, wrong in twists for place in range(3)]
+    seens, wants, claims = [], [], []
+    for case in rng.permutation(len(cases)):
+        name, twist, place, wrong = cases[case]
+        seen, want = observe(rng, name, pairs=case == 3), VERDICTS[name] | wrong
+        claim = "a right layer passes all three tests"
+        if twist is not None:
+            claim = twist(seen, rng, place)
+        elif name != RIGHT:
+            failing = " and ".join(test for test, passes in want.items() if not passes)
+            claim = f"{name}: {failing} must fail, and nothing else"
+        seens.append(seen)
+        wants.append(want)
+        claims.append(claim)
+    answers = [three_tests(seen) for seen in seens]  # all, so that two mistakes can be told apart
+    for seen, answer, want, claim in zip(seens, answers, wants, claims, strict=True):
+        if not same(answer, want):
+            expect_close(three_tests(seen), want, claim)
+
+
+DEAF, MISPLACED = (deaf, {"reach": False}), (misplaced, {"order": False})
+
+
+def borders(inside: float, outside: float) -> list[tuple[Twist, dict[str, bool]]]:
+    return [
+        (partial(spread_out, wanted=wanted, axis=axis), {"spread": wanted == inside})
+        for wanted in (inside, outside)
+        for axis in (0, 1)
+    ]
 
 
 @killers.check(2, "no transpose (the document's layer): reach fails, order passes")
 def kills_no_transpose(three_tests: Any, rng: np.random.Generator) -> None:
-    judged(three_tests, rng, "no transpose")
+    judged(three_tests, rng, "no transpose", (faint, {}), (steady, {}), DEAF)
 
 
 @killers.check(2, "raw reshape both ways: reach and order fail")
 def kills_raw(three_tests: Any, rng: np.random.Generator) -> None:
-    judged(three_tests, rng, "raw reshape both ways")
+    judged(three_tests, rng, "raw reshape both ways", (faint, {}), DEAF, MISPLACED)
 
 
 @killers.check(2, "split right, merged raw: only order fails")
 def kills_raw_merge(three_tests: Any, rng: np.random.Generator) -> None:
-    judged(three_tests, rng, "split right, merged raw")
+    exchanged = exchanged_rows, {"order": False}
+    judged(three_tests, rng, "split right, merged raw", MISPLACED, exchanged)
 
 
 @killers.check(2, "unscaled: only spread fails")
 def kills_unscaled(three_tests: Any, rng: np.random.Generator) -> None:
-    judged(three_tests, rng, "unscaled", pairs=True)
+    judged(three_tests, rng, "unscaled", *borders(3.999, 4.001))
 
 
 @killers.check(2, "uniform weights: only spread fails")
 def kills_uniform(three_tests: Any, rng: np.random.Generator) -> None:
-    judged(three_tests, rng, "uniform weights")
+    judged(three_tests, rng, "uniform weights", *borders(0.2501, 0.2499))
 
 
 def reaches(seen: dict[str, Any]) -> bool:
-    return bool((abs(seen["y_changed"] - seen["y"]).max(axis=1) > 1e-5).all())
+    return bool((abs(seen["y_changed"] - seen["y"]).max(axis=1) > 1e-6).all())
 
 
 def keeps_order(seen: dict[str, Any]) -> bool:
-    return bool(abs(seen["y_order"] - seen["y"][seen["order"]]).max() < 1e-5)
+    return bool(abs(seen["y_order"] - seen["y"][seen["order"]]).max() < 1e-6)
 
 
 def variance(seen: dict[str, Any]) -> float:
@@ -718,7 +968,49 @@ def shapes_and_sums(seen: dict[str, Any]) -> dict[str, bool]:
     "means that *every* output notices: all, not any.",
 )
 def some_output(seen: dict[str, Any]) -> dict[str, bool]:
-    return verdict(seen, reach=abs(seen["y_changed"] - seen["y"]).max() > 1e-5)
+    return verdict(seen, reach=abs(seen["y_changed"] - seen["y"]).max() > 1e-6)
+
+
+@killers.wrong(
+    "every number must change",
+    "An output notices if *any* of its numbers changes. Here each number of each output has to: a "
+    "right layer may leave some of them as they were.",
+)
+def each_number(seen: dict[str, Any]) -> dict[str, bool]:
+    return verdict(seen, reach=(abs(seen["y_changed"] - seen["y"]) > 1e-6).all())
+
+
+@killers.wrong(
+    "sums compared",
+    "The numbers of an output are added up before the comparison, so differences cancel: +0.001 "
+    "and -0.001 make 0. Compare number by number, and take the largest distance.",
+)
+def sums_compared(seen: dict[str, Any]) -> dict[str, bool]:
+    changed = seen["y_changed"].sum(axis=1) - seen["y"].sum(axis=1)
+    moved = seen["y_order"].sum(axis=1) - seen["y"][seen["order"]].sum(axis=1)
+    return verdict(seen, reach=(abs(changed) > 1e-6).all(), order=abs(moved).max() < 1e-6)
+
+
+@killers.wrong(
+    "the sign of the difference",
+    "A number that falls has changed as well. Without the absolute value only those count that "
+    "rise.",
+)
+def no_absolute(seen: dict[str, Any]) -> dict[str, bool]:
+    changed, moved = seen["y_changed"] - seen["y"], seen["y_order"] - seen["y"][seen["order"]]
+    return verdict(seen, reach=(changed.max(axis=1) > 1e-6).all(), order=moved.max() < 1e-6)
+
+
+@killers.wrong(
+    "the tolerance too large",
+    "A difference of 0.0012 means something, and here it is taken for rounding. Rounding stays "
+    "below 0.000000001: put the limit between the two.",
+)
+def too_tolerant(seen: dict[str, Any]) -> dict[str, bool]:
+    changed, moved = seen["y_changed"] - seen["y"], seen["y_order"] - seen["y"][seen["order"]]
+    return verdict(
+        seen, reach=(abs(changed).max(axis=1) > 1e-2).all(), order=abs(moved).max() < 1e-2
+    )
 
 
 @killers.wrong(
@@ -727,7 +1019,7 @@ def some_output(seen: dict[str, Any]) -> dict[str, bool]:
     "the same way. Compare with the outputs in that order.",
 )
 def invariant(seen: dict[str, Any]) -> dict[str, bool]:
-    return verdict(seen, order=abs(seen["y_order"] - seen["y"]).max() < 1e-5)
+    return verdict(seen, order=abs(seen["y_order"] - seen["y"]).max() < 1e-6)
 
 
 @killers.wrong(
@@ -736,13 +1028,13 @@ def invariant(seen: dict[str, Any]) -> dict[str, bool]:
     "shuffles it once more; only where the order is its own inverse is that the same.",
 )
 def wrong_way(seen: dict[str, Any]) -> dict[str, bool]:
-    return verdict(seen, order=abs(seen["y_order"][seen["order"]] - seen["y"]).max() < 1e-5)
+    return verdict(seen, order=abs(seen["y_order"][seen["order"]] - seen["y"]).max() < 1e-6)
 
 
 @killers.wrong(
     "rounding taken for a difference",
-    "Sums in another order round differently, so outputs that are the same differ in the sixth or "
-    "seventh digit. Exact comparison calls everything changed, and rejects right layers.",
+    "Sums in another order round differently, so outputs that are the same differ in their last "
+    "digits. Exact comparison calls everything changed, and rejects right layers.",
 )
 def exactly(seen: dict[str, Any]) -> dict[str, bool]:
     return verdict(
@@ -779,6 +1071,33 @@ def of_the_weights(seen: dict[str, Any]) -> dict[str, bool]:
     return verdict(seen, spread=0.25 < seen["weights"].var(axis=-1).mean() < 4)
 
 
+@killers.wrong(
+    "the variance of all rows at once",
+    "Each row of weights lost its own constant to the softmax, so the logarithms of two rows "
+    "cannot be compared. Take the variance within each row, axis=-1, and then the mean.",
+)
+def all_at_once(seen: dict[str, Any]) -> dict[str, bool]:
+    return verdict(seen, spread=0.25 < np.log(seen["weights"]).var() < 4)
+
+
+@killers.wrong(
+    "the variance over the queries",
+    "A row of scores belongs to one query and runs over the keys, the last axis, along which the "
+    "weights sum to 1. This is the variance along the axis before it.",
+)
+def over_the_queries(seen: dict[str, Any]) -> dict[str, bool]:
+    return verdict(seen, spread=0.25 < np.log(seen["weights"]).var(axis=-2).mean() < 4)
+
+
+@killers.wrong(
+    "the standard deviation for the variance",
+    "std is the root of the variance. Bounds of 1/4 and 4 for it are bounds of 1/16 and 16 for the "
+    "variance.",
+)
+def root_of_variance(seen: dict[str, Any]) -> dict[str, bool]:
+    return verdict(seen, spread=0.25 < np.log(seen["weights"]).std(axis=-1).mean() < 4)
+
+
 # 08.5
 
 mended = Exercise(
@@ -792,39 +1111,89 @@ mended = Exercise(
     ),
     difficulty=4,
     importance=5,
-    minutes=40,
+    minutes=60,
     read=f"{READ}#the-librarys-version",
 )
 
 
-def draw_layer(rng: np.random.Generator) -> tuple[Array, Array, list[Array], int]:
-    b, h, n, s, d, wide = sizes(rng, 6)
+def draw_layer(rng: np.random.Generator, few: tuple = ()) -> tuple[Array, Array, list[Array], int]:
+    """All sizes differ, but for those named in `few`, which are 1."""
+    drawn = dict(zip("bhnsdw", sizes(rng, 6), strict=True)) | dict.fromkeys(few, 1)
+    b, h, n, s, d, wide = drawn.values()
     matrices = [rng.normal(size=(wide, h * d)) / math.sqrt(wide) for _ in range(3)]
     matrices.append(rng.normal(size=(h * d, wide)) / math.sqrt(h * d))
     return rng.normal(size=(b, n, wide)), rng.normal(size=(b, s, wide)), matrices, h
 
 
-def head_by_head(x: Array, context: Array, matrices: list[Array], h: int) -> tuple[Array, Array]:
-    """One scene, one head after the other, each with its own columns."""
+def head_by_head(
+    x: Array, context: Array, matrices: list[Array], h: int, mask: Array | None = None
+) -> tuple[Array, Array]:
+    """One scene, one head, one query after the other, over the keys that are allowed."""
     w_query, w_key, w_value, w_output = matrices
     d = w_query.shape[1] // h
     y, weights = np.zeros_like(x), np.zeros((len(x), h, x.shape[1], context.shape[1]))
-    for b, i in np.ndindex(len(x), h):
-        own = slice(i * d, (i + 1) * d)
-        q, k = x[b] @ w_query[:, own], context[b] @ w_key[:, own]
-        weights[b, i] = softmax(q @ k.T / math.sqrt(d))
-        y[b] += weights[b, i] @ (context[b] @ w_value[:, own]) @ w_output[own]
+    allowed = np.broadcast_to(True if mask is None else mask, weights.shape)
+    for b, i, n in np.ndindex(weights.shape[:3]):
+        own, some = slice(i * d, (i + 1) * d), allowed[b, i, n]
+        if some.any():
+            keys, values = context[b, some] @ w_key[:, own], context[b, some] @ w_value[:, own]
+            weights[b, i, n, some] = softmax(keys @ (x[b, n] @ w_query[:, own]) / math.sqrt(d))
+            y[b, n] += weights[b, i, n, some] @ values @ w_output[own]
     return y, weights
+
+
+def compared(
+    multi_head: Any,
+    x: Array,
+    context: Array,
+    matrices: list[Array],
+    h: int,
+    mask: Array | None,
+    of: str,
+) -> None:
+    """Weights and y are those of the loop, and a forbidden key has a weight of exactly 0."""
+    y, weights = multi_head(x, context, *matrices, h, mask)
+    want = head_by_head(x, context, matrices, h, mask)
+    expect_shape(y, x.shape, "y is shaped like x, so that the two can be added")
+    expect_shape(weights, want[1].shape, "weights are (B, H, N, S)")
+    near(weights, want[1], f"{of}: the weights of every head")
+    near(y, want[0], f"{of}: the heads' answers, side by side, times w_output")
+    if mask is not None:
+        forbidden = ~np.broadcast_to(mask, np.shape(weights))
+        expect((np.asarray(weights)[forbidden] == 0).all(), f"{of}: forbidden keys weigh nothing")
+
+
+def attending(multi_head: Any, x: Array, context: Array, ws: list[Array], h: int) -> tuple:
+    """y and weights, which must belong together, and the weights must depend on x.
+
+    For checks of a property, which something that pays no attention might have as well.
+    """
+    y, weights = multi_head(x, context, *ws, h)
+    expect_shape(y, x.shape, "y is shaped like x")
+    expect_shape(weights, (len(x), h, x.shape[1], context.shape[1]), "weights are (B, H, N, S)")
+    y, weights = np.asarray(y), np.asarray(weights)
+    near(weights.sum(axis=-1), np.ones(weights.shape[:3]), "every row of weights sums to 1")
+    values = (context @ ws[2]).reshape(*context.shape[:2], h, -1)
+    z = np.einsum("bhns,bshc->bnhc", weights, values)
+    near(y, z.reshape(*x.shape[:2], -1) @ ws[3], "y is the values under the returned weights")
+    reacts(weights, multi_head(-x, context, *ws, h)[1], "another x gives other weights")
+    return y, weights
+
+
+def far_off(rng: np.random.Generator, context: Array, loud: Array, size: float = 300.0) -> Array:
+    """The context, its rows of scores far apart; where `loud`, a score is as far away once more."""
+    aside = rng.normal(size=(len(context), 1, context.shape[2]))
+    return context + size * aside * (1 + loud[..., None])
 
 
 @mended.check(1, "agrees with the loop, head by head")
 def agrees(multi_head: Any, rng: np.random.Generator) -> None:
+    for few in ((), ("b",), ("h",), ("n",), ("s",), ("d",)):
+        x, context, matrices, h = draw_layer(rng, few)
+        compared(multi_head, x, context, matrices, h, None, "without a mask")
     x, context, matrices, h = draw_layer(rng)
-    y, weights = multi_head(x, context, *matrices, h)
-    expect_shape(y, x.shape, "y is shaped like x, so that the two can be added")
-    want = head_by_head(x, context, matrices, h)
-    near(weights, want[1], "the weights of every head")
-    near(y, want[0], "the heads' answers, side by side, times w_output")
+    context = far_off(rng, context, np.zeros(context.shape[:2]))
+    compared(multi_head, x, context, matrices, h, None, "where the rows of scores lie far apart")
 
 
 @mended.check(1, "order: y moves with x, and the context may stand in any order")
@@ -832,14 +1201,10 @@ def any_order(multi_head: Any, rng: np.random.Generator) -> None:
     x, context, matrices, h = draw_layer(rng)
     asked = np.roll(np.arange(x.shape[1]), 1)
     found = np.roll(np.arange(context.shape[1]), 2)
-    y, weights = multi_head(x, context, *matrices, h)
-    moved, same = multi_head(x[:, asked], context[:, found], *matrices, h)
-    expect_shape(y, x.shape, "y is shaped like x")
-    expect_shape(weights, (len(x), h, x.shape[1], context.shape[1]), "weights are (B, H, N, S)")
-    near(
-        moved, np.asarray(y)[:, asked], "the outputs move with their tokens, and with nothing else"
-    )
-    near(same, np.asarray(weights)[:, :, asked][..., found], "and so do the weights")
+    y, weights = attending(multi_head, x, context, matrices, h)
+    moved, turned = attending(multi_head, x[:, asked], context[:, found], matrices, h)
+    near(moved, y[:, asked], "the outputs move with their tokens, and with nothing else")
+    near(turned, weights[:, :, asked][..., found], "and so do the weights")
     reacts(y, moved, "the output is not the same for every token")
 
 
@@ -848,51 +1213,55 @@ def no_future(multi_head: Any, rng: np.random.Generator) -> None:
     x, _, matrices, h = draw_layer(rng)
     n = x.shape[1]
     mask, token = np.tril(np.ones((n, n), dtype=bool)), int(rng.integers(1, n))
-    changed = x.copy()
-    changed[:, token:] += rng.normal(size=changed[:, token:].shape)
-    y, weights = multi_head(x, x, *matrices, h, mask)
+    loud = np.broadcast_to(np.arange(n) >= token, x.shape[:2])
+    plain, changed = far_off(rng, x, 0 * loud), far_off(rng, x, loud)
+    changed[:, :token] = plain[:, :token]
+    y, weights = multi_head(plain, plain, *matrices, h, mask)
     again, _ = multi_head(changed, changed, *matrices, h, mask)
     expect_shape(y, x.shape, "y is shaped like x")
+    expect_shape(again, x.shape, "y is shaped like x")
     near(np.asarray(again)[:, :token], np.asarray(y)[:, :token], "the past stays as it was")
     near(np.triu(weights, 1), np.zeros_like(weights), "no weight on a later token")
-    near(np.sum(weights, axis=-1), np.ones(np.shape(weights)[:3]), "and rows still sum to 1")
+    for tokens in (x, changed):
+        compared(multi_head, tokens, tokens, matrices, h, mask, "with a causal mask")
 
 
 @mended.check(1, "padding gets no weight, and a scene of nothing but padding gives 0")
 def padding(multi_head: Any, rng: np.random.Generator) -> None:
     x, context, matrices, h = draw_layer(rng)
-    b, s = context.shape[:2]
-    kept = np.asarray(rng.integers(1, s, size=b))
-    mask = np.arange(s) < kept[:, None]
-    mask[0] = False
-    y, weights = multi_head(x, context, *matrices, h, mask[:, None, None])
-    expect_shape(y, x.shape, "y is shaped like x")
-    near(np.asarray(y)[0], np.zeros(x.shape[1:]), "with nothing to attend to, y is 0")
-    near(np.asarray(weights)[0], np.zeros((h, x.shape[1], s)), "and so are the weights")
-    for i in range(1, b):
-        own = slice(i, i + 1)
-        want = head_by_head(x[own], context[own, mask[i]], matrices, h)[0]
-        near(np.asarray(y)[own], want, "padding is as good as not there")
+    (b, n), s = x.shape[:2], context.shape[1]
+    kept = rng.integers(1, s, size=b)
+    real: Array = np.arange(s) < np.reshape(kept, (b, 1))
+    real[int(rng.integers(b))] = False
+    every = rng.random((b, h, n, s)) < 0.6
+    every[tuple(int(rng.integers(size)) for size in (b, h, n))] = False
+    loud = far_off(rng, context, ~real)
+    compared(multi_head, x, context, matrices, h, real[:, None, None], "padding")
+    compared(multi_head, x, loud, matrices, h, real[:, None, None], "padding of high scores")
+    compared(multi_head, x, context, matrices, h, every, "a mask for every head of every scene")
+    one = np.arange(s) != int(rng.integers(s))
+    others = {"one row for all": one, "by query": every[0, 0], "by head": every[0, :, :1]}
+    for shape, mask in others.items():
+        compared(
+            multi_head, x, context, matrices, h, mask, f"a mask of shape {mask.shape}, {shape}"
+        )
 
 
 @mended.check(1, "what does not fit raises ValueError")
 def does_not_fit(multi_head: Any, rng: np.random.Generator) -> None:
     x, context, matrices, h = draw_layer(rng)
     width = matrices[0].shape[1]
-    many = next(k for k in range(h + 1, width + 2) if width % k)
-    expect_error(
-        lambda: multi_head(x, context, *matrices, many),
-        ValueError,
-        f"{many} heads do not divide a width of {width}",
-    )
-    expect_error(
-        lambda: multi_head(x[0], context[0], *matrices, h), ValueError, "two axes are too few"
-    )
-    expect_error(
-        lambda: multi_head(x[:, None], context[:, None], *matrices, h),
-        ValueError,
-        "four axes are too many",
-    )
+    for many in [k for k in range(2, width + 2) if width % k][:6]:
+        call = partial(multi_head, x, context, *matrices, many)
+        expect_error(call, ValueError, f"{many} heads do not divide a width of {width}")
+    forms = {"two axes": (x[0], context[0]), "four axes": (x[:, None], context[:, None])}
+    for words, (bad_x, bad_context) in forms.items():
+        for tokens, keys in ((bad_x, bad_context), (bad_x, context), (x, bad_context)):
+            which = " and ".join(
+                name for name, a in (("x", tokens), ("context", keys)) if a.ndim != 3
+            )
+            call = partial(multi_head, tokens, keys, *matrices, h)
+            expect_error(call, ValueError, f"{words} of {which} are refused")
 
 
 def fits(x: Array, context: Array, w_query: Array, h: int) -> None:
@@ -909,10 +1278,13 @@ def parts_of(x: Array, context: Array, ws: tuple, h: int) -> list[Array]:
     return [swap((tokens @ w).reshape(*tokens.shape[:2], h, -1)) for tokens, w in pairs]
 
 
-def masked(scores: Array, mask: Array | None) -> Array:
+def mask_of(ws: tuple) -> Array | bool:
+    """The mask among the arguments after the context, or True."""
+    return True if len(ws) < 6 or ws[5] is None else ws[5]
+
+
+def masked(scores: Array, mask: Array | bool) -> Array:
     """Softmax over what the mask allows; 0 in a row that allows nothing."""
-    if mask is None:
-        return softmax(scores)
     mask = np.broadcast_to(mask, scores.shape)
     some = mask.any(axis=-1, keepdims=True)
     return softmax(np.where(mask | ~some, scores, -np.inf)) * some
@@ -932,7 +1304,7 @@ def layer_no_transpose(x: Array, context: Array, *ws: Any) -> tuple:
     fits(x, context, ws[0], ws[4])
     pairs = ((x, ws[0]), (context, ws[1]), (context, ws[2]))
     q, k, v = ((tokens @ w).reshape(*tokens.shape[:2], ws[4], -1) for tokens, w in pairs)
-    weights = masked(q @ flip(k) / math.sqrt(q.shape[3]), ws[5] if len(ws) > 5 else None)
+    weights = masked(q @ flip(k) / math.sqrt(q.shape[3]), mask_of(ws))
     return (weights @ v).reshape(*x.shape[:2], -1) @ ws[3], weights
 
 
@@ -945,14 +1317,14 @@ def layer_raw(x: Array, context: Array, *ws: Any) -> tuple:
     fits(x, context, ws[0], ws[4])
     pairs = ((x, ws[0]), (context, ws[1]), (context, ws[2]))
     q, k, v = ((t @ w).reshape(len(t), ws[4], t.shape[1], -1) for t, w in pairs)
-    weights = masked(q @ flip(k) / math.sqrt(q.shape[3]), ws[5] if len(ws) > 5 else None)
+    weights = masked(q @ flip(k) / math.sqrt(q.shape[3]), mask_of(ws))
     return (weights @ v).reshape(*x.shape[:2], -1) @ ws[3], weights
 
 
 def mixed(x: Array, context: Array, ws: tuple) -> tuple[Array, Array]:
     """The right layer up to the merge: answers (B, H, N, d) and weights."""
     q, k, v = parts_of(x, context, ws, ws[4])
-    weights = masked(q @ flip(k) / math.sqrt(q.shape[3]), ws[5] if len(ws) > 5 else None)
+    weights = masked(q @ flip(k) / math.sqrt(q.shape[3]), mask_of(ws))
     return weights @ v, weights
 
 
@@ -973,7 +1345,7 @@ def layer_raw_merge(x: Array, context: Array, *ws: Any) -> tuple:
 )
 def layer_unscaled(x: Array, context: Array, *ws: Any) -> tuple:
     q, k, v = parts_of(x, context, ws, ws[4])
-    weights = masked(q @ flip(k), ws[5] if len(ws) > 5 else None)
+    weights = masked(q @ flip(k), mask_of(ws))
     return join(weights @ v) @ ws[3], weights
 
 
@@ -983,7 +1355,7 @@ def layer_unscaled(x: Array, context: Array, *ws: Any) -> tuple:
 )
 def layer_scaled_by_model(x: Array, context: Array, *ws: Any) -> tuple:
     q, k, v = parts_of(x, context, ws, ws[4])
-    weights = masked(q @ flip(k) / math.sqrt(x.shape[2]), ws[5] if len(ws) > 5 else None)
+    weights = masked(q @ flip(k) / math.sqrt(x.shape[2]), mask_of(ws))
     return join(weights @ v) @ ws[3], weights
 
 
@@ -1004,7 +1376,7 @@ def layer_no_mask(x: Array, context: Array, *ws: Any) -> tuple:
 )
 def layer_mask_after(x: Array, context: Array, *ws: Any) -> tuple:
     q, k, v = parts_of(x, context, ws, ws[4])
-    weights = softmax(q @ flip(k) / math.sqrt(q.shape[3])) * (ws[5] if len(ws) > 5 else True)
+    weights = softmax(q @ flip(k) / math.sqrt(q.shape[3])) * mask_of(ws)
     return join(weights @ v) @ ws[3], weights
 
 
@@ -1014,7 +1386,8 @@ def layer_mask_after(x: Array, context: Array, *ws: Any) -> tuple:
     "specification decides, and a test with a known mask tells.",
 )
 def layer_mask_reversed(x: Array, context: Array, *ws: Any) -> tuple:
-    z, weights = mixed(x, context, ws[:5] + tuple(~m for m in ws[5:]))
+    turned = None if len(ws) < 6 or ws[5] is None else ~ws[5]
+    z, weights = mixed(x, context, (*ws[:5], turned))
     return join(z) @ ws[3], weights
 
 
@@ -1026,7 +1399,7 @@ def layer_mask_reversed(x: Array, context: Array, *ws: Any) -> tuple:
 def layer_empty_nan(x: Array, context: Array, *ws: Any) -> tuple:
     q, k, v = parts_of(x, context, ws, ws[4])
     scores = q @ flip(k) / math.sqrt(q.shape[3])
-    weights = softmax(np.where(ws[5] if len(ws) > 5 else True, scores, -np.inf))
+    weights = softmax(np.where(mask_of(ws), scores, -np.inf))
     return join(weights @ v) @ ws[3], weights
 
 
@@ -1038,7 +1411,7 @@ def layer_empty_nan(x: Array, context: Array, *ws: Any) -> tuple:
 def layer_billion(x: Array, context: Array, *ws: Any) -> tuple:
     q, k, v = parts_of(x, context, ws, ws[4])
     scores = q @ flip(k) / math.sqrt(q.shape[3])
-    weights = softmax(np.where(ws[5] if len(ws) > 5 else True, scores, -1e9))
+    weights = softmax(np.where(mask_of(ws), scores, -1e9))
     return join(weights @ v) @ ws[3], weights
 
 
@@ -1103,3 +1476,57 @@ def layer_rest_dropped(x: Array, context: Array, *ws: Any) -> tuple:
     cut = (*(w[:, :width] for w in ws[:3]), ws[3][:width], *ws[4:])
     z, weights = mixed(x, context, cut)
     return join(z) @ cut[3], weights
+
+
+@mended.wrong(
+    "exp overflows",
+    "exp of a score of 800 is infinite, and infinity over infinity is NaN. Subtract the largest "
+    "score of each row first; the weights stay the same.",
+)
+def layer_overflowing(x: Array, context: Array, *ws: Any) -> tuple:
+    q, k, v = parts_of(x, context, ws, ws[4])
+    e = np.exp(q @ flip(k) / math.sqrt(q.shape[3])) * mask_of(ws)
+    total = e.sum(axis=-1, keepdims=True)
+    weights = e / np.where(total == 0, 1, total)
+    return join(weights @ v) @ ws[3], weights
+
+
+@mended.wrong(
+    "one maximum for all rows",
+    "The largest of all scores was subtracted from each. Where a row lies far below it, all its "
+    "exponentials are 0, and so are its weights. Each row has its own maximum.",
+)
+def layer_one_maximum(x: Array, context: Array, *ws: Any) -> tuple:
+    q, k, v = parts_of(x, context, ws, ws[4])
+    scores = np.where(mask_of(ws), q @ flip(k) / math.sqrt(q.shape[3]), -np.inf)
+    e = np.exp(scores - scores.max())
+    total = e.sum(axis=-1, keepdims=True)
+    weights = e / np.where(total == 0, 1, total)
+    return join(weights @ v) @ ws[3], weights
+
+
+@mended.wrong(
+    "the maximum over forbidden keys too",
+    "The largest score of the row was that of a forbidden key. If it lies far above the others, "
+    "their exponentials are all 0. Forbid first, then take the maximum of what is left.",
+)
+def layer_forbidden_maximum(x: Array, context: Array, *ws: Any) -> tuple:
+    q, k, v = parts_of(x, context, ws, ws[4])
+    scores = q @ flip(k) / math.sqrt(q.shape[3])
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True)) * mask_of(ws)
+    total = e.sum(axis=-1, keepdims=True)
+    weights = e / np.where(total == 0, 1, total)
+    return join(weights @ v) @ ws[3], weights
+
+
+@mended.wrong(
+    "−100 for −∞",
+    "A score can lie far below -100, and then the forbidden key with its -100 takes all the "
+    "weight. Only −∞ lies below every score.",
+)
+def layer_hundred(x: Array, context: Array, *ws: Any) -> tuple:
+    q, k, v = parts_of(x, context, ws, ws[4])
+    scores = q @ flip(k) / math.sqrt(q.shape[3])
+    mask = np.broadcast_to(mask_of(ws), scores.shape)
+    weights = softmax(np.where(mask, scores, -100.0)) * mask.any(axis=-1, keepdims=True)
+    return join(weights @ v) @ ws[3], weights

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import MinitorchError
 from ..checking.bounded import NoEnd, load_bounded, run_bounded
-from ..checking.collect import CollectError, Found, collect_text, read_submission
+from ..checking.collect import CollectError, Found, NoFunction, collect_text, read_submission
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
 from ..checking.report import FAILED, PASSED, Report, where_to_read
@@ -26,20 +26,24 @@ class OwnError(MinitorchError, ValueError):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is known about one part: the learner's, not done, or wrong (`problem` says how)."""
+    """What is known about one part: the learner's, not done, or wrong (`problem` says how).
+
+    `waits` says for which other function of the learner's it waits, one that is not done yet.
+    """
 
     job: Job
     exercise: Exercise
     part: Part | None = None
     problem: str = ""
     misconception: str = ""
+    waits: str = ""
 
     @property
     def whose(self) -> str:
         if self.part is not None:
             return "yours"
         if not self.problem:
-            return "the library's: not done yet"
+            return f"the library's: {self.waits or 'not done yet'}"
         if self.misconception:
             return f"fails: “{self.misconception}”"
         return "fails its checks" if self.problem.startswith("fails") else "does not run"
@@ -107,7 +111,7 @@ def _verdict(job: Job, texts: dict[Path, str]) -> Verdict:
     except NoEnd as error:
         return Verdict(job, exercise, problem=f"does not end. {error}")
     if not report.done:
-        return Verdict(job, exercise)
+        return Verdict(job, exercise, waits=report.results[0].got)
     if report.points < report.total:
         return Verdict(job, exercise, None, *_problem(report))
     return Verdict(job, exercise, Part(job.id, exercise.function, function))
@@ -134,9 +138,9 @@ def _collected(path: Path, text: str, name: str) -> Found | None:
         return None
     try:
         return collect_text(text, path.suffix, name)
+    except NoFunction:
+        return None
     except CollectError as error:
-        if str(error).startswith("no function named"):
-            return None
         raise CollectError(f"{path.name}, {error}") from error
 
 

@@ -84,8 +84,9 @@ def train(
     Interrupted
         In place of KeyboardInterrupt; it says what was stopped.
     """
-    if data not in RECIPES:
-        raise OwnError(f"data is {' or '.join(map(repr, RECIPES))}, not {data!r}")
+    known = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
+    if data not in known:
+        raise OwnError(f"data is {' or '.join(map(repr, known))}, not {data!r}")
     epochs = RECIPES[data].epochs if epochs is None else epochs
     if not isinstance(epochs, int) or epochs < 1:
         raise OwnError(f"epochs is a whole number above 0, not {epochs!r}")
@@ -181,10 +182,10 @@ def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -
     recipe, test = RECIPES[data], own.trainer.test
     ids = {job.needs: job.id for job in JOBS}
     if recipe.looks:
-        say(f"\n{f'afterwards, on the {recipe.examples}':47} {'yours':>7} {'the library':>11}")
+        say(f"\n{f'afterwards, on the {recipe.examples}':48} {'yours':>7} {'the library':>11}")
         for name, look in recipe.looks.items():
             mine, theirs = (_percent(look.share(r.trainer.model, test)) for r in (own, library))
-            say(f"{ids.get(name, ''):5} {look.claim:41} {mine:>7} {theirs:>11}")
+            say(f"{ids.get(name, ''):5} {look.claim:42} {mine:>7} {theirs:>11}")
         if recipe.guess:
             say(f"({recipe.guess})")
     say(

@@ -69,7 +69,8 @@ def NAME(*args, **kwargs):
 def NAME(*args, **kwargs):
     result = _copy.deepcopy(_answer(*args, **kwargs))
     for value in args:
-        if isinstance(value, _numpy.ndarray) and value.dtype.kind in "fc":
+        # What the card says must be left alone comes read-only.
+        if isinstance(value, _numpy.ndarray) and value.dtype.kind in "fc" and value.flags.writeable:
             value *= 3
     return result
 """,

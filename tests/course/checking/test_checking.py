@@ -411,7 +411,7 @@ def test_the_html_is_escaped_and_carries_the_points() -> None:
         (np.array([1.0, np.nan]), np.array([1.0, 2.0]), "nan"),
         (np.zeros((9, 9)), np.eye(9), r"9 of 81 differ"),
         ([[1, 2], [3]], np.zeros((2, 2)), r"\[3\]"),
-        ((1.0,), (1.0, 2.0), r"\(1\)"),
+        ((1.0,), (1.0, 2.0), r"\(1,\)"),
         ({"a": 1.0}, {"b": 1.0}, "a"),
         ({"a": (1.0, np.zeros(2))}, {"a": (1.0, np.ones(2))}, "0."),
         ("yes", 1.0, "yes"),

@@ -222,7 +222,7 @@ def test_the_feedback_says_why_and_holds_no_answers(term: Path) -> None:
     assert "no maximum subtracted" in pages["partial"]
     assert "mend is there but cannot be read" in pages["partial"]
     assert "no function named attend was found" in pages["empty"]
-    assert "not a notebook" in pages["broken"]
+    assert "breaks off before its end" in pages["broken"]
     assert "not UTF-8" in pages["latin"]
     assert "larger than" in pages["huge"]
     assert "is a link" in pages["linked"]

@@ -74,10 +74,10 @@ def test_each_exercise_is_told_apart_with_what_to_do(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("", "it is empty; save the notebook anew"),
-        ("{", "not a notebook of format 4"),
+        ("{", "breaks off before its end"),
         ("[1, 2]", "not a notebook of format 4"),
-        ('{"cells": [', "not a notebook of format 4"),
-        ("<<<<<<< HEAD", "not a notebook of format 4"),
+        ('{"cells": [', "breaks off before its end"),
+        ("<<<<<<< HEAD", "a merge conflict"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_said_once(tmp_path: Path, content: str, said: str) -> None:

@@ -68,7 +68,7 @@ def test_a_lesson_without_the_book(site: Path, tmp_path: Path) -> None:
         "study",
         "book",
         "slides",
-        "grade . --chapter 6 --out marks",
+        "grade . --chapter 6 --out ../marks",
         "export nbgrader course",
         "export gradescope --chapter 6",
         "train --with .",

@@ -80,7 +80,7 @@ def test_markers_choose_and_a_mistake_is_named(tmp_path: Path) -> None:
 def test_what_cannot_be_read_is_said_by_every_check(tmp_path: Path) -> None:
     (tmp_path / NAME).write_text("{", encoding="utf-8")
     out = pytest_in(tmp_path, *PLUGIN, "-m", "exercise_06_1")
-    assert "not a notebook of format 4" in out
+    assert "breaks off before its end" in out
     assert "0 of 5 points" in out
     (tmp_path / NAME).unlink()
     (tmp_path / "06_mine.py").write_text(

@@ -12,7 +12,12 @@ from minitorch_attn.course.checking.exercise import Exercise
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.proving.prove import prove_book
 
-PROVED: tuple[int, ...] = (9,)  # a chapter is added when its proof holds, and never taken out
+PROVED: tuple[int, ...] = (
+    0,
+    6,
+    7,
+    9,
+)  # a chapter is added when its proof holds, and never taken out
 SEEDS = range(6)
 
 
