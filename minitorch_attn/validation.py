@@ -180,6 +180,12 @@ def check_scale(scale: Any) -> Any:
     return scale
 
 
+def scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
+    """(..., N, S) for query (..., N, d), key (..., S, d) and value (..., S, d_v)."""
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    return (*lead, query.shape[-2], key.shape[-2])
+
+
 def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
     """Refuse a mask that is not boolean, does not fit the scores (..., N, S), or is ambiguous.
 
@@ -201,8 +207,7 @@ def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
             "numpy.array(mask) with a list of True and False"
         )
     check_same_library(query, mask)
-    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    target = (*lead, query.shape[-2], key.shape[-2])
+    target = scores_shape(query, key, value)
     if not _fits(mask.shape, target):
         raise ValueError(
             f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
@@ -242,8 +247,10 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)
 
 
-def check_targets(logits: Array, targets: Any) -> Array:
+def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Array:
     """Return class numbers (...) for logits (..., C) as an array, or say what is wrong with them.
+
+    A target that is to be ignored need not be a class.
 
     Raises
     ------
@@ -261,9 +268,10 @@ def check_targets(logits: Array, targets: Any) -> Array:
             f"cross_entropy: logits of shape {logits.shape} need targets of shape "
             f"{logits.shape[:-1]}, one class number for each row, not {targets.shape}"
         )
-    if not targets.size:
+    counted = targets if ignore is None else targets[targets != ignore]
+    if not counted.size:
         raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    smallest, largest = int(targets.min()), int(targets.max())
+    smallest, largest = int(counted.min()), int(counted.max())
     if smallest < 0 or largest >= logits.shape[-1]:
         raise IndexError(
             f"cross_entropy: targets lie in [{smallest}, {largest}], but logits of shape "
@@ -472,7 +480,6 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
     ValueError
         For a letter repeated within one operand (a diagonal), which has no rule here.
     """
-    check_subscripts(subscripts)
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(arrays):

@@ -5,6 +5,12 @@ from .cache import KeyValueCache
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .mixing import Mixing
 from .module import Module, Parameter
-from .transformer import LearnedPositions, SinusoidalPositions, TransformerBlock, sinusoids
+from .transformer import (
+    DecoderBlock,
+    LearnedPositions,
+    SinusoidalPositions,
+    TransformerBlock,
+    sinusoids,
+)
 
 __all__ = [name for name, value in vars().items() if callable(value)]

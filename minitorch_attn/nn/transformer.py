@@ -98,6 +98,55 @@ class TransformerBlock(Mixing):
         return self.dropout(self.output(gelu(self.hidden(x))))
 
 
+class DecoderBlock(Module):
+    """A block that asks: its tokens attend to each other, then, as a block's do, to a context.
+
+    Parameters
+    ----------
+    model_dim, num_heads, hidden_dim, dropout : as TransformerBlock
+    self_attention : bool
+        False: the tokens that ask do not see each other.
+
+    Source: the decoder of Vaswani et al., 2017, section 3.1, with layer norm before each part.
+    """
+
+    def __init__(
+        self,
+        model_dim: int,
+        num_heads: int,
+        hidden_dim: int | None = None,
+        dropout: float = 0.0,
+        self_attention: bool = True,
+        *,
+        rng: Rng = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        options: dict[str, Any] = {"rng": generator(rng), "dtype": dtype}
+        self.attention: Module | None = None
+        if self_attention:
+            self.norm = LayerNorm(model_dim, dtype=dtype)
+            self.attention = MultiHeadAttention(model_dim, num_heads, dropout=dropout, **options)
+        self.block = TransformerBlock(model_dim, num_heads, hidden_dim, dropout, **options)
+
+    def __call__(
+        self,
+        x: TensorLike,
+        context: TensorLike,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
+    ) -> Any:
+        """(B, N, D) and context (B, S, D) to (B, N, D).
+
+        `mask` says which key of the context a query may attend to, (B, H, N, S); with `causal` no
+        token of x attends to a later one of x. With `return_weights` also those on the context,
+        (B, H, N, S).
+        """
+        if self.attention is not None:
+            x = x + self.block.dropout(self.attention(self.norm(x), causal=causal))
+        return self.block(x, context, mask=mask, return_weights=return_weights)
+
+
 def sinusoids(num: int, dim: int) -> np.ndarray:
     """Position p as `dim` numbers, (num, dim): sin and cos of p / 10000^(2i/dim), alternating.
 
