@@ -103,6 +103,6 @@ class MaxPooling(Pooling):
     def weigh(self, x: Tensor, mask: Any) -> Tensor:
         """1 on the frame that has the largest of the number, the first of several: (B, D, T)."""
         xp = namespace(mask)
-        values = xp.where(mask[..., None], x.data, -math.inf).swapaxes(1, 2)
+        values = xp.where(mask[..., None], raw(x), -math.inf).swapaxes(1, 2)
         first = values.argmax(axis=-1)[..., None] == xp.arange(mask.shape[1])
         return Tensor((first & mask[:, None]).astype(x.dtype))
