@@ -1018,15 +1018,15 @@ def draw_close(rng: np.random.Generator) -> Recordings:
     while True:
         frames, lengths, prompts, languages, held, k = draw_recordings(rng)
         first = {prompt: i for i, prompt in enumerate(prompts)}
-        for i, prompt in enumerate(prompts):  # both languages of a prompt sound alike, almost
-            lengths[i] = lengths[first[prompt]]
-            frames[i] = frames[first[prompt]] + 0.02 * rng.normal(size=frames.shape[2])
-        drawn = frames, lengths, prompts, languages, held, k
-        margin, accuracy = control_by_hand(*drawn)
-        right = languages[np.isin(prompts, held)] == 1
-        others = [np.mean((margin > border) == right) for border in (-1, 1)]
-        if np.abs(margin).max() < 0.9 and np.abs(margin).min() > 1e-3 and accuracy not in others:
-            return drawn
+        same_as = [first[prompt] for prompt in prompts]  # a prompt's languages sound alike, almost
+        frames = frames[same_as] + 0.02 * rng.normal(size=(len(frames), 1, frames.shape[2]))
+        out = np.isin(prompts, held)
+        some = ~out | (languages == 1) | (np.cumsum(out) == 2)  # held out: hardly any of language 0
+        parts = frames[some], lengths[same_as][some], prompts[some], languages[some]
+        margin, accuracy = control_by_hand(*parts, held, k)
+        others = [np.mean((margin > border) == (languages[some & out] == 1)) for border in (-1, 1)]
+        if np.abs(margin).min() > 1e-3 and np.abs(margin).max() < 0.9 and accuracy not in others:
+            return *parts, held, k
 
 
 def control_by_hand(
