@@ -133,6 +133,7 @@ def weights_over_time(ax: Any, weights: Any, marks: Any, color: str = COLORS[0])
         ax.axvspan(t - 0.5, t + 0.5, color="#DDDDDD", linewidth=0)
     ax.bar(range(len(weights)), weights, color=color, width=0.8)
     ax.set(xlim=(-0.5, len(weights) - 0.5), ylabel="weight")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.grid(False)
     if marks.any():
         weight, share = 100 * float(weights[marks].sum()), 100 * float(marks.mean())

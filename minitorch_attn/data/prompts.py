@@ -39,8 +39,8 @@ class Prompts:
 def prompts() -> Prompts:
     """480 prompts of a telephone exchange, in two languages, by one voice.
 
-    The two languages were recorded in two sessions, and the rooms differ: good for learning what
-    a confounder is, and no evidence that anything hears a language.
+    The silences of the two languages differ, as those of two recording sessions do: good for
+    learning what a confounder is, and no evidence that anything hears a language.
 
     Source: Asterisk core sounds 1.6.1, Debian's packages asterisk-core-sounds-en-wav and -es-wav;
     voice Allison Smith, © 2003 to 2010, CC BY-SA 3.0.

@@ -67,6 +67,7 @@ def wide_hops(frames: Any, rng: np.random.Generator) -> None:
     is_cut(frames, rng, size, size, size * (count + 1))
     is_cut(frames, rng, 1, more, 1 + more * count + more - 1)
     is_cut(frames, rng, size, more, size)
+    is_cut(frames, rng, size, size + more + 1, size + more)  # a hop beyond the end of the signal
     is_cut(frames, rng, 1, 1, 1)
 
 
@@ -835,11 +836,14 @@ def two_numbers(got: Any, want: tuple[float, float], what: str) -> None:
 @landing.check(1, "the weight on marked frames, and how many of the real frames they are")
 def marked(burst_weight: Any, rng: np.random.Generator) -> None:
     weights, marks, mask = draw_weights(rng)
-    i = int(rng.integers(len(mask)))  # one utterance alone, without padding
+    i = int(rng.choice(np.flatnonzero((marks & mask).any(axis=1))))  # one alone, without padding
     one = tuple(part[i : i + 1, : mask[i].sum()] for part in (weights, marks, mask))
     two_numbers(burst_weight(*one), landed(*one), " of one utterance without padding")
     whole = np.ones_like(mask)
     two_numbers(burst_weight(weights, marks, whole), landed(weights, marks, whole), "")
+    peak = np.arange(mask.shape[1]) == rng.integers(mask.shape[1], size=(len(mask), 1))
+    got = burst_weight(peak.astype(float), peak, whole)
+    two_numbers(got, (1, 1 / mask.shape[1]), " where all weight lies on a burst of one frame")
 
 
 @landing.check(1, "padding counts for nothing, and each utterance the same")
