@@ -330,6 +330,24 @@ def check_tokens(name: str, x: str, shape: tuple[int, ...], width: int) -> None:
         raise ValueError(f"{name}: {x} has three axes, (batch, tokens, {width}), not shape {shape}")
 
 
+def check_padding(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
+    """Return the shape (B, T, D) of frames, or say that they or their mask (B, T) do not fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if len(shape) != 3:
+        raise ValueError(f"pooling: frames have three axes, (batch, frames, width), not {shape}")
+    if mask is not None:
+        dtype = getattr(mask, "dtype", None)
+        if dtype is None or dtype.kind != "b":
+            raise TypeError(f"pooling: a mask is boolean, True on real frames, not {dtype}")
+        if mask.shape != shape[:2]:
+            raise ValueError(f"pooling: frames {shape} need a mask {shape[:2]}, not {mask.shape}")
+    return shape
+
+
 def check_width(layer: str, shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
     """Refuse an array whose last axis does not meet the weight (D, M). Raises ValueError."""
     if not shape or shape[-1] != weight[0]:
