@@ -160,6 +160,14 @@ def check_attention_shapes(query: Array, key: Array, value: Array) -> None:
         raise ValueError(f"attention: there is no key to attend to; given {given}")
 
 
+def check_same_tokens(name: str, query: Array, key: Array) -> int:
+    """Return how many tokens there are, or refuse queries and keys of others. Raises ValueError."""
+    n, s = query.shape[-2], key.shape[-2]
+    if n != s:
+        raise ValueError(f"{name}: queries and keys are of the same tokens; given {n} and {s}")
+    return n
+
+
 def check_scale(scale: Any) -> Any:
     """Return a number as Python's, a Tensor or an array as it is. Raises TypeError, ValueError."""
     if not getattr(scale, "ndim", 0) and not hasattr(scale, "requires_grad"):

@@ -18,6 +18,7 @@ PROVED: tuple[int, ...] = (
     7,
     9,
     13,
+    16,
 )  # a chapter is added when its proof holds, and never taken out
 SEEDS = range(6)
 
