@@ -4,7 +4,12 @@ from inspect import ismodule as _ismodule
 
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
+from .dates import dates, spell
 from .digits import digits, load_digits
+from .docstrings import Docstring, docstrings
+from .facts import Scene, fact_scenes, facts
+from .interface import interface_strings, words_of
+from .pairs import Pairs, shifted
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
 

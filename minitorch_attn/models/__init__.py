@@ -5,14 +5,20 @@ from .baselines import DenseNet, NoAttention, UniformAttention
 from .classifier import Classifier
 from .document import Attention
 from .patches import patchify
+from .phrasebook import WordTable, nearest_texts
+from .translator import Translator, greedy_decode
 
 __all__ = [
     "Attention",
     "Classifier",
     "DenseNet",
     "NoAttention",
+    "Translator",
     "UniformAttention",
+    "WordTable",
     "entropy",
+    "greedy_decode",
+    "nearest_texts",
     "patchify",
     "query_weights",
 ]

@@ -9,9 +9,11 @@ from ..nn import Module
 from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
+from .dates import DATES
 from .digits import DIGITS
+from .interface import INTERFACE
 
-RECIPES = {"cued": CUED, "digits": DIGITS}
+RECIPES = {"cued": CUED, "digits": DIGITS, "dates": DATES, "interface": INTERFACE}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
