@@ -37,15 +37,15 @@ INTERFACE = Recipe(
     load=load,
     what="400 held-out strings",
     options={
-        "model_dim": 48,
+        "model_dim": 32,
         "num_heads": 4,
         "hidden_dim": 96,
         "encoder": "none",
         "self_attention": True,
     },
-    epochs=15,
+    epochs=10,
     seeds=3,
-    lr=6e-3,
+    lr=1.5e-2,
     weight_decay=0.1,
     models={
         "attention": "a decoder that attends to the English words",

@@ -246,6 +246,8 @@ def shift(teacher: Any, rng: np.random.Generator) -> None:
     before, _ = taught(teacher, out, start, pad)
     expect_close(before[:, 0], np.full(len(out), start), "the first is start, in every row")
     expect_close(before[:, 1:], out[:, :-1], "then come the words to write, one place later")
+    before, _ = taught(teacher, out, start + 50, pad)
+    expect_close(before[:, 0], np.full(len(out), start + 50), "whatever number start is")
     one = out[:, :1]
     before, _ = taught(teacher, one, start, pad + 100)
     expect_close(before, np.full_like(one, start), "with one place, start is all that is read")
