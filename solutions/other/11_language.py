@@ -54,7 +54,7 @@ def embed_backward(ids, g, num):
 def teacher(out, start, pad):
     before, counts = [], []
     for text in out.tolist():
-        before.append([start] + text[:-1])
+        before.append([start, *text[:-1]])
         counts.append([word != pad for word in text])
         ended = False
         for word in text:
@@ -131,7 +131,7 @@ def greedy(memory, table, start, stop, pad, longest):
         texts.append(text)
     most = max(len(text) for text in texts)
     written = np.full((len(texts), most), pad)
-    for row, text in zip(written, texts):
+    for row, text in zip(written, texts, strict=True):
         row[: len(text)] = text
     return written
 

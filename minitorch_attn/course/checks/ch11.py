@@ -488,10 +488,11 @@ def padding(cross_attend: Any, rng: np.random.Generator) -> None:
     near(z, want[0], "and the values by these weights")
     hidden = weights[np.broadcast_to(~real[:, None], weights.shape)]
     expect(np.all(hidden == 0), "padding has the weight 0 exactly", got=hidden)
-    loud = np.where(real[..., None], memory, 1000 * memory + 50)
-    again = crossed(cross_attend, (y, loud, wq, wk, wv, real))
-    near(again[1], weights, "padding that would score a thousand changes no weight")
-    near(again[0], z, "and no answer")
+    for factor in (1e3, 1e12):
+        loud = np.where(real[..., None], memory, factor * memory)
+        again = crossed(cross_attend, (y, loud, wq, wk, wv, real))
+        near(again[1], weights, "padding that would score thousands, or more, changes no weight")
+        near(again[0], z, "and no answer")
 
 
 @across.check(1, "a text alone, without padding, is answered as in the batch")
@@ -732,7 +733,7 @@ def draw_walks(rng: np.random.Generator, lengths: list[int]) -> tuple[Array, Arr
         c = int(rng.integers(9, 14))
         start, stop, pad = (int(i) for i in rng.choice(c, 3, replace=False))
         table = rng.normal(size=(c, c, c)) - 20
-        memory = rng.normal(size=(b, c)) * 3
+        memory = rng.normal(size=(b, c))
         table[..., [start, pad]] -= 50
         table[..., stop] -= 50
         for row, length in zip(memory, lengths, strict=True):
@@ -798,7 +799,8 @@ def alone_and_ties(greedy: Any, rng: np.random.Generator) -> None:
     level = np.round(table)
     c = len(level)
     words = [i for i in range(c) if i not in (start, stop, pad)]
-    level[..., words] = np.where(rng.random((c, c, 1)) < 0.5, -20.0, -np.inf)
+    level[..., words] = np.where(rng.random((c, c, len(words))) < 0.5, -20.0, -np.inf)
+    level[..., words[0]] = -np.inf
     level[..., words[-3:]] = -20.0  # equal, in every row
     drawn = (np.zeros((3, c)), level, start, stop, pad)
     agrees_with_walks(greedy, drawn, 6, "equal scores: the smaller number; others are -inf")
@@ -1033,9 +1035,10 @@ def refusals(alignment: Any, rng: np.random.Generator) -> None:
         call = partial(alignment, weights, nowhere, bad)
         expect_error(call, ValueError, f"{bad} real places, of {s}")
     for place in (length, s - 1, -1, -length, length + s):
-        more = [*links[:row], [0, place], *links[row + 1 :]]
-        call = partial(alignment, weights, more, length)
-        expect_error(call, ValueError, f"a link to place {place}, with {length} real ones")
+        for at, wrong_link in ((0, [place]), (len(links) - 1, [place, 0]), (row, [0, place])):
+            more = [*links[:at], wrong_link, *links[at + 1 :]]
+            call = partial(alignment, weights, more, length)
+            expect_error(call, ValueError, f"a link to place {place}, with {length} real ones")
 
 
 def refuse_links(weights: Array, links: Places, length: int) -> None:
