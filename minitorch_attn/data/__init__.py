@@ -10,7 +10,10 @@ from .docstrings import Docstring, docstrings
 from .facts import Scene, fact_scenes, facts
 from .interface import interface_strings, words_of
 from .pairs import Pairs, shifted
+from .prompts import Prompts, prompts
+from .signals import frames, insert_burst, log_mel, pad_frames
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
+from .vowels import Utterances, japanese_vowels
 
 __all__ = [n for n, x in vars().items() if not (n.startswith("_") or _ismodule(x))]

@@ -4,6 +4,7 @@ from .attention_weights import entropy, query_weights
 from .baselines import DenseNet, NoAttention, UniformAttention
 from .classifier import Classifier
 from .document import Attention
+from .frames import FrameClassifier
 from .patches import patchify
 from .phrasebook import WordTable, nearest_texts
 from .translator import Translator, greedy_decode
@@ -12,6 +13,7 @@ __all__ = [
     "Attention",
     "Classifier",
     "DenseNet",
+    "FrameClassifier",
     "NoAttention",
     "Translator",
     "UniformAttention",

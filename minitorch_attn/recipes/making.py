@@ -12,8 +12,15 @@ from .cued import CUED
 from .dates import DATES
 from .digits import DIGITS
 from .interface import INTERFACE
+from .vowels import VOWELS
 
-RECIPES = {"cued": CUED, "digits": DIGITS, "dates": DATES, "interface": INTERFACE}
+RECIPES = {
+    "cued": CUED,
+    "digits": DIGITS,
+    "dates": DATES,
+    "interface": INTERFACE,
+    "vowels": VOWELS,
+}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
