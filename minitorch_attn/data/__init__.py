@@ -4,10 +4,15 @@ from inspect import ismodule as _ismodule
 
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
+from .dates import dates, spell
 from .digits import digits, load_digits
+from .docstrings import Docstring, docstrings
 from .emoji import Emoji, emoji
+from .facts import Scene, fact_scenes, facts
 from .fashion import split_fashion
+from .interface import interface_strings, words_of
 from .mnist import mnist8
+from .pairs import Pairs, shifted
 from .prompts import Prompts, prompts
 from .signals import frames, insert_burst, log_mel, pad_frames
 from .tweets import Tweets, lexicon, tweets

@@ -6,6 +6,8 @@ from .classifier import Classifier
 from .document import Attention
 from .frames import FrameClassifier
 from .patches import patchify
+from .phrasebook import WordTable, nearest_texts
+from .translator import Translator, greedy_decode
 
 __all__ = [
     "Attention",
@@ -13,8 +15,12 @@ __all__ = [
     "DenseNet",
     "FrameClassifier",
     "NoAttention",
+    "Translator",
     "UniformAttention",
+    "WordTable",
     "entropy",
+    "greedy_decode",
+    "nearest_texts",
     "patchify",
     "query_weights",
 ]

@@ -9,10 +9,18 @@ from ..nn import Module
 from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
+from .dates import DATES
 from .digits import DIGITS
+from .interface import INTERFACE
 from .vowels import VOWELS
 
-RECIPES = {"cued": CUED, "digits": DIGITS, "vowels": VOWELS}
+RECIPES = {
+    "cued": CUED,
+    "digits": DIGITS,
+    "dates": DATES,
+    "interface": INTERFACE,
+    "vowels": VOWELS,
+}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
