@@ -5,6 +5,8 @@ from inspect import ismodule as _ismodule
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
+from .drawings import DigitDrawings, digit_drawings
+from .scenes import DigitScenes, digit_scenes, window_centres, window_labels, windows
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
 

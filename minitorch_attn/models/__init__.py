@@ -2,17 +2,31 @@
 
 from .attention_weights import entropy, query_weights
 from .baselines import DenseNet, NoAttention, UniformAttention
+from .boxes import box_iou, generalized_box_iou, match, matched, set_loss, to_corners
 from .classifier import Classifier
+from .detector import Detector, GridPositions, WindowNet
 from .document import Attention
+from .painter import Painter, sample
 from .patches import patchify
 
 __all__ = [
     "Attention",
     "Classifier",
     "DenseNet",
+    "Detector",
+    "GridPositions",
     "NoAttention",
+    "Painter",
     "UniformAttention",
+    "WindowNet",
+    "box_iou",
     "entropy",
+    "generalized_box_iou",
+    "match",
+    "matched",
     "patchify",
     "query_weights",
+    "sample",
+    "set_loss",
+    "to_corners",
 ]

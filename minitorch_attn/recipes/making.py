@@ -10,8 +10,10 @@ from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
 from .digits import DIGITS
+from .drawing import DRAWING
+from .scenes import SCENES
 
-RECIPES = {"cued": CUED, "digits": DIGITS}
+RECIPES = {"cued": CUED, "digits": DIGITS, "scenes": SCENES, "drawing": DRAWING}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
