@@ -83,8 +83,9 @@ def ink_boxes(images: np.ndarray) -> np.ndarray:
     """The rows and columns that hold all ink, (n, 4): top, bottom, left, right."""
     bounds = []
     for axis in (2, 1):
-        inked = (images > INK).any(axis=axis)
-        bounds += [inked.argmax(axis=1), inked.shape[1] - inked[:, ::-1].argmax(axis=1)]
+        inked = np.any(images > INK, axis=axis)
+        last: np.ndarray = np.flip(inked, axis=1).argmax(axis=1)
+        bounds += [inked.argmax(axis=1), inked.shape[1] - last]
     return np.stack(bounds, axis=1)
 
 

@@ -36,9 +36,9 @@ def draw_samples(trainer: Trainer, path: Path) -> None:
 
     test: DigitDrawings = trainer.test
     classes = np.arange(test.num_classes)
+    model: Any = trainer.model.to("cpu").eval()
     figure, axes = plt.subplots(3, len(classes), figsize=(8, 3))
     for row, temperature in zip(axes, (1.0, 0.8, 0.5), strict=True):
-        model = trainer.model.to("cpu").eval()
         drawn = sample(model, classes, test.pixels.shape[1], temperature, rng=0)
         draw_row(row, drawn, f"T = {temperature}")
     viz.save(figure, path)

@@ -71,7 +71,7 @@ def make(options: Mapping[str, Any], model: str, train: DigitScenes, seed: int) 
 def accuracy(outputs: Any, targets: Any) -> float:
     """The share of scenes that are told exactly."""
     logits, boxes = (to_numpy(x) for x in outputs)
-    return float(metrics.exact(softmax(logits), boxes, *map(to_numpy, targets)).mean())
+    return float(metrics.exact(np.asarray(softmax(logits)), boxes, *map(to_numpy, targets)).mean())
 
 
 def connected_parts(scenes: DigitScenes) -> list[list[tuple[slice, slice]]]:
@@ -167,14 +167,16 @@ def draw_where_they_look(trainer: Trainer, path: Path) -> None:
 
 def draw_look(ax: Any, image: np.ndarray, look: np.ndarray, box: np.ndarray) -> None:
     """A scene, the weights (S,) of a query on its windows in red, and its box in blue."""
+    from matplotlib.patches import Rectangle
+
     side, n = image.shape[0], round(len(look) ** 0.5)
     ax.imshow(image, cmap="gray_r", extent=(0, side, side, 0))
     ax.imshow(look.reshape(n, n), cmap="Reds", alpha=0.5, extent=(0, side, side, 0))
     x, y, w, h = box * side
-    line = {"fill": False, "edgecolor": viz.COLORS[0], "linewidth": 1.5}
-    from matplotlib.patches import Rectangle
-
-    ax.add_patch(Rectangle((x - w / 2, y - h / 2), w, h, **line))
+    frame = Rectangle(
+        (x - w / 2, y - h / 2), w, h, fill=False, edgecolor=viz.COLORS[0], linewidth=1.5
+    )
+    ax.add_patch(frame)
     ax.set(xticks=[], yticks=[])
     ax.grid(False)
 
