@@ -172,6 +172,12 @@ def check_scale(scale: Any) -> Any:
     return scale
 
 
+def scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
+    """(..., N, S) for query (..., N, d), key (..., S, d) and value (..., S, d_v)."""
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    return (*lead, query.shape[-2], key.shape[-2])
+
+
 def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
     """Refuse a mask that is not boolean, does not fit the scores (..., N, S), or is ambiguous.
 
@@ -193,8 +199,7 @@ def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
             "numpy.array(mask) with a list of True and False"
         )
     check_same_library(query, mask)
-    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    target = (*lead, query.shape[-2], key.shape[-2])
+    target = scores_shape(query, key, value)
     if not _fits(mask.shape, target):
         raise ValueError(
             f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
@@ -467,7 +472,6 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
     ValueError
         For a letter repeated within one operand (a diagonal), which has no rule here.
     """
-    check_subscripts(subscripts)
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(arrays):
