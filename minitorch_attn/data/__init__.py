@@ -6,8 +6,11 @@ from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
 from .drawings import DigitDrawings, digit_drawings
+from .prompts import Prompts, prompts
 from .scenes import DigitScenes, digit_scenes, window_centres, window_labels, windows
+from .signals import frames, insert_burst, log_mel, pad_frames
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
+from .vowels import Utterances, japanese_vowels
 
 __all__ = [n for n, x in vars().items() if not (n.startswith("_") or _ismodule(x))]

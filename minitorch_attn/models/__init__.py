@@ -6,6 +6,7 @@ from .boxes import box_iou, generalized_box_iou, match, matched, set_loss, to_co
 from .classifier import Classifier
 from .detector import Detector, GridPositions, WindowNet
 from .document import Attention
+from .frames import FrameClassifier
 from .painter import Painter, sample
 from .patches import patchify
 
@@ -14,6 +15,7 @@ __all__ = [
     "Classifier",
     "DenseNet",
     "Detector",
+    "FrameClassifier",
     "GridPositions",
     "NoAttention",
     "Painter",

@@ -12,8 +12,9 @@ from .cued import CUED
 from .digits import DIGITS
 from .drawing import DRAWING
 from .scenes import SCENES
+from .vowels import VOWELS
 
-RECIPES = {"cued": CUED, "digits": DIGITS, "scenes": SCENES, "drawing": DRAWING}
+RECIPES = {"cued": CUED, "digits": DIGITS, "vowels": VOWELS, "scenes": SCENES, "drawing": DRAWING}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
