@@ -6,6 +6,9 @@ from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
 from .drawings import DigitDrawings, digit_drawings
+from .emoji import Emoji, emoji
+from .fashion import split_fashion
+from .mnist import mnist8
 from .prompts import Prompts, prompts
 from .scenes import DigitScenes, digit_scenes, window_centres, window_labels, windows
 from .signals import frames, insert_burst, log_mel, pad_frames

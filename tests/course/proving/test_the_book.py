@@ -20,6 +20,7 @@ PROVED: tuple[int, ...] = (
     12,
     13,
     16,
+    17,
 )  # a chapter is added when its proof holds, and never taken out
 SEEDS = range(6)
 
