@@ -11,7 +11,9 @@ from ..training import Trainer
 from .cued import CUED
 from .dates import DATES
 from .digits import DIGITS
+from .drawing import DRAWING
 from .interface import INTERFACE
+from .scenes import SCENES
 from .vowels import VOWELS
 
 RECIPES = {
@@ -19,6 +21,8 @@ RECIPES = {
     "digits": DIGITS,
     "dates": DATES,
     "interface": INTERFACE,
+    "scenes": SCENES,
+    "drawing": DRAWING,
     "vowels": VOWELS,
 }
 
