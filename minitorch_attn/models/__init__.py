@@ -5,12 +5,14 @@ from .baselines import DenseNet, NoAttention, UniformAttention
 from .classifier import Classifier
 from .document import Attention
 from .patches import patchify
+from .pooler import Pooler
 
 __all__ = [
     "Attention",
     "Classifier",
     "DenseNet",
     "NoAttention",
+    "Pooler",
     "UniformAttention",
     "entropy",
     "patchify",

@@ -9,9 +9,10 @@ from ..nn import Module
 from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
+from .depth import DEPTH
 from .digits import DIGITS
 
-RECIPES = {"cued": CUED, "digits": DIGITS}
+RECIPES = {"cued": CUED, "digits": DIGITS, "depth": DEPTH}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
