@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data import PAD
-from ..nn import Dense, Embedding, LearnedPositions, Module, TransformerBlock
+from ..nn import Dense, Dropout, Embedding, LearnedPositions, Module, TransformerBlock
 from ..ops import relu, reshape
 from ..ops import sum as total
 from ..ops.attention import masked_softmax
@@ -30,6 +30,8 @@ class Pooler(Module):
         Whether words see each other before they are pooled.
     mixing : "attention" or "uniform"
         "uniform": every word of a text has the same weight.
+    dropout : float
+        On the embedded words.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Pooler(Module):
         num_positions: int | None = None,
         block: bool = False,
         mixing: str = "attention",
+        dropout: float = 0.0,
         seed: int = 0,
     ) -> None:
         if mixing not in ("attention", "uniform"):
@@ -47,6 +50,7 @@ class Pooler(Module):
         rng = np.random.default_rng(seed)
         self.mixing = mixing
         self.embed = Embedding(num_words, width, rng=rng)
+        self.dropout = Dropout(dropout, rng=rng)
         self.positions = LearnedPositions(num_positions, width, rng=rng) if num_positions else None
         self.block = TransformerBlock(width, 4, rng=rng) if block else None
         self.hidden = Dense(width, 2 * width, rng=rng)
@@ -64,8 +68,7 @@ class Pooler(Module):
         """(B, S) to logits (B, C); with `return_weights` also the weights (B, S).
 
         `weights` from outside take the place of the model's own. `scale` broadcasts to
-        (B, S, width) and multiplies the embedded words: word dropout, or what gradients of the
-        input are taken for.
+        (B, S, width) and multiplies the embedded words; its gradient, at 1, is gradient × input.
         """
         hidden = self.encode(ids, scale)
         if weights is None:
@@ -78,7 +81,7 @@ class Pooler(Module):
 
     def encode(self, ids: np.ndarray, scale: TensorLike | None = None) -> Tensor:
         """What scores and values are made of: (B, S) to (B, S, 2 width)."""
-        x = self.embed(ids)
+        x = self.dropout(self.embed(ids))
         if scale is not None:
             x = x * scale
         if self.positions is not None:
