@@ -155,7 +155,8 @@ def no_identity(weights: list[Array]) -> Array:
     "what was fetched in the second block is looked for in the first.",
 )
 def backwards(weights: list[Array]) -> Array:
-    total = np.eye(weights[0].shape[-1]) if weights else None
+    refuse_blocks(weights)
+    total = np.eye(weights[0].shape[-1])
     for step in steps(weights):
         total = total @ step
     return total
@@ -209,7 +210,8 @@ def last_alone(weights: list[Array]) -> Array:
     "A + I sums to 2 in a row, so after L blocks the rows sum to 2^L. Halve it.",
 )
 def not_halved(weights: list[Array]) -> Array:
-    total = np.eye(weights[0].shape[-1]) if weights else None
+    refuse_blocks(weights)
+    total = np.eye(weights[0].shape[-1])
     for step in steps(weights):
         total = 2 * step @ total
     return total
@@ -480,7 +482,8 @@ def lone_token(scores: Array, values: Array, head: Array, real: Array) -> Array:
     found = np.zeros(scores.shape)
     for b in range(len(scores)):
         if real[b].sum() > 1:
-            found[b] = falls(*(x[b : b + 1] for x in (scores, values)), head, real[b : b + 1])[0]
+            one = slice(b, b + 1)
+            found[b] = falls(scores[one], values[one], head, real[one])[0]
     return found
 
 
