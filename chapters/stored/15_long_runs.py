@@ -350,7 +350,7 @@ PARTS = {
         load_tweets, False, 0.3, 500, {500: (0.1, 1.0), 2000: (0.01, 0.03, 0.1, 1.0)}
     ),
     "block": lambda: go(load_tweets, True, 0.3, 500, {500: (0.1,)}),
-    "dna": lambda: go(load_dna, False, 0.0, 1500, {2000: (0.01, 0.03, 1.0)}),
+    "dna": lambda: go(load_dna, False, 0.0, 1500, {}),
     "grid": grid,
 }
 

@@ -88,42 +88,35 @@ def leave_one_out(scores, values, head, real):
     return np.where(real, picked[:, :1] - picked[:, 1:], 0.0)
 
 
-# %% 15.3 differences to the weighted mean
+# %% 15.3 left singular vectors
 
 
 def other_weights(weights, values):
-    if weights.shape[0] != values.shape[0]:
-        raise ValueError("one weight for each value")
-    if weights.min() <= 0 or not 1 - 1e-6 <= weights.sum() <= 1 + 1e-6:
+    if weights.min() <= 0 or abs(weights.sum() - 1) > 1e-6:
         raise ValueError("no weights of softmax")
-    rows = np.column_stack([values, np.ones(len(values))])
+    rows = np.column_stack([values, np.ones(len(weights))])  # raises where the numbers differ
     left, sizes, _ = np.linalg.svd(rows)
-    rank = int((sizes > sizes[0] * 1e-12).sum())
-    if rank >= len(weights):
+    if np.count_nonzero(sizes > 1e-9) == len(weights):
         raise ValueError("these are the only ones")
     way = left[:, -1]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        reach = np.where(way < 0, -weights / way, np.inf)
-    return weights + reach.min() * way
+    return weights + way * min(-w / d for w, d in zip(weights, way, strict=True) if d < 0)
 
 
-# %% 15.3 a random direction, projected
+# %% 15.3 a unit vector, projected
 
 
 def other_weights(weights, values):
-    count = len(weights)
-    if count != len(values) or (weights <= 0).any() or abs(sum(weights) - 1) > 1e-6:
-        raise ValueError("these are no weights, or not as many as values")
-    system = np.vstack([np.ones(count), (values - values.mean(axis=0)).T])
-    if np.linalg.matrix_rank(system) == count:
+    if (weights <= 0).any() or abs(sum(weights) - 1) > 1e-6:
+        raise ValueError("these are no weights")
+    system = np.vstack([np.ones(len(weights)), values.T])  # raises where the numbers differ
+    free = np.eye(len(weights)) - np.linalg.pinv(system) @ system
+    most = free.diagonal().argmax()
+    if free[most, most] < 1e-6:
         raise ValueError("no freedom is left")
-    rng = np.random.default_rng(0)
-    way = rng.normal(size=count)
-    for _ in range(3):
-        way = way - np.linalg.pinv(system) @ (system @ way)
-    way = way / np.abs(way).max()
-    steps = [-w / d for w, d in zip(weights, way, strict=True) if d < -1e-12]
-    return weights + min(steps) * way
+    way = -free[most]
+    reach = np.full(len(weights), np.inf)
+    reach[way < 0] = weights[way < 0] / -way[way < 0]
+    return weights + reach.min() * way
 
 
 # %% 15.4 loops
@@ -145,13 +138,13 @@ def yardstick(p, p_permuted, w, w_other, w_seeds):
                 total += y * np.log(y / m)
         return total / 2
 
-    n = len(p)
-    moved, far, seeds = np.zeros(n), np.zeros(n), np.zeros(n)
-    for i in range(n):
-        moved[i] = np.median([np.abs(q[i] - p[i]).sum() / 2 for q in p_permuted])
-        far[i] = one(w[i], w_other[i])
-        seeds[i] = max(one(w[i], s[i]) for s in w_seeds)
-    return moved, far, seeds, sum(far > seeds) / n
+    moved, far, seeds, count = [], [], [], 0
+    for i in range(len(p)):
+        moved.append(np.median([np.abs(q[i] - p[i]).sum() / 2 for q in p_permuted]))
+        far.append(one(w[i], w_other[i]))
+        seeds.append(max(one(w[i], s[i]) for s in w_seeds))
+        count += far[i] > seeds[i]
+    return moved, far, seeds, count / len(p)
 
 
 # %% 15.4 by entropies
@@ -162,8 +155,7 @@ def yardstick(p, p_permuted, w, w_other, w_seeds):
         raise ValueError("rows must sum to 1")
 
     def spread(x):
-        logs = np.log(x, out=np.zeros(x.shape), where=x > 0)
-        return -np.sum(x * logs, axis=-1)
+        return -np.sum(x * np.log(x + (x == 0)), axis=-1)
 
     def js(x, y):
         return spread(0.5 * (x + y)) - 0.5 * (spread(x) + spread(y))
