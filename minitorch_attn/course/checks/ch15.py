@@ -566,10 +566,16 @@ def ends(weights: Array, values: Array) -> list[Array]:
 
 @elsewhere.check(1, "where there is one direction only, it is found, to one of its two ends")
 def one_direction(other_weights: Any, rng: np.random.Generator) -> None:
-    weights, values = draw_tokens(rng, 2)
-    other = expect_same_answer(other_weights(weights, values), weights, values)
-    two = [float(np.abs(other - end).max()) for end in ends(weights, values)]
-    expect(min(two) < 1e-7, "one of the two ends of the line", got=other)
+    for _ in range(8):
+        weights, values = draw_tokens(rng, 2)
+        # The tokens at which the line ends stand first and last, in one order or the other.
+        stops = rng.permutation([int(end.argmin()) for end in ends(weights, values)])
+        middle = [i for i in range(len(weights)) if i not in stops]
+        order = [stops[0], *middle, stops[1]]
+        weights, values = weights[order], values[order]
+        other = expect_same_answer(other_weights(weights, values), weights, values)
+        two = [float(np.abs(other - end).max()) for end in ends(weights, values)]
+        expect(min(two) < 1e-7, "one of the two ends of the line", got=other)
 
 
 @elsewhere.check(1, "few tokens, but values on a line or in a plane: there are others all the same")
@@ -830,6 +836,12 @@ def further(yardstick: Any, rng: np.random.Generator) -> None:
     texts[4][:, 0] = texts[2][0]
     texts[3] = 0.9 * texts[2] + 0.1 * back
     exactly(yardstick(*texts)[3], 1 / len(back), "only the first is further than its own")
+    # Now the first is hardly moved and its seeds not at all; the others much, and more than theirs.
+    much = np.where(np.arange(len(back)) == 0, 0.02, 0.6)[:, None]
+    less = np.where(np.arange(len(back)) == 0, 0.0, 0.3)[:, None]
+    texts[3] = (1 - much) * texts[2] + much * back
+    texts[4] = np.repeat(((1 - less) * texts[2] + less * back)[None], len(texts[4]), axis=0)
+    exactly(yardstick(*texts)[3], 1.0, "every text is further than its own seeds")
     texts[3] = texts[2]
     texts[4] = np.repeat(texts[2][None], len(texts[4]), axis=0)
     exactly(yardstick(*texts)[3], 0.0, "0 is not further than 0: none exceeds its seeds")
@@ -843,7 +855,7 @@ def bad_rows(yardstick: Any, rng: np.random.Generator) -> None:
         for off, fine in BORDERS:
             given = [x.copy() for x in texts]
             lead = given[which].shape[:-1]
-            row = rng.choice([0, math.prod(lead) - 1, rng.integers(math.prod(lead))])
+            row = int(rng.choice([0, math.prod(lead) - 1, int(rng.integers(math.prod(lead)))]))
             at = tuple(int(k) for k in np.unravel_index(row, lead))
             given[which][(*at, int(given[which][at].argmax()))] += off
             claim = f"one row of {name} sums to {1 + off:.4f}"
