@@ -5,8 +5,11 @@ from inspect import ismodule as _ismodule
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
+from .prompts import Prompts, prompts
+from .signals import frames, insert_burst, log_mel, pad_frames
 from .splice import Splice, splice
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
+from .vowels import Utterances, japanese_vowels
 
 __all__ = [n for n, x in vars().items() if not (n.startswith("_") or _ismodule(x))]

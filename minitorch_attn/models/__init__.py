@@ -4,6 +4,7 @@ from .attention_weights import entropy, query_weights
 from .baselines import DenseNet, NoAttention, UniformAttention
 from .classifier import Classifier
 from .document import Attention
+from .frames import FrameClassifier
 from .patches import patchify
 from .pooler import Pooler
 
@@ -11,6 +12,7 @@ __all__ = [
     "Attention",
     "Classifier",
     "DenseNet",
+    "FrameClassifier",
     "NoAttention",
     "Pooler",
     "UniformAttention",

@@ -11,8 +11,9 @@ from ..training import Trainer
 from .cued import CUED
 from .depth import DEPTH
 from .digits import DIGITS
+from .vowels import VOWELS
 
-RECIPES = {"cued": CUED, "digits": DIGITS, "depth": DEPTH}
+RECIPES = {"cued": CUED, "digits": DIGITS, "vowels": VOWELS, "depth": DEPTH}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
