@@ -5,6 +5,9 @@ from inspect import ismodule as _ismodule
 from .cued import CuedDigits, cued_digits
 from .dataset import Dataset, Loader
 from .digits import digits, load_digits
+from .emoji import Emoji, emoji
+from .fashion import split_fashion
+from .mnist import mnist8
 from .prompts import Prompts, prompts
 from .signals import frames, insert_burst, log_mel, pad_frames
 from .splice import Splice, splice

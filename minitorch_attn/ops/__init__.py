@@ -22,6 +22,7 @@ from .shape import (
     transpose,
 )
 from .softmax import cross_entropy, log_softmax, logsumexp, softmax
+from .sparse import entmax15, sparsemax
 from .window import window_attention
 
 _install()

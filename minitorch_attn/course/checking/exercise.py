@@ -127,8 +127,9 @@ class Exercise:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the function's arguments, as the signature gives them."""
-        inside = self.signature.partition("(")[2].rpartition(") ->")[0] or self.signature[:-1]
+        """The names of the function's arguments, as the signature's last form gives them."""
+        last = self.signature.rpartition(f"{self.function}(")[2]
+        inside = last.rpartition(") ->")[0] or last[:-1]
         depth, flat = 0, ""
         for letter in inside:
             depth += (letter in "([{") - (letter in ")]}")

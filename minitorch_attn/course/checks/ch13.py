@@ -551,12 +551,12 @@ def more_padding(questions: Any, rng: np.random.Generator) -> None:
 @asking.check(1, "the wrong poolings of the chapter are rejected, the right ones are not")
 def poolings(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    asked = questions(utterances, extra, fill)
-    direction = rng.normal(size=utterances[0].shape[1])
+    found = questions(utterances, extra, fill)
+    direction = rng.normal(size=(utterances[0].shape[1],))
     for name, pool in POOLS.items():
         answer = partial(pool, direction)
-        batch, many = answer(*as_pair(asked["batch"])), answer(*as_pair(asked["padded"]))
-        alone = np.array([answer(*as_pair(pair))[0] for pair in asked["alone"]])
+        batch, many = answer(*as_pair(found["batch"])), answer(*as_pair(found["padded"]))
+        alone = np.array([answer(*as_pair(pair))[0] for pair in found["alone"]])
         expect_shape(batch, (len(utterances), len(direction)), "an answer for each utterance")
         passes = same(alone, batch) and same(many, batch)
         claim = f"with your questions, {name} is told from a right pooling"
@@ -881,7 +881,7 @@ def some_frames(mask: Array) -> Array:
     some = mask.any(axis=1)
     if not some.any():
         raise ValueError("no utterance has a real frame")
-    return some
+    return np.asarray(some)
 
 
 def over_rows(weights: Array, marks: Array, mask: Array) -> tuple[Array, Array]:

@@ -19,6 +19,7 @@ PROVED: tuple[int, ...] = (
     9,
     13,
     16,
+    17,
 )  # a chapter is added when its proof holds, and never taken out
 SEEDS = range(6)
 
