@@ -98,7 +98,7 @@ def other_weights(weights, values):
     left, sizes, _ = np.linalg.svd(rows)
     if np.count_nonzero(sizes > 1e-9) == len(weights):
         raise ValueError("these are the only ones")
-    way = left[:, -1]
+    way = -left[:, -1]
     return weights + way * min(-w / d for w, d in zip(weights, way, strict=True) if d < 0)
 
 

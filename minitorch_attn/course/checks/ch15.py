@@ -566,7 +566,7 @@ def ends(weights: Array, values: Array) -> list[Array]:
 
 @elsewhere.check(1, "where there is one direction only, it is found, to one of its two ends")
 def one_direction(other_weights: Any, rng: np.random.Generator) -> None:
-    for _ in range(40):  # which end is taken is up to the method, and hardly to chance
+    for _ in range(8):
         weights, values = draw_tokens(rng, 2)
         # The tokens at which the line ends stand first and last, in one order or the other.
         stops = rng.permutation([int(end.argmin()) for end in ends(weights, values)])
