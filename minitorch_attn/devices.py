@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from typing import Any
 
-from .arrays import Array, DeviceError, device_of, to_numpy
+from .arrays import DeviceError, device_of, to_numpy
 
 
 def cupy() -> Any:
@@ -32,11 +32,14 @@ def cupy() -> Any:
     return library
 
 
-def move(array: Array, device: str) -> Array:
+def move(array: Any, device: str) -> Any:
     """Return the array on "cpu" (NumPy) or "cuda" (CuPy); the same array if it is there already.
 
-    The name of any other library that offers `asarray` and `asnumpy` is a device too.
+    Of a tuple of arrays, each. The name of any other library that offers `asarray` and `asnumpy`
+    is a device too.
     """
+    if isinstance(array, tuple):
+        return tuple(move(part, device) for part in array)
     if device == device_of(array):
         return array
     if device == "cpu":

@@ -21,7 +21,7 @@ from .nn import Module
 from .ops import cross_entropy
 from .optim import DivergedError, Optimizer, constant
 from .processes import keep_freed_memory
-from .tensor import no_grad
+from .tensor import no_grad, raw
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -32,25 +32,48 @@ def compute_gradients(
 ) -> tuple[float, Any]:
     """Add the gradient of the loss to each parameter's `.grad`.
 
-    `loss` maps logits (B, C) and targets (B,) to one number, a mean over the batch.
+    `loss` maps logits (B, C) and targets (B,) to one number, a mean over the batch. Inputs may be
+    a tuple of arrays, which the model takes as its arguments; targets, and what the model returns,
+    may be whatever the loss takes.
 
     Returns
     -------
-    The loss, and the logits (B, C) as an array.
+    The loss, and the logits (B, C) as an array; of a tuple that the model returns, each as one.
     """
-    logits = model(inputs)
-    value = loss(logits, targets)
+    outputs = _apply(model, inputs)
+    value = loss(outputs, targets)
     value.backward()
-    return value.item(), logits.data
+    return value.item(), _raw_parts(outputs)
+
+
+def _apply(model: Module, inputs: Any) -> Any:
+    """What the model says to a batch: to a tuple of arrays, as its arguments."""
+    return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
+
+def _raw_parts(outputs: Any) -> Any:
+    """The arrays of tensors, one or a tuple of them."""
+    return tuple(map(_raw_parts, outputs)) if isinstance(outputs, tuple) else raw(outputs)
+
+
+def _examples(batch: Any) -> int:
+    """How many examples there are in an array, or in a tuple of arrays."""
+    return _examples(batch[0]) if isinstance(batch, tuple) else len(batch)
+
+
+def accuracy(logits: Any, targets: Any) -> float:
+    """The share of targets (...) whose logit is the largest of the last axis, (..., C)."""
+    return float((logits.argmax(axis=-1) == targets).mean())
 
 
 class Trainer:
-    """Trains a classifier, and can be killed at any point and go on.
+    """Trains a model, and can be killed at any point and go on.
 
     Parameters
     ----------
     model : Module
-        Maps a batch of inputs to logits (B, C).
+        Maps a batch of inputs to logits (B, C), or to what `loss` and `accuracy` take. A batch
+        that is a tuple of arrays comes as so many arguments.
     optimizer : Optimizer
         Over the model's parameters.
     train, test : data sets
@@ -74,6 +97,8 @@ class Trainer:
         What stands before it.
     loss : callable
         Maps logits (B, C) and targets (B,) to one number, a mean over the batch.
+    accuracy : callable
+        Maps the same, as arrays, to the share of the batch that is right.
     """
 
     def __init__(
@@ -93,6 +118,7 @@ class Trainer:
         progress: bool = True,
         title: str = "",
         loss: Callable[..., Any] = cross_entropy,
+        accuracy: Callable[[Any, Any], float] = accuracy,
     ) -> None:
         if patience is not None and validation is None:
             raise ValueError("early stopping (patience) needs a validation set")
@@ -105,7 +131,7 @@ class Trainer:
         self.schedule, self.clip, self.patience = schedule, clip, patience
         self.folder = Path(folder) if folder else None
         self.progress, self.title = progress, title
-        self.loss = loss
+        self.loss, self.accuracy = loss, accuracy
         self.device = optimizer.parameters[0].device
         self.owns_folder = False  # whether what is in the folder is this run's
         self.epoch = 0
@@ -173,13 +199,14 @@ class Trainer:
         for i, (inputs, targets) in enumerate(self.loader.epoch(self.epoch)):
             inputs, targets = move(inputs, self.device), move(targets, self.device)
             self.optimizer.zero_grad()
-            value, logits = compute_gradients(self.model, inputs, targets, self.loss)
+            value, outputs = compute_gradients(self.model, inputs, targets, self.loss)
             if not math.isfinite(value):
                 self._explain_loss(value)
             self._step(rate * self.schedule(self.epoch * len(self.loader) + i))
-            loss_sum += value * len(targets)
-            right += int((logits.argmax(axis=-1) == targets).sum())
-            seen += len(targets)
+            count = _examples(targets)
+            loss_sum += value * count
+            right += self.accuracy(outputs, targets) * count
+            seen += count
             bar.update()
             if bar.n % 20 == 0:
                 bar.set_postfix(epoch=self.epoch + 1, loss=f"{loss_sum / seen:.3f}", refresh=False)
@@ -220,9 +247,9 @@ class Trainer:
             with no_grad():
                 for inputs, targets in Loader(data, batch_size, shuffle=False):
                     inputs, targets = move(inputs, self.device), move(targets, self.device)
-                    logits = self.model(inputs)
-                    loss_sum += self.loss(logits, targets).item() * len(targets)
-                    right += int((logits.data.argmax(axis=-1) == targets).sum())
+                    outputs, count = _apply(self.model, inputs), _examples(targets)
+                    loss_sum += self.loss(outputs, targets).item() * count
+                    right += self.accuracy(_raw_parts(outputs), targets) * count
         finally:  # each part as it was, whatever happened
             for module, mode in modes:
                 module.training = mode

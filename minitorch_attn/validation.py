@@ -234,8 +234,10 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)
 
 
-def check_targets(logits: Array, targets: Any) -> Array:
+def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Array:
     """Return class numbers (...) for logits (..., C) as an array, or say what is wrong with them.
+
+    A target that is to be ignored need not be a class.
 
     Raises
     ------
@@ -253,9 +255,10 @@ def check_targets(logits: Array, targets: Any) -> Array:
             f"cross_entropy: logits of shape {logits.shape} need targets of shape "
             f"{logits.shape[:-1]}, one class number for each row, not {targets.shape}"
         )
-    if not targets.size:
+    counted = targets if ignore is None else targets[targets != ignore]
+    if not counted.size:
         raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    smallest, largest = int(targets.min()), int(targets.max())
+    smallest, largest = int(counted.min()), int(counted.max())
     if smallest < 0 or largest >= logits.shape[-1]:
         raise IndexError(
             f"cross_entropy: targets lie in [{smallest}, {largest}], but logits of shape "
@@ -318,6 +321,52 @@ def check_width(layer: str, shape: tuple[int, ...], weight: tuple[int, ...]) -> 
     """Refuse an array whose last axis does not meet the weight (D, M). Raises ValueError."""
     if not shape or shape[-1] != weight[0]:
         raise ValueError(f"{layer}{weight} needs a last axis of {weight[0]}, given shape {shape}")
+
+
+def check_cached(key: Array, value: Array, *kept: Array) -> None:
+    """Refuse keys (B, H, n, d) and values (B, H, n, d_v) that cannot go on after those kept.
+
+    Raises
+    ------
+    ValueError, TypeError, DeviceError
+    """
+    check_same_library(key, value, *kept)
+    if key.ndim != 4 or value.ndim != 4 or key.shape[:3] != value.shape[:3]:
+        raise ValueError(
+            "KeyValueCache: keys (B, H, n, d) and values (B, H, n, d_v) are of the same tokens; "
+            f"given keys {key.shape} and values {value.shape}"
+        )
+    axes = {0: "texts", 1: "heads", 3: "numbers in each"}
+    for what, new, old in zip(("keys", "values"), (key, value), kept, strict=False):
+        for axis, name in axes.items():
+            if new.shape[axis] != old.shape[axis]:
+                raise ValueError(
+                    f"KeyValueCache: {what} {new.shape} do not go on after {old.shape}: "
+                    f"{new.shape[axis]} {name}, not {old.shape[axis]}. Each layer and each batch "
+                    "of texts has a cache of its own"
+                )
+        if new.dtype != old.dtype:
+            raise TypeError(f"KeyValueCache: {what} are {new.dtype}, and those kept {old.dtype}")
+
+
+def check_not_recorded(*given: Any) -> None:
+    """Refuse to keep, as mere numbers, what is on record. Raises GradientError."""
+    if any(getattr(x, "requires_grad", False) for x in given):
+        raise GradientError(
+            "KeyValueCache: no gradient would reach what the keys and values came from: read with "
+            "a cache inside `with no_grad():`, and train without one"
+        )
+
+
+def check_goes_on(name: str, context: Any, causal: bool) -> None:
+    """Refuse a cache where a token may change after it was read. Raises ValueError."""
+    if not causal:
+        raise ValueError(
+            f"{name}: a cache takes causal=True: where tokens see later ones, what is kept of the "
+            "first is no longer right when the next arrives"
+        )
+    if context is not None:
+        raise ValueError(f"{name}: with a cache the context is what it has read: give no other")
 
 
 def check_sizes(name: str, **sizes: int) -> None:

@@ -8,6 +8,7 @@ import json
 import shlex
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from .. import __version__, viz
 from ..arguments import positive
 from ..errors import MinitorchError
 from ..files import write_atomic
-from ..recipes import MODELS, RECIPES, Recipe, make_trainer
+from ..recipes import RECIPES, Recipe, make_trainer
 from ..threads import sharing, threads
 from ..training import Trainer
 
@@ -31,9 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
-        choices=["all", *MODELS],
         default="all",
-        help="; ".join(f"{name}: {what}" for name, what in MODELS.items()) + " (default: all)",
+        help="; ".join(f"{data}: {', '.join(recipe.models)}" for data, recipe in RECIPES.items())
+        + " (default: all)",
     )
     parser.add_argument("--epochs", type=positive, help="passes over the data (default: as tuned)")
     parser.add_argument("--seeds", type=positive, help="how many seeds, from 0 (default: as tuned)")
@@ -68,7 +69,11 @@ def run(args: argparse.Namespace) -> int:
     if args.own is not None:
         return _run_own(args)
     recipe = RECIPES[args.data]
-    names = recipe.models if args.model == "all" else (args.model,)
+    if args.model not in ("all", *recipe.models):
+        raise UsageError(
+            f"--model {args.model}: for --data {args.data} there are {', '.join(recipe.models)}"
+        )
+    names = tuple(recipe.models) if args.model == "all" else (args.model,)
     settings = {
         "data": args.data,
         "models": list(names),
@@ -83,6 +88,8 @@ def run(args: argparse.Namespace) -> int:
         with _alone(out), sharing():
             runs = _train_all(settings, names, out)
             metrics = {**settings, "version": __version__, "models": _summaries(recipe, runs)}
+            if args.model == "all":
+                metrics["models"] |= _baselines(recipe, settings["seeds"])
             write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
             print(table(metrics))
             written = [(out / "metrics.json", "every figure above")]
@@ -205,18 +212,39 @@ def _train_all(settings: dict[str, Any], names: Any, out: Path) -> dict[str, lis
     return runs
 
 
+def _summary(accuracies: list[float], parameters: int, seconds: list[float]) -> dict[str, Any]:
+    return {
+        "accuracy": accuracies,
+        "mean": statistics.mean(accuracies),
+        "sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        "parameters": parameters,
+        "seconds": seconds,
+    }
+
+
+def _baselines(recipe: Recipe, seeds: int) -> dict[str, Any]:
+    """The rows of what is not trained by steps, each on the same splits."""
+    summaries = {}
+    for name, baseline in recipe.baselines.items():
+        accuracies, seconds = [], []
+        for seed in range(seeds):
+            train, test = recipe.load(seed)
+            started = time.perf_counter()
+            accuracies.append(float(baseline.score(train, test)))
+            seconds.append(time.perf_counter() - started)
+        summaries[name] = _summary(accuracies, 0, seconds)
+    return summaries
+
+
 def _summaries(recipe: Recipe, runs: dict[str, list[Trainer]]) -> dict[str, Any]:
     summaries: dict[str, Any] = {}
     for name, trainers in runs.items():
-        accuracies = [t.history[-1]["test_accuracy"] for t in trainers]
-        summaries[name] = {
-            "accuracy": accuracies,
-            "mean": statistics.mean(accuracies),
-            "sd": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
-            "parameters": trainers[0].model.num_parameters(),
-            "seconds": [sum(row["seconds"] for row in t.history) for t in trainers],
-        }
-        if name == recipe.models[0]:
+        summaries[name] = _summary(
+            [t.history[-1]["test_accuracy"] for t in trainers],
+            trainers[0].model.num_parameters(),
+            [sum(row["seconds"] for row in t.history) for t in trainers],
+        )
+        if name == next(iter(recipe.models)):
             for figure, look in recipe.looks.items():
                 if look.sentence:
                     shares = [look.share(t.model, t.test) for t in trainers]
@@ -229,8 +257,9 @@ def table(metrics: dict[str, Any]) -> str:
     recipe = RECIPES[metrics["data"]]
     seeds = metrics["seeds"]
     how = f"mean ± sd of {seeds} seeds" if seeds > 1 else "one seed: says little"
+    told = {**recipe.models, **{name: b.what for name, b in recipe.baselines.items()}}
     lines = [
-        f"\n{metrics['data']}: accuracy on {recipe.what}, {how}\n",
+        f"\n{metrics['data']}: {recipe.counted} on {recipe.what}, {how}\n",
         f"{'model':10} {'accuracy %':>14} {'parameters':>11} {'s a run':>8}  what it is",
     ]
     for name, row in metrics["models"].items():
@@ -238,15 +267,15 @@ def table(metrics: dict[str, Any]) -> str:
         score = f"{100 * row['mean']:.1f}{spread}"
         seconds = statistics.mean(row["seconds"])
         lines.append(
-            f"{name:10} {score:>14} {row['parameters']:>11,} {seconds:>8.1f}  {MODELS[name]}"
+            f"{name:10} {score:>14} {row['parameters']:>11,} {seconds:>8.1f}  {told[name]}"
         )
-    looked = metrics["models"].get(recipe.models[0], {})
-    told = [
+    looked = metrics["models"].get(next(iter(recipe.models)), {})
+    seen = [
         look.sentence.format(share=f"{100 * min(looked[figure]):.1f} %")
         for figure, look in recipe.looks.items()
         if figure in looked
     ]
-    return "\n".join([*lines, "", *told] if told else lines)
+    return "\n".join([*lines, "", *seen] if seen else lines)
 
 
 def _artifacts(
@@ -263,7 +292,7 @@ def _artifacts(
         curves = {name: [t.history for t in trainers] for name, trainers in runs.items()}
         viz.loss_curves(curves, out / "loss_curves.png", f"Training on {data}")
         written.append((out / "loss_curves.png", "loss and accuracy, a line a seed"))
-        for trainer in runs.get(recipe.models[0], [])[:1]:
+        for trainer in runs.get(next(iter(recipe.models)), [])[:1]:
             for picture in recipe.pictures:
                 picture.draw(trainer, out / picture.file)
                 written.append((out / picture.file, picture.what))

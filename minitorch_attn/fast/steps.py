@@ -24,11 +24,14 @@ def shared_gradients(
 ) -> Any:
     """`compute_gradients` where a step is large enough; the sums over the parts differ by rounding.
 
-    With dropout the batch stays whole: what is dropped would depend on which thread came first.
+    With dropout the batch stays whole: what is dropped would depend on which thread came first. So
+    it does for any loss but cross-entropy, which is known to count each example alike.
     """
-    n, count = len(targets), min(len(targets), _sharers(model, inputs))
+    whole = loss is not cross_entropy or not isinstance(targets, np.ndarray)
+    count = 1 if whole else min(len(targets), _sharers(model, inputs))
     if count == 1:
         return NotImplemented
+    n = len(targets)
     parameters = [p for p in model.parameters() if p.requires_grad]
 
     def part(rows: slice) -> tuple[float, Any, tuple[Any, ...]]:

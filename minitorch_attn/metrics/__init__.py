@@ -1,1 +1,1 @@
-"""Measures of how well something was done, in NumPy alone: nothing here records or trains."""
+"""Scores of what a model says, on NumPy arrays: each by its published definition."""

@@ -1,9 +1,16 @@
 """Layers: functions that own parameters."""
 
 from .attention import MultiHeadAttention, merge_heads, split_heads
+from .cache import KeyValueCache
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .mixing import Mixing
 from .module import Module, Parameter
-from .transformer import LearnedPositions, SinusoidalPositions, TransformerBlock, sinusoids
+from .transformer import (
+    DecoderBlock,
+    LearnedPositions,
+    SinusoidalPositions,
+    TransformerBlock,
+    sinusoids,
+)
 
 __all__ = [name for name, value in vars().items() if callable(value)]

@@ -13,6 +13,7 @@ from ..ops import attention, merge_heads, split_heads
 from ..ops.pairs import weighed
 from ..tensor import Tensor, TensorLike
 from ..validation import check_sizes, head_dim_of
+from .cache import KeyValueCache
 from .layers import Dense, Dropout
 from .mixing import Mixing
 
@@ -72,15 +73,24 @@ class MultiHeadAttention(Mixing):
         y = self.output(merge_heads(weighed(self.dropout(weights), value)))
         return (y, weights) if return_weights else y
 
+    def go_on(self, cache: KeyValueCache, x: Any, mask: Any, return_weights: bool) -> Any:
+        """As `mix`, causal, where the context is what the cache has read, and then x."""
+        return self.mix(x, cache, mask, True, return_weights)
+
     @sooner(packed_heads)
     def heads(self, x: TensorLike, context: TensorLike, mask: Any, causal: bool) -> Tensor:
         """What all heads found, side by side: (B, N, H d)."""
         query, key, value = self.project(x, context)
         return merge_heads(attention(query, key, value, mask, causal))
 
-    def project(self, x: TensorLike, context: TensorLike) -> tuple[Tensor, Tensor, Tensor]:
-        """The queries (B, H, N, d) of x, the keys and the values (B, H, S, d) of context."""
+    def project(self, x: TensorLike, context: Any) -> tuple[Any, Any, Any]:
+        """The queries (B, H, N, d) of x, the keys and the values (B, H, S, d) of context.
+
+        Where context is a cache: of the tokens that it has read and of those of x.
+        """
+        cache = context if isinstance(context, KeyValueCache) else None
+        context = context if cache is None else x
         query = split_heads(self.query(x), self.num_heads)
         key = split_heads(self.key(context), self.num_heads)
         value = split_heads(self.value(context), self.num_heads)
-        return query, key, value
+        return (query, key, value) if cache is None else (query, *cache.append(key, value))

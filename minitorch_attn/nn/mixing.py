@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import TensorLike, raw
-from ..validation import check_tokens
+from ..validation import check_goes_on, check_tokens
+from .cache import KeyValueCache
 from .layers import Dense
 from .module import Module
 
@@ -26,6 +27,7 @@ class Mixing(Module):
         mask: Any = None,
         causal: bool = False,
         return_weights: bool = False,
+        cache: KeyValueCache | None = None,
     ) -> Any:
         """Let the tokens of x take from the tokens of context, or of x itself.
 
@@ -37,6 +39,9 @@ class Mixing(Module):
         causal : bool
             No token attends to a later one.
         return_weights : bool
+        cache : KeyValueCache, optional
+            The tokens of x go on after those that it has read. They attend to all so far, S in all,
+            themselves included, and the cache keeps them too. Takes causal=True and `no_grad`.
 
         Returns
         -------
@@ -46,17 +51,27 @@ class Mixing(Module):
         Raises
         ------
         ValueError, TypeError
-            If the shapes do not fit, or the mask is not boolean or does not fit or is ambiguous.
+            If the shapes do not fit, or the mask is not boolean or does not fit or is ambiguous, or
+            a cache comes with a context, without causal=True, or to a layer that keeps no keys.
+        GradientError
+            If a cache would lose how keys and values were computed.
         """
         for name, tokens in (("x", x), ("context", context)):
             if tokens is not None:
                 check_tokens(type(self).__name__, name, raw(tokens).shape, self.model_dim)
+        if cache is not None:
+            check_goes_on(type(self).__name__, context, causal)
+            return self.go_on(cache, x, mask, return_weights)
         return self.mix(x, context, mask, causal, return_weights)
 
     @property
     def model_dim(self) -> int:
         """D, the width of the tokens."""
         return self.value.weight.shape[0]
+
+    def go_on(self, cache: KeyValueCache, x: Any, mask: Any, return_weights: bool) -> Any:
+        """What the call returns with a cache."""
+        raise TypeError(f"{type(self).__name__} keeps no keys and values: it takes no cache")
 
     def mix(self, x: Any, context: Any, mask: Any, causal: bool, return_weights: bool) -> Any:
         """What the call returns. x and context have the right axes; mask is as it was given."""

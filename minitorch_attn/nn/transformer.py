@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ from ..devices import move
 from ..draws import Rng, generator
 from ..ops import gelu
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_places, check_sizes
+from ..validation import check_places, check_range, check_sizes
 from .attention import MultiHeadAttention
+from .cache import KeyValueCache
 from .layers import Dense, Dropout, LayerNorm
 from .mixing import Mixing
 from .module import Module, Parameter
@@ -52,7 +55,7 @@ class TransformerBlock(Mixing):
         hidden_dim = hidden_dim or 4 * model_dim
         self.norm = norm
         self.norm1 = LayerNorm(model_dim, dtype=dtype)
-        self.attention: Module = MultiHeadAttention(
+        self.attention: Any = MultiHeadAttention(
             model_dim, num_heads, dropout=dropout, rng=rng, dtype=dtype
         )
         self.norm2 = LayerNorm(model_dim, dtype=dtype)
@@ -78,6 +81,12 @@ class TransformerBlock(Mixing):
             x = self.norm2(x + self._feed_forward(x))
         return (x, weights) if return_weights else x
 
+    def go_on(self, cache: KeyValueCache, x: Any, mask: Any, return_weights: bool) -> Any:
+        """As `mix`, causal, with an attention that goes on from the cache."""
+        block = copy(self)
+        block.attention = partial(self.attention, cache=cache)
+        return block.mix(x, None, mask, True, return_weights)
+
     def _attend(self, x: TensorLike, context: Any, mask: Any, causal: bool, look: bool) -> Any:
         """What attention adds, and its weights if they are looked at."""
         y = self.attention(x, context, mask, causal, look)
@@ -87,6 +96,55 @@ class TransformerBlock(Mixing):
     def _feed_forward(self, x: TensorLike) -> Tensor:
         """What the dense net adds to each token on its own."""
         return self.dropout(self.output(gelu(self.hidden(x))))
+
+
+class DecoderBlock(Module):
+    """A block that asks: its tokens attend to each other, then, as a block's do, to a context.
+
+    Parameters
+    ----------
+    model_dim, num_heads, hidden_dim, dropout : as TransformerBlock
+    self_attention : bool
+        False: the tokens that ask do not see each other.
+
+    Source: the decoder of Vaswani et al., 2017, section 3.1, with layer norm before each part.
+    """
+
+    def __init__(
+        self,
+        model_dim: int,
+        num_heads: int,
+        hidden_dim: int | None = None,
+        dropout: float = 0.0,
+        self_attention: bool = True,
+        *,
+        rng: Rng = None,
+        dtype: Any = np.float32,
+    ) -> None:
+        options: dict[str, Any] = {"rng": generator(rng), "dtype": dtype}
+        self.attention: Module | None = None
+        if self_attention:
+            self.norm = LayerNorm(model_dim, dtype=dtype)
+            self.attention = MultiHeadAttention(model_dim, num_heads, dropout=dropout, **options)
+        self.block = TransformerBlock(model_dim, num_heads, hidden_dim, dropout, **options)
+
+    def __call__(
+        self,
+        x: TensorLike,
+        context: TensorLike,
+        mask: Any = None,
+        causal: bool = False,
+        return_weights: bool = False,
+    ) -> Any:
+        """(B, N, D) and context (B, S, D) to (B, N, D).
+
+        `mask` says which key of the context a query may attend to, (B, H, N, S); with `causal` no
+        token of x attends to a later one of x. With `return_weights` also those on the context,
+        (B, H, N, S).
+        """
+        if self.attention is not None:
+            x = x + self.block.dropout(self.attention(self.norm(x), causal=causal))
+        return self.block(x, context, mask=mask, return_weights=return_weights)
 
 
 def sinusoids(num: int, dim: int) -> np.ndarray:
@@ -102,18 +160,24 @@ def sinusoids(num: int, dim: int) -> np.ndarray:
 
 
 class SinusoidalPositions(Module):
-    """Add to each token fixed sines and cosines of its place. Works at any length."""
+    """Add to each token fixed sines and cosines of its place. Works at any length.
+
+    `start` is the place of the first token: how many were read before, where a cache is.
+    """
 
     def __init__(self, model_dim: int) -> None:
         self.model_dim = model_dim
 
-    def __call__(self, x: Tensor) -> Tensor:
-        table = sinusoids(x.shape[-2], self.model_dim).astype(x.dtype)
+    def __call__(self, x: Tensor, start: int = 0) -> Tensor:
+        check_range("SinusoidalPositions: start", start, 0)
+        table = sinusoids(start + x.shape[-2], self.model_dim)[start:].astype(x.dtype)
         return x + move(table, x.device)
 
 
 class LearnedPositions(Module):
     """Add to each token a learned row for its place, for up to `num` tokens.
+
+    `start` is the place of the first token, as in `SinusoidalPositions`.
 
     The first rows are about as large as embedded tokens: with the usual 0.02, a small model needs
     most of its training to find out where things are.
@@ -131,7 +195,8 @@ class LearnedPositions(Module):
         rng = generator(rng)
         self.weight = Parameter(rng.normal(0, 0.5, (num, model_dim)).astype(dtype))
 
-    def __call__(self, x: TensorLike) -> Tensor:
-        tokens = raw(x).shape[-2]
-        check_places(tokens, self.weight.shape[0])
-        return x + self.weight[:tokens]
+    def __call__(self, x: TensorLike, start: int = 0) -> Tensor:
+        check_range("LearnedPositions: start", start, 0)
+        end = start + raw(x).shape[-2]
+        check_places(end, self.weight.shape[0])
+        return x + self.weight[start:end]

@@ -88,13 +88,15 @@ def cross_entropy_reference(logits: TensorLike, targets: Any) -> Tensor:
     return -sum(getitem(log_p, (rows, raw(targets).ravel()))) / raw(targets).size
 
 
-def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
+def cross_entropy(logits: TensorLike, targets: Any, ignore: int | None = None) -> Tensor:
     """The mean of -log softmax(logits)[target], in nats.
 
     Parameters
     ----------
     logits : (..., C)
     targets : (...), integers in [0, C): the shape of logits without its last axis
+    ignore : int, optional
+        Rows with this target are left out, of the sum and of the number: padding is no word.
 
     Raises
     ------
@@ -102,5 +104,9 @@ def cross_entropy(logits: TensorLike, targets: Any) -> Tensor:
         If the shapes do not fit, the targets are not integers, or one is out of range.
     """
     (logits,) = alike(logits)
-    targets = check_targets(raw(logits), raw(targets))
+    targets = check_targets(raw(logits), raw(targets), ignore)
+    if ignore is not None:
+        rows = namespace(targets).flatnonzero(targets != ignore)
+        logits = getitem(reshape(logits, (-1, raw(logits).shape[-1])), rows)
+        targets = targets.ravel()[rows]
     return fastest(cross_entropy_reference)(logits, targets=targets)

@@ -1,12 +1,14 @@
 """What `train` trains: for each data set its loader, models, optimiser, length and pictures."""
 
+from .classifiers import CLASSIFIERS
 from .comparing import Comparison, compare
-from .making import MODELS, RECIPES, make_model, make_trainer
-from .recipe import Look, Picture, Recipe
+from .making import RECIPES, make_model, make_trainer
+from .recipe import Baseline, Look, Picture, Recipe
 
 __all__ = [
-    "MODELS",
+    "CLASSIFIERS",
     "RECIPES",
+    "Baseline",
     "Comparison",
     "Look",
     "Picture",

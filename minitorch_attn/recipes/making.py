@@ -5,36 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..models import Classifier, DenseNet
 from ..nn import Module
 from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
 from .digits import DIGITS
 
-MODELS = {
-    "attention": "the classifier of chapter 10",
-    "uniform": "the same with every attention weight 1/S",
-    "none": "the same without attention between tokens",
-    "dense": "two dense layers with as many parameters",
-}
-
-
 RECIPES = {"cued": CUED, "digits": DIGITS}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:
     """A fresh model for this data set."""
-    inputs, _ = train.batch(np.arange(1))
-    options = RECIPES[data].options
-    token_dim = options["patch"] ** 2 if "patch" in options else inputs.shape[-1]
-    mixing = "attention" if model == "dense" else model
-    classifier = Classifier(token_dim, train.num_classes, mixing=mixing, seed=seed, **options)
-    if model == "dense":
-        return DenseNet.matching(classifier, inputs.size, train.num_classes, seed=seed)
-    return classifier
+    recipe = RECIPES[data]
+    return recipe.make(recipe.options, model, train, seed)
 
 
 def make_trainer(
@@ -60,7 +43,10 @@ def make_trainer(
         batch_size=recipe.batch_size,
         schedule=warmup_cosine(steps, warmup_steps=min(50, steps // 10)),
         seed=seed,
+        clip=recipe.clip,
         folder=folder,
         progress=progress,
         title=f"{model}, seed {seed}",
+        loss=recipe.loss,
+        accuracy=recipe.accuracy,
     )

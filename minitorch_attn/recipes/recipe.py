@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..nn import Module
-from ..training import Trainer
+from ..ops import cross_entropy
+from ..training import Trainer, accuracy
+from .classifiers import CLASSIFIERS, make_classifier
 
 Scores = Callable[[Module, Any, int], tuple[np.ndarray, np.ndarray]]
 
@@ -63,6 +65,22 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Baseline:
+    """Something that answers without being trained as the models are.
+
+    Attributes
+    ----------
+    what : str
+        What it is, in half a line.
+    score : callable
+        The training set and the test set to its accuracy on the latter, in [0, 1].
+    """
+
+    what: str
+    score: Callable[[Any, Any], float]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How one data set is trained on, and what there is to say and to see afterwards.
 
@@ -72,18 +90,29 @@ class Recipe:
         The task, in a few words, for --help.
     load : callable
         A seed to the training set and the test set; it decides what is held out. Each has
-        `__len__`, `batch(indices)` and `num_classes`.
+        `__len__` and `batch(indices)`; for the classifiers also `num_classes`.
     what : str
         What the test set is, in a few words: "the held-out fifth".
     options : dict
-        The Classifier's.
+        The model's; the Classifier's, if `make` says nothing else.
     epochs, seeds : int
         How long, and how often, if nobody says otherwise.
     lr, weight_decay : float
         AdamW's; the rate is the largest of `warmup_cosine`.
     batch_size : int
-    models : tuple of str
-        What `train` compares, names of MODELS. Looks and pictures are of the first.
+    clip : float, optional
+        The longest joint gradient.
+    models : dict of str
+        What `train` compares, by name, and what each is in half a line. Looks and pictures are of
+        the first.
+    make : callable
+        Options, a name of `models`, the training set and a seed to a fresh model.
+    loss, accuracy : callable
+        The Trainer's.
+    counted : str
+        What `accuracy` counts, in a word or two: "accuracy", "dates without a mistake".
+    baselines : dict of Baseline
+        What else stands in the table, by name.
     looks : dict of Look
         By the name that a figure has in metrics.json, and by which a learner's part asks for it
         (`course.own.parts`).
@@ -104,8 +133,19 @@ class Recipe:
     lr: float
     weight_decay: float
     batch_size: int = 64
-    models: tuple[str, ...] = ("attention", "uniform", "none", "dense")
+    clip: float | None = None
+    models: Mapping[str, str] = field(default_factory=lambda: CLASSIFIERS)
+    make: Callable[[Mapping[str, Any], str, Any, int], Module] = make_classifier
+    loss: Callable[..., Any] = cross_entropy
+    accuracy: Callable[[Any, Any], float] = accuracy
+    counted: str = "accuracy"
+    baselines: Mapping[str, Baseline] = field(default_factory=dict)
     looks: Mapping[str, Look] = field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
     examples: str = "test examples"
     guess: str = ""
+
+    @property
+    def takes_answers(self) -> bool:
+        """Whether a learner's answers to exercises can be put into its first model."""
+        return self.make is make_classifier

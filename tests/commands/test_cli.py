@@ -207,7 +207,7 @@ BAD = {
     "no epochs": (("train", "--epochs", "0"), "'0' is not a whole number above 0"),
     "half a seed": (("train", "--seeds", "0.5"), "'0.5' is not a whole number above 0"),
     "other data": (("train", "--data", "mnist"), "invalid choice: 'mnist'"),
-    "another model": (("train", "--model", "rnn"), "invalid choice: 'rnn'"),
+    "another model": (("train", "--model", "rnn"), "--model rnn: for --data cued there are"),
     "answers from nowhere": (("train", "--with", "nowhere"), "there is no folder nowhere"),
     "answers and seeds": (("train", "--with", ".", "--seeds", "3"), "leave out --seeds"),
     "another device": (("train", "--device", "tpu"), "invalid choice: 'tpu'"),

@@ -9,7 +9,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from minitorch_attn.data import CuedDigits, Dataset, Loader, cued_digits, digits, load_digits
+from minitorch_attn.data import (
+    PAD,
+    START,
+    STOP,
+    UNKNOWN,
+    CuedDigits,
+    Dataset,
+    Loader,
+    Vocabulary,
+    cued_digits,
+    digits,
+    load_digits,
+    pad,
+)
 
 pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
 
@@ -202,3 +215,24 @@ def test_shuffling_by_seed_and_epoch() -> None:
     assert order(loader, 0) != order(Loader(numbered(20), 6, seed=2), 0)
     one, two = (np.concatenate([t for _, t in loader]).tolist() for _ in range(2))
     assert [one, two] == [order(loader, 0), order(loader, 1)]
+
+
+# Words.
+
+
+def test_words_have_numbers_and_come_back() -> None:
+    words = Vocabulary([["b", "a", "b"], ["c", "b"]])
+    assert words.words[4:] == ("a", "b", "c"), "the order does not hang on which text came first"
+    assert len(words) == 7
+    assert words.encode(["c", "?", "a"], start=True, stop=True) == [START, 6, UNKNOWN, 4, STOP]
+    assert words.decode([START, 6, 4, PAD, STOP, 5]) == ["c", "a"]
+    assert Vocabulary([["b", "a", "b"]], min_count=2).words[4:] == ("b",)
+    assert Vocabulary(["ab"]).encode("ba") == [5, 4], "a string is its characters"
+
+
+def test_sequences_of_unequal_length_in_one_array() -> None:
+    np.testing.assert_array_equal(pad([[5, 6], [7], []]), [[5, 6], [7, PAD], [PAD, PAD]])
+    assert pad([[5]], length=3).tolist() == [[5, PAD, PAD]]
+    assert pad([]).shape == (0, 0)
+    with pytest.raises(ValueError, match="of 2 does not fit into 1"):
+        pad([[5], [6, 7]], length=1)

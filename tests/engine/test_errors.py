@@ -136,6 +136,16 @@ OPS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
         IndexError,
         ("[-1, 0]", "classes 0 to 2"),
     ),
+    "a target out of range beside one to ignore": (
+        lambda: ops.cross_entropy(A, np.array([-1, 3]), ignore=-1),
+        IndexError,
+        ("[3, 3]", "classes 0 to 2"),
+    ),
+    "nothing but targets to ignore": (
+        lambda: ops.cross_entropy(A, np.array([0, 0]), ignore=0),
+        ValueError,
+        ("cross_entropy", "no rows"),
+    ),
     "the mean loss of no rows": (
         lambda: ops.cross_entropy(np.ones((0, 3)), np.zeros(0, int)),
         ValueError,

@@ -119,7 +119,9 @@ def test_the_core_can_be_read_in_a_sitting() -> None:
     files = [file for file in files if file.is_file()]
     # 1,500 for the ideas; the rest keeps them right where a library lets numbers of a kind through:
     # mixed dtypes and whole numbers, forbidden NaN, warnings made errors, axes that are not there.
-    assert sum(map(lines_of_code, files)) <= 1711
+    # That is 1,711. The block that asks a context and targets that do not count (chapters 11, 12)
+    # take 39 more, and the key-value cache (16), an idea of its own, 47.
+    assert sum(map(lines_of_code, files)) <= 1711 + 39 + 47
     assert len((package / "tensor.py").read_text(encoding="utf-8").splitlines()) <= 300
 
 

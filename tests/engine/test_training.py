@@ -21,7 +21,7 @@ from minitorch_attn.models import Classifier
 from minitorch_attn.nn import Dense, Dropout, Module
 from minitorch_attn.ops import cross_entropy, mean
 from minitorch_attn.optim import SGD, DivergedError, constant
-from minitorch_attn.training import Trainer
+from minitorch_attn.training import Trainer, compute_gradients
 
 HERE = Path(helpers.__file__).parent
 
@@ -492,3 +492,65 @@ def test_any_generator_is_kept(bits: str, tmp_path: Path) -> None:
     cut, whole = run(tmp_path / "cut", 1, 3), run(tmp_path / "whole", 3)
     for name, array in whole.items():
         np.testing.assert_array_equal(cut[name], array)
+
+
+# Batches that are not one array.
+
+
+class Pairs:
+    """Two inputs and two targets an example: the sum of the inputs, and its sign."""
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.a, self.b = np.random.default_rng(seed).normal(size=(2, count, 3)).astype("f")
+
+    def __len__(self) -> int:
+        return len(self.a)
+
+    def batch(self, indices: Any) -> tuple[Any, Any]:
+        a, b = self.a[indices], self.b[indices]
+        wanted = (a + b).sum(axis=1)
+        return (a, b), (wanted, (wanted > 0).astype(int))
+
+
+class Both(Module):
+    """A number and two logits."""
+
+    def __init__(self) -> None:
+        self.number, self.sign = Dense(3, 1, rng=0), Dense(3, 2, rng=1)
+
+    def __call__(self, a: Any, b: Any) -> Any:
+        return self.number(a + b)[:, 0], self.sign(a + b)
+
+
+def both_losses(outputs: Any, targets: Any) -> Any:
+    (number, sign), (wanted, positive) = outputs, targets
+    return mean((number - wanted) ** 2) + cross_entropy(sign, positive)
+
+
+def right_signs(outputs: Any, targets: Any) -> float:
+    assert all(isinstance(part, np.ndarray) for part in outputs)
+    return float((outputs[1].argmax(axis=1) == targets[1]).mean())
+
+
+def test_inputs_targets_and_outputs_may_be_tuples(tmp_path: Path) -> None:
+    def trainer() -> Trainer:
+        model = Both()
+        return Trainer(
+            model, SGD(model.parameters(), 0.1), Pairs(200, 0), Pairs(50, 1), batch_size=32,
+            loss=both_losses, accuracy=right_signs, folder=tmp_path, progress=False,
+        )  # fmt: skip
+
+    history = trainer().fit(3)
+    assert history[-1]["test_loss"] < 0.8 * history[0]["test_loss"]
+    assert 0.9 < history[-1]["test_accuracy"] <= 1
+    again = trainer()
+    assert again.resume()
+    assert untimed(again.fit(3)) == untimed(history)
+
+
+def test_what_a_step_gives_of_several_outputs() -> None:
+    model, (inputs, targets) = Both(), Pairs(5, 0).batch(np.arange(5))
+    value, outputs = compute_gradients(model, inputs, targets, both_losses)
+    assert value == both_losses(model(*inputs), targets).item()
+    assert [part.shape for part in outputs] == [(5,), (5, 2)]
+    assert all(p.grad is not None for p in model.parameters())

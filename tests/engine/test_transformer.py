@@ -8,6 +8,7 @@ from helpers.tokens import F64, rng, tokens
 
 from minitorch_attn import Tensor, gradcheck
 from minitorch_attn.nn import (
+    DecoderBlock,
     LearnedPositions,
     SinusoidalPositions,
     TransformerBlock,
@@ -50,6 +51,32 @@ def test_a_block_before_and_after_its_norm() -> None:
 
 def gelu(x: Tensor) -> Tensor:
     return x * 0.5 * (1 + ((2 / np.pi) ** 0.5 * (x + 0.044715 * x**3)).tanh())
+
+
+def test_a_block_that_asks_a_context() -> None:
+    block = DecoderBlock(6, 2, hidden_dim=7, rng=rng(), **F64)
+    x, context = tokens(2, 4, 6), tokens(2, 5, 6)
+    allowed = np.ones((2, 1, 1, 5), bool)
+    allowed[1, ..., 3:] = False
+    h = x + block.attention(block.norm(x), causal=True)
+    wanted = block.block(h, context, mask=allowed)
+    y, weights = block(x, context, mask=allowed, causal=True, return_weights=True)
+    np.testing.assert_allclose(y.data, wanted.data)
+    assert weights.shape == (2, 2, 4, 5)
+    assert (weights.data[1, ..., 3:] == 0).all()
+    gradcheck(lambda x, c: block(x, c, causal=True), [x[:1, :2], context[:1, :3]])
+
+
+def test_whether_those_that_ask_see_each_other() -> None:
+    x, context = tokens(1, 4, 6), tokens(1, 5, 6)
+    for sees in (True, False):
+        block = DecoderBlock(6, 2, self_attention=sees, rng=rng(), **F64)
+        changed = x.copy()
+        changed[0, 2, 0] += 1
+        for causal in (False, True):
+            moved = block(changed, context, causal=causal).data != block(x, context, causal=causal)
+            rows = moved.any(axis=-1)[0]
+            assert rows.tolist() == [sees and not causal] * 2 + [True, sees]
 
 
 def test_sines_and_cosines_of_a_place() -> None:

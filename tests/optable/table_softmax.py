@@ -51,6 +51,15 @@ for targets in (np.array([2, 0, 2]), np.array([[1, 0], [2, 2]])):
         reference=cross_entropy_reference,
     )
 
+row(
+    "cross_entropy",
+    lambda x, t: ops.cross_entropy(x, t, ignore=-1),
+    lambda x, t: -np.mean(np.log(shares(x)[[0, 0, 1], [0, 1, 1], [2, 1, 0]])),
+    (((2, 2, 3),),),
+    "with padding",
+    constants=(np.array([[2, 1], [-1, 0]]),),
+)
+
 
 # Norms.
 def normal(x: np.ndarray, weight: Any = 1.0, bias: Any = 0.0, eps: float = 1e-5) -> np.ndarray:

@@ -84,8 +84,9 @@ def train(
     Interrupted
         In place of KeyboardInterrupt; it says what was stopped.
     """
-    if data not in RECIPES:
-        raise OwnError(f"data is {' or '.join(map(repr, RECIPES))}, not {data!r}")
+    known = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
+    if data not in known:
+        raise OwnError(f"data is {' or '.join(map(repr, known))}, not {data!r}")
     epochs = RECIPES[data].epochs if epochs is None else epochs
     if not isinstance(epochs, int) or epochs < 1:
         raise OwnError(f"epochs is a whole number above 0, not {epochs!r}")
