@@ -29,6 +29,7 @@ COMMANDS = {
         "mutate the right answers, and see what the checks let pass",
     ),
     "grade": (".course.grading.grade", "mark a folder of submissions"),
+    "term": (".course.grading.term", "put the marks of several chapters into one table"),
     "export": (".course.grading.export", "write a course for nbgrader or Gradescope"),
 }
 

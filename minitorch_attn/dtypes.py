@@ -26,6 +26,7 @@ from .validation import check_dtype
 ARITHMETIC = {"add", "subtract", "multiply", "divide", "negative", "absolute", "power", "sum"}
 ARITHMETIC |= {"matmul", "linear", "einsum"}
 LEADING_OUT = {"exp", "log", "sqrt", "tanh", "sigmoid", "softmax", "log_softmax", "logsumexp"}
+LEADING_OUT |= {"sparsemax", "entmax15"}
 
 
 def operand(x: Any, alone: bool = False) -> Any:

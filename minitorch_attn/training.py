@@ -167,16 +167,17 @@ class Trainer:
         bar = tqdm(
             total=total, initial=done, desc=self.title, disable=not self.progress, leave=False
         )
+        state = self._state()
         with bar:
             while self.epoch < epochs and not self._is_patience_spent():
-                before = self._state()
                 try:
                     self._do_epoch(bar)
                 except BaseException:
-                    self._go_back(*before)
+                    self._go_back(*state)
                     raise
+                state = self._state()
                 if self.folder:
-                    self.save()
+                    self._write(*state)
         if self.best is not None:
             self.model.load_state_dict(self.best)
         return self.history
@@ -270,7 +271,10 @@ class Trainer:
 
     def save(self) -> None:
         """Write the checkpoint, whole or not at all, and the history as JSON lines."""
-        save_arrays(self._folder() / CHECKPOINT, *self._state())
+        self._write(*self._state())
+
+    def _write(self, arrays: dict[str, np.ndarray], notes: dict[str, Any]) -> None:
+        save_arrays(self._folder() / CHECKPOINT, arrays, notes)
         self._write_history()
 
     def _state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

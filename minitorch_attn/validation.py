@@ -160,6 +160,14 @@ def check_attention_shapes(query: Array, key: Array, value: Array) -> None:
         raise ValueError(f"attention: there is no key to attend to; given {given}")
 
 
+def check_same_tokens(name: str, query: Array, key: Array) -> int:
+    """Return how many tokens there are, or refuse queries and keys of others. Raises ValueError."""
+    n, s = query.shape[-2], key.shape[-2]
+    if n != s:
+        raise ValueError(f"{name}: queries and keys are of the same tokens; given {n} and {s}")
+    return n
+
+
 def check_scale(scale: Any) -> Any:
     """Return a number as Python's, a Tensor or an array as it is. Raises TypeError, ValueError."""
     if not getattr(scale, "ndim", 0) and not hasattr(scale, "requires_grad"):
@@ -170,6 +178,12 @@ def check_scale(scale: Any) -> Any:
             f"shape {scale.shape}"
         )
     return scale
+
+
+def scores_shape(query: Array, key: Array, value: Array) -> tuple[int, ...]:
+    """(..., N, S) for query (..., N, d), key (..., S, d) and value (..., S, d_v)."""
+    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
+    return (*lead, query.shape[-2], key.shape[-2])
 
 
 def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
@@ -193,8 +207,7 @@ def check_mask(mask: Any, query: Array, key: Array, value: Array) -> None:
             "numpy.array(mask) with a list of True and False"
         )
     check_same_library(query, mask)
-    lead = np.broadcast_shapes(query.shape[:-2], key.shape[:-2], value.shape[:-2])
-    target = (*lead, query.shape[-2], key.shape[-2])
+    target = scores_shape(query, key, value)
     if not _fits(mask.shape, target):
         raise ValueError(
             f"attention: a mask of shape {mask.shape} does not broadcast to the scores' shape "
@@ -315,6 +328,24 @@ def check_tokens(name: str, x: str, shape: tuple[int, ...], width: int) -> None:
     """Refuse tokens that are not (batch, tokens, width). Raises ValueError."""
     if len(shape) != 3 or shape[-1] != width:
         raise ValueError(f"{name}: {x} has three axes, (batch, tokens, {width}), not shape {shape}")
+
+
+def check_padding(shape: tuple[int, ...], mask: Any) -> tuple[int, ...]:
+    """Return the shape (B, T, D) of frames, or say that they or their mask (B, T) do not fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+    """
+    if len(shape) != 3:
+        raise ValueError(f"pooling: frames have three axes, (batch, frames, width), not {shape}")
+    if mask is not None:
+        dtype = getattr(mask, "dtype", None)
+        if dtype is None or dtype.kind != "b":
+            raise TypeError(f"pooling: a mask is boolean, True on real frames, not {dtype}")
+        if mask.shape != shape[:2]:
+            raise ValueError(f"pooling: frames {shape} need a mask {shape[:2]}, not {mask.shape}")
+    return shape
 
 
 def check_width(layer: str, shape: tuple[int, ...], weight: tuple[int, ...]) -> None:
@@ -467,7 +498,6 @@ def parse_einsum(subscripts: str, arrays: Any) -> tuple[list[str], str]:
     ValueError
         For a letter repeated within one operand (a diagonal), which has no rule here.
     """
-    check_subscripts(subscripts)
     left, arrow, output = subscripts.replace(" ", "").partition("->")
     terms = left.split(",")
     if len(terms) != len(arrays):

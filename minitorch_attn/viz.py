@@ -120,6 +120,27 @@ def where_it_looks(
     save(figure, path)
 
 
+def weights_over_time(ax: Any, weights: Any, marks: Any, color: str = COLORS[0]) -> None:
+    """Draw the weight of each frame as a bar, and what is marked in grey.
+
+    Parameters
+    ----------
+    ax : matplotlib axes
+    weights : (T,), over the real frames of one utterance
+    marks : boolean (T,), True on frames that were put in; their weight and share are written there
+    """
+    for t in marks.nonzero()[0]:
+        ax.axvspan(t - 0.5, t + 0.5, color="#DDDDDD", linewidth=0)
+    ax.bar(range(len(weights)), weights, color=color, width=0.8)
+    ax.set(xlim=(-0.5, len(weights) - 0.5), ylabel="weight")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.grid(False)
+    if marks.any():
+        weight, share = 100 * float(weights[marks].sum()), 100 * float(marks.mean())
+        title = f"grey: {share:.0f} % of the frames, {weight:.0f} % of the weight"
+        ax.set_title(title, fontsize=11)
+
+
 def _draw_answer(ax: Any, asked: str, says: int, right: bool) -> None:
     """In words, at the head of a row: what the query asks for, and what the model says."""
     ax.set(xticks=[], yticks=[], aspect="equal")

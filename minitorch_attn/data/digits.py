@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .dataset import Dataset
+from .dataset import Dataset, stratified_fifth
 
 
 def load_digits() -> tuple[np.ndarray, np.ndarray]:
@@ -48,12 +48,7 @@ def digits(seed: int = 0, split: str = "stratified") -> tuple[Dataset, Dataset]:
     if split == "writers":
         held_out = np.arange(len(targets) * 4 // 5, len(targets))
     elif split == "stratified":
-        rng = np.random.default_rng(seed)
-        parts = []
-        for digit in range(10):
-            own = rng.permutation(np.flatnonzero(targets == digit))
-            parts.append(own[: round(len(own) / 5)])
-        held_out = np.sort(np.concatenate(parts))
+        held_out = stratified_fifth(targets, np.random.default_rng(seed))
     else:
         raise ValueError(f'digits: split is "stratified" or "writers", not {split!r}')
     kept = np.setdiff1d(np.arange(len(targets)), held_out)

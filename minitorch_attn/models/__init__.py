@@ -4,12 +4,14 @@ from .attention_weights import entropy, query_weights
 from .baselines import DenseNet, NoAttention, UniformAttention
 from .classifier import Classifier
 from .document import Attention
+from .frames import FrameClassifier
 from .patches import patchify
 
 __all__ = [
     "Attention",
     "Classifier",
     "DenseNet",
+    "FrameClassifier",
     "NoAttention",
     "UniformAttention",
     "entropy",

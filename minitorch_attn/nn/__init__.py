@@ -5,6 +5,7 @@ from .cache import KeyValueCache
 from .layers import Dense, Dropout, Embedding, LayerNorm, Sequential, Softmax
 from .mixing import Mixing
 from .module import Module, Parameter
+from .pooling import AttentionPooling, LastFrame, MaxPooling, MeanPooling, Pooling
 from .transformer import (
     DecoderBlock,
     LearnedPositions,

@@ -6,6 +6,7 @@ from .elementwise import astype, exp, gelu, log, relu, sigmoid, sqrt, tanh, wher
 from .gather import embedding, take
 from .heads import merge_heads, split_heads
 from .linalg import einsum, linear, matmul
+from .linear_attention import linear_attention
 from .methods import install as _install
 from .norm import dropout, layer_norm
 from .reduce import max, mean, min, sum, var
@@ -21,5 +22,7 @@ from .shape import (
     transpose,
 )
 from .softmax import cross_entropy, log_softmax, logsumexp, softmax
+from .sparse import entmax15, sparsemax
+from .window import window_attention
 
 _install()

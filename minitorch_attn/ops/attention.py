@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_attention_shapes, check_mask, check_scale
+from ..validation import check_attention_shapes, check_mask, check_scale, scores_shape
 from .elementwise import alike, where
 from .linalg import matmul
 from .pairs import all_finite, guarded
@@ -112,18 +110,13 @@ def attention(
     if not isinstance(scale, float):  # of each query its own, or learned
         return attention(query * scale, key, value, mask, causal, 1.0, return_weights)
     if (mask is not None or causal) and not all_finite(q, k, v):
-        allowed = _whole(allowed_pairs(q, k, mask, causal), q, k, v)
+        allowed = allowed_pairs(q, k, mask, causal)
+        allowed = namespace(allowed).broadcast_to(allowed, scores_shape(q, k, v))
         y, weights = guarded(query, key, value, allowed, scale)
         return (y, weights) if return_weights else y
     if return_weights:
         return attention_reference(query, key, value, allowed_pairs(q, k, mask, causal), scale)
     return fastest(weighted_sum)(query, key, value, mask=mask, causal=causal, scale=scale)
-
-
-def _whole(allowed: Any, q: Any, k: Any, v: Any) -> Any:
-    """What is allowed, in the shape of the scores."""
-    lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
-    return namespace(allowed).broadcast_to(allowed, (*lead, q.shape[-2], k.shape[-2]))
 
 
 def allowed_pairs(query: Any, key: Any, mask: Any, causal: bool) -> Any:

@@ -10,8 +10,9 @@ from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
 from .digits import DIGITS
+from .vowels import VOWELS
 
-RECIPES = {"cued": CUED, "digits": DIGITS}
+RECIPES = {"cued": CUED, "digits": DIGITS, "vowels": VOWELS}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:

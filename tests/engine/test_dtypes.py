@@ -185,6 +185,8 @@ LEADING_OUT: dict[str, Callable] = {
     "var": lambda x: ops.var(x, axis=1),
     "softmax": ops.softmax,
     "log_softmax": ops.log_softmax,
+    "sparsemax": ops.sparsemax,
+    "entmax15": ops.entmax15,
     "logsumexp": lambda x: ops.logsumexp(x, axis=1),
     "cross_entropy": lambda x: ops.cross_entropy(x, np.array([0, 2])),
     "layer_norm": ops.layer_norm,

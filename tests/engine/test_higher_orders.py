@@ -29,6 +29,8 @@ def test_third_derivative_of_tanh() -> None:
 
 FUNCTIONS: dict[str, tuple[Callable, tuple]] = {
     "softmax": (ops.softmax, ((3, 4),)),
+    "sparsemax": (ops.sparsemax, ((3, 4),)),
+    "entmax15": (ops.entmax15, ((3, 4),)),
     "layer norm": (ops.layer_norm, ((3, 4), (4,), (4,))),
     "attention": (ops.attention, ((2, 3, 4), (2, 5, 4), (2, 5, 2))),
     "causal attention": (lambda q, k, v: ops.attention(q, k, v, causal=True), ((3, 4),) * 3),

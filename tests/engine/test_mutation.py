@@ -97,6 +97,18 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
         rules("softmax", lambda g, y, x, axis: y * (g - ops.sum(g * y, axis=-1, keepdims=True))),
         ("softmax",),
     ),
+    "sparsemax: softmax's rule": (
+        rules("sparsemax", lambda g, y, x, axis: y * (g - ops.sum(g * y, axis, keepdims=True))),
+        ("sparsemax",),
+    ),
+    "sparsemax: the mean of all, not of those that have a share": (
+        rules("sparsemax", lambda g, y, x, axis: (raw(y) > 0) * (g - ops.mean(g, axis, True))),
+        ("sparsemax",),
+    ),
+    "entmax15: shares for their roots": (
+        rules("entmax15", lambda g, y, x, axis: y * (g - ops.sum(g * y, axis, keepdims=True))),
+        ("entmax15",),
+    ),
     "log_softmax: y for its exponential": (
         rules("log_softmax", lambda g, y, x, axis: g - y * ops.sum(g, axis=axis, keepdims=True)),
         ("log_softmax",),

@@ -19,7 +19,13 @@ from minitorch_attn.__main__ import main
 from minitorch_attn.course import own
 from minitorch_attn.course.own.parts import JOBS, jobs
 from minitorch_attn.data import Dataset
-from minitorch_attn.models import Classifier, DenseNet, NoAttention, UniformAttention
+from minitorch_attn.models import (
+    Classifier,
+    DenseNet,
+    FrameClassifier,
+    NoAttention,
+    UniformAttention,
+)
 from minitorch_attn.nn import MultiHeadAttention
 from minitorch_attn.recipes import (
     CLASSIFIERS,
@@ -123,6 +129,42 @@ def test_the_looks_at_cued_digits() -> None:
         logits,
         rtol=1e-5,
     )
+
+
+def test_the_poolings_of_the_vowels() -> None:
+    recipe = RECIPES["vowels"]
+    train, test = recipe.load(0)
+    assert (len(train), len(test)) == (216, 370)
+    for name in recipe.models:
+        net = make_model("vowels", name, train, seed=1)
+        assert isinstance(net, FrameClassifier)
+        inputs, _ = test.batch(np.arange(3))
+        assert net(*inputs).shape == (3, 9)
+    scores = {name: baseline.score(train, test) for name, baseline in recipe.baselines.items()}
+    assert scores["largest"] == 88 / 370
+    assert scores["linear"] > 0.95
+
+
+def test_the_look_at_noise_among_vowels() -> None:
+    train, test = RECIPES["vowels"].load(0)
+    look = RECIPES["vowels"].looks["more_than_its_share_on_noise"]
+    scores, right = look.scores(make_model("vowels", "mean", train, 0), test, 5)
+    # The mean gives every frame its share, and eight frames of noise stand among the first five's.
+    np.testing.assert_allclose(scores[:, 0], scores[:, 1], rtol=1e-5)
+    shares = [8 / (8 + len(x)) for x in test.frames[:5]]
+    np.testing.assert_allclose(scores[:, 1], shares)
+    assert (right == 0).all()
+
+
+@pytest.mark.slow
+def test_train_takes_the_vowels(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    status, printed = call("train", "--data", "vowels", "--epochs", 2, "--seeds", 2, "--out", out)
+    assert status == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert list(metrics["models"]) == ["attention", "mean", "max", "last", "linear", "largest"]
+    assert "Eight frames of noise" in printed
+    assert (out / "weights_over_time.png").read_bytes().startswith(b"\x89PNG")
 
 
 # A third one.

@@ -18,6 +18,7 @@ from minitorch_attn.nn import (
     Dense,
     Dropout,
     Embedding,
+    KeyValueCache,
     LayerNorm,
     LearnedPositions,
     Module,
@@ -150,11 +151,20 @@ def also_in_evaluation(right: Any) -> Any:
     return with_attribute("training", lambda self: True)(right)
 
 
+def only_the_newest(right: Any) -> Any:
+    def append(self: KeyValueCache, key: Any, value: Any) -> Any:
+        self.kept = ()
+        return right(self, key, value)
+
+    return append
+
+
 FIRST = "test_layers.py::test_first_weights_keep_the_size_of_what_passes"
 DROPOUT = "test_layers.py::test_dropout"
 HEADS = "test_attention.py::test_multi_head_attention_is_its_definition"
 BLOCK = "test_transformer.py::test_a_block_before_and_after_its_norm"
 SINES = "test_transformer.py::test_sines_and_cosines_of_a_place"
+PARTS = "test_cache.py::test_reading_in_parts_is_reading_at_once"
 COPY = "test_module.py::test_a_state_is_a_copy_both_ways"
 call = "__call__"
 
@@ -240,6 +250,23 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "positions: all in the first place": (
         method(LearnedPositions, call, all_in_one_place),
         "test_transformer.py::test_learned_positions_are_added_and_learn",
+    ),
+    "positions: start ignored": (
+        method(LearnedPositions, call, lambda right: lambda self, x, start=0: right(self, x)),
+        "test_cache.py::test_positions_go_on_from_a_place",
+    ),
+    "cache: only the newest kept": (method(KeyValueCache, "append", only_the_newest), PARTS),
+    "cache: a fork is the same cache": (
+        method(KeyValueCache, "fork", lambda right: lambda self: self),
+        "test_cache.py::test_a_fork_is_another_ending",
+    ),
+    "block: the cache forgotten": (
+        method(
+            TransformerBlock,
+            "go_on",
+            lambda right: lambda self, cache, x, *how: self.mix(x, None, how[0], True, how[1]),
+        ),
+        PARTS,
     ),
     "parameters: a shared one counts twice": (
         method(Module, "named_parameters", twice_where_shared),

@@ -19,8 +19,10 @@ from minitorch_attn.forms import _faster
 from minitorch_attn.ops import arithmetic, elementwise, norm, reduce
 from minitorch_attn.ops.attention import attention, masked_softmax
 from minitorch_attn.ops.linalg import matmul
+from minitorch_attn.ops.linear_attention import linear_attention
 from minitorch_attn.ops.op import Op
 from minitorch_attn.ops.pairs import all_finite, weighed
+from minitorch_attn.ops.window import window_attention
 from minitorch_attn.tensor import Tensor
 
 
@@ -232,5 +234,17 @@ FAULTS: dict[str, tuple[Plant, str]] = {
             _faster, add_rows, rewritten(rows.add_sorted_rows, "values[order]", "values")
         ),
         "test_ops.py::test_op[embedding-check_gradient]",
+    ),
+    "window: one place less": (
+        text(window_attention, "<= width", "< width"),
+        "test_cheap_attention.py::test_a_window_is_a_mask",
+    ),
+    "window: zeros beyond the ends are seen": (
+        text(window_attention, " & (place >= 0) & (place < n)", ""),
+        "test_cheap_attention.py::test_a_window_is_a_mask",
+    ),
+    "linear attention: the chunks before forgotten": (
+        text(linear_attention, "if i:", "if False:"),
+        "test_cheap_attention.py::test_linear_attention_in_chunks_is_every_pair",
     ),
 }

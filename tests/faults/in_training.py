@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from faults.planting import Plant, afterwards, method, with_attribute
+from faults.planting import Plant, afterwards, method, text, with_attribute
 from minitorch_attn import no_grad
 from minitorch_attn.data import Loader
 from minitorch_attn.nn import Module
+from minitorch_attn.parallel import share_gradients
 from minitorch_attn.training import Trainer
 
 
@@ -185,5 +186,13 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "loader: the short batch left out": (
         method(Loader, "epoch", whole_batches_only),
         "test_data.py::test_the_last_short_batch_is_kept",
+    ),
+    "processes: each weighs the same": (
+        text(share_gradients, "count / total", "1 / len(everyone)"),
+        "test_parallel.py::test_it_is_the_gradient_of_one_process",
+    ),
+    "processes: any order will do": (
+        text(share_gradients, "here != there or", "False or"),
+        "test_parallel.py::test_every_process_refuses_what_does_not_fit_together",
     ),
 }

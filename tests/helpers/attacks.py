@@ -680,3 +680,12 @@ FOOLS = (
     "patched allclose",
     "lying array",
 )
+
+# What an honest student beside them handed in.
+HONEST = """
+import numpy as np
+def attend(query, key, value):
+    s = query @ key.swapaxes(-1, -2)
+    e = np.exp(s - s.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True) @ value
+"""

@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from minitorch_attn import checkpoint, ops
+from minitorch_attn.arrays import namespace
 from minitorch_attn.fast.heads import packed_attention, packed_attention_reference
 from minitorch_attn.ops.attention import attention_reference
+from minitorch_attn.ops.linear_attention import positive_features
 from minitorch_attn.ops.op import Op
 from optable.oprow import ONE, TWO, Shapes, row
 from optable.table_softmax import from_the_largest, shares
@@ -220,3 +222,67 @@ for note, level in (("far below 0", -90.0), ("far above 0", 90.0), ("far apart",
         domain=(np.array([[1.0], [1.1]]), level + away, np.array([[1.0], [-2.0], [0.5]])),
         reference=plain(scale=1.0),
     )
+
+
+# Windows, and sums in the place of keys: each beside the slow form that it equals.
+def near(n: int, width: int, causal: bool) -> np.ndarray:
+    """Which of n tokens sees which."""
+    back = np.arange(n)[:, None] - np.arange(n)
+    return (abs(back) <= width) & ((back >= 0) | (not causal))
+
+
+def by_mask(width: int, causal: bool) -> Callable:
+    def call(q: Any, k: Any, v: Any) -> Any:
+        allowed = namespace(k).asarray(near(q.shape[-2], width, causal))
+        return attention_reference(q, k, v, allowed, q.shape[-1] ** -0.5)[0]
+
+    return call
+
+
+TOGETHER: tuple[Shapes, ...] = (
+    ((7, 4), (7, 4), (7, 2)),
+    ((2, 6, 2), (1, 6, 2), (6, 3)),
+    ((2, 2, 5, 2), (5, 2), (2, 5, 1)),
+    ((1, 2), (1, 2), (1, 3)),
+    ((0, 3, 4), (0, 3, 4), (0, 3, 2)),
+)
+for width, causal in ((2, False), (3, True), (0, False), (1, True), (9, False), (9, True)):
+    row(
+        "window_attention",
+        lambda q, k, v, w=width, c=causal: ops.window_attention(q, k, v, w, c),
+        lambda q, k, v, w=width, c=causal: attend(q, k, v, near(q.shape[-2], w, c)),
+        TOGETHER if width in (2, 3) else TOGETHER[:1],
+        f"{width} tokens away" + ", causal" * causal,
+        reference=by_mask(width, causal),
+    )
+
+
+def all_pairs(causal: bool) -> Callable:
+    """Weights in proportion to φ(q)·φ(k), each pair computed."""
+
+    def call(q: Any, k: Any, v: Any) -> Any:
+        pairs = ops.matmul(positive_features(q), ops.swapaxes(positive_features(k), -1, -2))
+        if causal:
+            pairs = pairs * namespace(k).tri(q.shape[-2], dtype=k.dtype)
+        return ops.matmul(pairs / ops.sum(pairs, axis=-1, keepdims=True), v)
+
+    return call
+
+
+def in_proportion(q: np.ndarray, k: np.ndarray, v: np.ndarray, causal: bool = False) -> np.ndarray:
+    """Linear attention by its definition."""
+    phi_q, phi_k = (np.where(x > 0, x + 1, np.exp(np.minimum(x, 0))) for x in (q, k))
+    pairs = np.einsum("...nd,...sd->...ns", phi_q, phi_k)
+    pairs = np.tril(pairs) if causal else pairs
+    return np.einsum("...ns,...sv->...nv", pairs / pairs.sum(-1, keepdims=True), v)
+
+
+row("linear_attention", ops.linear_attention, in_proportion, SETS, reference=all_pairs(False))
+row(
+    "linear_attention",
+    lambda q, k, v: ops.linear_attention(q, k, v, causal=True),
+    lambda q, k, v: in_proportion(q, k, v, True),
+    TOGETHER,
+    "causal",
+    reference=all_pairs(True),
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -49,6 +50,35 @@ for targets in (np.array([2, 0, 2]), np.array([[1, 0], [2, 2]])):
         f"{targets.ndim + 1} axes",
         constants=(targets,),
         reference=cross_entropy_reference,
+    )
+
+
+def on_the_simplex(x: np.ndarray, share: Callable, axis: int = -1) -> np.ndarray:
+    """share(x - tau) with the tau, found by halving an interval, for which slices sum to 1."""
+    top = x.max(axis=axis, keepdims=True)
+    low, high = top - 1, top
+    for _ in range(60):
+        tau = (low + high) / 2
+        heavy = share(x - tau).sum(axis=axis, keepdims=True) > 1
+        low, high = np.where(heavy, tau, low), np.where(heavy, high, tau)
+    return share(x - high)
+
+
+for axis in (-1, 0):
+    shapes = (((3, 4),), ((2, 3, 2),), ((3, 0),) if axis == 0 else ((0, 3),))
+    row(
+        "sparsemax",
+        lambda x, a=axis: ops.sparsemax(x, a),
+        lambda x, a=axis: on_the_simplex(x, lambda d: np.maximum(d, 0), a),
+        shapes,
+        f"axis={axis}",
+    )
+    row(
+        "entmax15",
+        lambda x, a=axis: ops.entmax15(x, a),
+        lambda x, a=axis: on_the_simplex(x / 2, lambda d: np.maximum(d, 0) ** 2, a),
+        shapes,
+        f"axis={axis}",
     )
 
 row(
@@ -138,6 +168,18 @@ for name, value in (
         ((),),
         "far out",
         domain=(FAR,),
+    )
+for name, share, half in (
+    ("sparsemax", lambda d: np.maximum(d, 0), 1),
+    ("entmax15", lambda d: np.maximum(d, 0) ** 2, 2),
+):
+    row(
+        name,
+        lambda x, f=name: getattr(ops, f)(x),
+        lambda x, s=share, h=half: on_the_simplex(x / h, s),
+        ((),),
+        "far out",
+        domain=(FAR + np.array([[0.0, 0.3, 0.0], [0.0, 0.0, 0.0]]),),  # off the corner
     )
 row(
     "cross_entropy",

@@ -21,6 +21,7 @@ from .reading import (
     MAX_BYTES,
     Block,
     CollectError,
+    NoFunction,
     Unreadable,
     invisible,
     read_blocks,
@@ -43,6 +44,7 @@ __all__ = [
     "MAX_BYTES",
     "CollectError",
     "Found",
+    "NoFunction",
     "Unreadable",
     "collect",
     "collect_text",
@@ -109,7 +111,7 @@ def collect_text(
     if not _written(statements, name) and (broken := _broken(made, name)):
         raise CollectError(f"{name} is there but cannot be read: {broken}")
     if not any(name in s.binds for s in statements):
-        raise CollectError(f"no function named {name} was found{_instead(made, name)}")
+        raise NoFunction(f"no function named {name} was found{_instead(made, name)}")
     chosen = needed([s for s in statements if not s.binds or s.binds - given], name, given)
     last = [s for s in chosen if name in s.binds][-1]
     places: list[tuple[str, int]] = []

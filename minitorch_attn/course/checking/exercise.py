@@ -20,9 +20,12 @@ that come back, nothing else. So it runs unchanged where the function lives in a
 
 from __future__ import annotations
 
+import copy
+import functools
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +100,21 @@ class Exercise:
         if not re.fullmatch(r"\d\d_\w+\.md(#[^\s#]+)?", self.read):
             raise ValueError(f"{self.id}: read is like 06_one_query.md#the-loop, not {self.read!r}")
 
+    def inside(self, around: Callable[[Check], AbstractContextManager[Any]]) -> Exercise:
+        """The same exercise, but each of its checks runs inside `around(check)`."""
+
+        def wrapped(check: Check) -> Check:
+            @functools.wraps(check.body)
+            def body(*args: Any) -> None:
+                with around(check):
+                    check.body(*args)
+
+            return replace(check, body=body)
+
+        other = copy.copy(self)
+        other.checks = [wrapped(check) for check in self.checks]
+        return other
+
     @property
     def chapter(self) -> int:
         """6 for "06.2"."""
@@ -109,8 +127,9 @@ class Exercise:
 
     @property
     def parameters(self) -> list[str]:
-        """The names of the function's arguments, as the signature gives them."""
-        inside = self.signature.partition("(")[2].rpartition(") ->")[0] or self.signature[:-1]
+        """The names of the function's arguments, as the signature's last form gives them."""
+        last = self.signature.rpartition(f"{self.function}(")[2]
+        inside = last.rpartition(") ->")[0] or last[:-1]
         depth, flat = 0, ""
         for letter in inside:
             depth += (letter in "([{") - (letter in ")]}")

@@ -46,6 +46,10 @@ class CollectError(MinitorchError):
     """A submission cannot be read, or does not hold the function; the message is for its author."""
 
 
+class NoFunction(CollectError):
+    """The submission can be read, and the function is not in it."""
+
+
 class Unreadable(CollectError):
     """It cannot be read for a reason that is not plainly the author's: a person must look."""
 

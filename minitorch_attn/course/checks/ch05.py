@@ -11,6 +11,7 @@ from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from .common import reacts, sizes
+from .common import softmax as stable  # the exercise's function has that name
 
 near = partial(expect_close, rtol=1e-4, atol=1e-5)  # what 32-bit numbers can do
 exactly = partial(expect_close, rtol=1e-11, atol=1e-13)  # what 64-bit numbers can do
@@ -31,11 +32,6 @@ def far_apart(x: Array, rng: np.random.Generator, step: float = 3000.0) -> Array
     count = int(np.prod(x.shape[:-1]))
     moves = rng.permutation(np.arange(count) - count // 2) * step
     return x + moves.reshape(*x.shape[:-1], 1)
-
-
-def stable(x: Array, axis: int = -1) -> Array:
-    e = np.exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
 
 
 # 05.1

@@ -11,7 +11,7 @@ import numpy as np
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape
-from .common import near, reacts, sizes
+from .common import near, reacts, sizes, softmax, thousands_apart
 
 Array = np.ndarray
 Draw = tuple[Array, Array, Array]
@@ -31,27 +31,20 @@ def draw_many(rng: np.random.Generator) -> Draw:
     return rng.normal(size=(n, d)), rng.normal(size=(s, d)), rng.normal(size=(s, d_v))
 
 
-def softmax(scores: Array) -> Array:
-    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
 def scored(query: Array, key: Array, wanted: Array) -> Array:
     """Keys (S, d) with one more column, so that `(query, 1)` scores `wanted` (S,) with them."""
     return np.column_stack([key, wanted - key @ query])
 
 
-def far_apart(rng: np.random.Generator, query: Array, key: Array) -> Draw:
+def far_apart(rng: np.random.Generator, query: Array, key: Array) -> tuple[Array, Array]:
     """Queries and keys with one more column: rows of scores lie thousands apart, low and high,
-    and in each row one key lies a thousand away from the others. The key comes last."""
-    away = int(rng.integers(key.shape[-2]))
+    and in each row one key lies a thousand away from the others."""
     lift = np.ones((*key.shape[:-1], 1))
-    lift[..., away, :] = 1.5
+    lift[..., int(rng.integers(key.shape[-2])), :] = 1.5
     # Of any two problems, and of any two queries of one, one lies far above the other.
-    count = int(np.prod(query.shape[:-1]))
-    offsets = rng.permutation(2000.0 * (np.arange(count) - count // 2) + 1000.0)
+    offsets = thousands_apart(rng, int(np.prod(query.shape[:-1])))
     offsets = offsets.reshape(*query.shape[:-1], 1)
-    return np.append(query, offsets, axis=-1), np.append(key, lift, axis=-1), np.array(away)
+    return np.append(query, offsets, axis=-1), np.append(key, lift, axis=-1)
 
 
 def by_definition(query: Array, key: Array, value: Array) -> Array:
@@ -286,11 +279,11 @@ def leading(attend: Any, rng: np.random.Generator) -> None:
 @loop.check(1, "scores of a thousand, in some rows, do no harm")
 def rows_of_every_size(attend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_many(rng)
-    asked, keys, _ = far_apart(rng, query, key)
+    asked, keys = far_apart(rng, query, key)
     near(attend(asked, keys, value), by_definition(asked, keys, value), "every row is answered")
     b, n, s, d, d_v = sizes(rng, 5)
     query, key = rng.normal(size=(b, n, d)), rng.normal(size=(b, s, d))
-    asked, keys, _ = far_apart(rng, query, key)
+    asked, keys = far_apart(rng, query, key)
     value = rng.normal(size=(b, s, d_v))
     want = np.array([by_definition(*problem) for problem in zip(asked, keys, value, strict=True)])
     near(attend(asked, keys, value), want, "also where problems stand side by side")
@@ -616,7 +609,7 @@ def keys_together(attend_backward: Any, rng: np.random.Generator) -> None:
 @backward.check(1, "scores of a thousand give finite gradients")
 def large(attend_backward: Any, rng: np.random.Generator) -> None:
     gradient, query, key, value = draw_backward(rng)
-    asked, keys, _ = far_apart(rng, query, key)
+    asked, keys = far_apart(rng, query, key)
     got = attend_backward(gradient, asked, keys, value)
     for name, part, want in zip(
         ("query", "key", "value"), got, gradients(gradient, asked, keys, value), strict=True
@@ -627,7 +620,11 @@ def large(attend_backward: Any, rng: np.random.Generator) -> None:
 
 def gradients(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
     """By the rules, each row's maximum subtracted first."""
-    weights = softmax(query @ key.T)
+    return through(softmax(query @ key.T), gradient, query, key, value)
+
+
+def through(weights: Array, gradient: Array, query: Array, key: Array, value: Array) -> tuple:
+    """By the rules, from these weights."""
     g_weights = gradient @ value.T
     g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
     return g_scores @ key, g_scores.T @ query, weights.T @ gradient
@@ -641,10 +638,7 @@ def gradients(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
 def shared_maximum(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
     scores = query @ key.T
     e = np.exp(scores - scores.max())
-    weights = e / e.sum(axis=-1, keepdims=True)
-    g_weights = gradient @ value.T
-    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
-    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+    return through(e / e.sum(axis=-1, keepdims=True), gradient, query, key, value)
 
 
 @backward.wrong(
@@ -711,7 +705,4 @@ def no_transpose(gradient: Array, query: Array, key: Array, value: Array) -> tup
 )
 def overflowing(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
     e = np.exp(query @ key.T)
-    weights = e / e.sum(axis=-1, keepdims=True)
-    g_weights = gradient @ value.T
-    g_scores = weights * (g_weights - (weights * g_weights).sum(axis=-1, keepdims=True))
-    return g_scores @ key, g_scores.T @ query, weights.T @ gradient
+    return through(e / e.sum(axis=-1, keepdims=True), gradient, query, key, value)

@@ -27,3 +27,15 @@ def reacts(before: Any, after: Any, claim: str = "another input gives another an
 def sizes(rng: np.random.Generator, count: int, low: int = 3, high: int = 10) -> list[int]:
     """That many sizes in [low, high), all different: a wrong axis cannot hide."""
     return [int(n) for n in rng.choice(np.arange(low, high), count, replace=False)]
+
+
+def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Softmax with its own maximum subtracted; NaN where all are minus infinity."""
+    with np.errstate(all="ignore"):
+        e = np.exp(x - x.max(axis=axis, keepdims=True))
+        return e / e.sum(axis=axis, keepdims=True)
+
+
+def thousands_apart(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Numbers (count,), two thousand apart, in any order; of two, one is above 0, one below."""
+    return rng.permutation(2000.0 * (np.arange(count) - count // 2) + 1000.0)

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from .pages import summary
 from .pages.feedback import write_feedback
 from .pool import GivenUp, spread, spread_cluster
 from .records import Record
+from .scheme import choose
 from .secret import FILE, exposed, keep_secret, long_enough, read_secret
 from .submissions.finding import Submission, find_submissions
 
@@ -51,6 +52,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of notebooks, .py files, or zips, one a student; never changed",
     )
     parser.add_argument("--chapter", type=chapter, required=True, help="the chapter, as in 06")
+    parser.add_argument(
+        "--exercises",
+        type=lambda text: text.split(","),
+        default=[],
+        metavar="06.1,06.3",
+        help="these alone count (default: all of the chapter)",
+    )
+    parser.add_argument(
+        "--points",
+        type=Path,
+        metavar="FILE",
+        help='TOML with points of your own: a table [points] with lines "06.1" = 10',
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for all that is written")
     parser.add_argument(
         *SECRET_FILE,
@@ -113,12 +127,13 @@ def run(args: argparse.Namespace) -> int:
             f"--out {args.out} lies in {args.submissions}: its folders would be students of the "
             "next run; name one elsewhere"
         )
+    scheme = choose(args.chapter, args.exercises, args.points)
     found, warnings = find_submissions(args.submissions, args.chapter, args.names or "")
     for warning in warnings:
         print(f"Note: {warning}", file=sys.stderr)
     with records.claimed(args.out):
         secret = find_secret(args)
-        secret_mark = records.settle(args.out, args.chapter, secret, args.regrade)
+        secret_mark = records.settle(args.out, args.chapter, secret, args.regrade, scheme.points)
         todo = _todo(found, args, secret_mark)
         print(f"{_count(found)} of chapter {args.chapter:02d}, {len(todo)} to mark")
         stopped = 0
@@ -128,9 +143,12 @@ def run(args: argparse.Namespace) -> int:
         except _Stopped as stop:
             stopped = 128 + stop.number
         present = {submission.key for submission in found}
-        marked = records.read_all(args.out, args.chapter)
+        marked = {
+            key: replace(record, mark=scheme.seen(record.mark))
+            for key, record in records.read_all(args.out, args.chapter).items()
+        }
         write_feedback(args.out, marked, args.book or "")
-        lines = summary.write_summary(args.out, marked, present, args.chapter, warnings)
+        lines = summary.write_summary(args.out, marked, present, args.chapter, warnings, scheme)
     print(lines)
     failed = [record for record in marked.values() if not record.final]
     if failed and not stopped:

@@ -30,7 +30,7 @@ class Record:
     student, id, file : who, and the file's name, as they were handed in; cleaned
     notes : lines for a human eye
     digest, chapter, secret, grader : what the mark was made from: fingerprints, and the chapter
-    code : a fingerprint of the functions as written, or "", see `likeness`
+    code : fingerprints of the functions as written, see `likeness.code_mark`
     copied : the exercises whose code is that of a public worked answer
     final : whether the mark stands; if not, it is none, and is tried again at the next run
     """
@@ -61,7 +61,8 @@ class Record:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Record:
         """What `to_json` gave. Raises ValueError, KeyError or TypeError for anything else."""
-        data = {"copied": []} | data  # earlier ones did not have it
+        if "copied" not in data:  # an earlier version's; its one fingerprint is of another kind
+            data = data | {"copied": [], "code": ""}
         lists = {name: tuple(data[name]) for name in ("notes", "copied")}
         record = cls(**data | lists | {"mark": Mark.from_json(data["mark"])})
         if record.to_json() != data:
@@ -146,8 +147,13 @@ def claimed(out: Path) -> Iterator[None]:
         yield
 
 
-def settle(out: Path, chapter: int, secret: str, regrade: bool) -> str:
-    """Refuse to mix chapters or secrets in one folder; returns the secret's mark."""
+def settle(
+    out: Path, chapter: int, secret: str, regrade: bool, points: dict[str, float] | None = None
+) -> str:
+    """Refuse to mix chapters or secrets in one folder; returns the secret's mark.
+
+    `points` are kept beside, for the table over a term.
+    """
     path, mark = out / "settings.json", secret_mark(secret)
     if path.exists():
         try:
@@ -162,5 +168,5 @@ def settle(out: Path, chapter: int, secret: str, regrade: bool) -> str:
                 f"{out} was graded with another secret, so with other inputs: give that one, "
                 "or mark all anew with --regrade"
             )
-    private(path, to_bytes({"chapter": chapter, "secret": mark}))
+    private(path, to_bytes({"chapter": chapter, "secret": mark, "points": points or {}}))
     return mark

@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..checking.collect import CollectError, Found, collect_text, read_submission
+from ..checking.collect import CollectError, Found, NoFunction, collect_text, read_submission
 from ..checking.exercise import Exercise
 from ..checking.oneline import OneLine
 from ..checks import exercises_of, written_chapters
@@ -95,9 +95,10 @@ def check_file(path: str | Path, chapter: int | None = None) -> FileReport:
         return FileReport(path.name, (), "it is empty; save the notebook anew")
     try:
         collect_text(text, path.suffix, "nothing")
+    except NoFunction:
+        pass
     except CollectError as error:
-        if not str(error).startswith("no function named"):
-            return FileReport(path.name, (), str(error))
+        return FileReport(path.name, (), str(error))
     number = _chapter(path, text) if chapter is None else chapter
     if not (exercises := exercises_of(number)):
         raise HandingInError(f"chapter {number:02d} has no exercises")
@@ -109,7 +110,7 @@ def _line(exercise: Exercise, text: str, suffix: str) -> Line:
         found = collect_text(text, suffix, exercise.function)
     except CollectError as error:
         why = str(error)
-        if why.startswith("no function named"):
+        if isinstance(error, NoFunction):
             why += (
                 f"; define it in a code cell, as in def {exercise.signature.partition('(')[0]}(…)"
             )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...errors import MinitorchError
 from ..checking.bounded import NoEnd, load_bounded, run_bounded
-from ..checking.collect import CollectError, Found, collect_text, read_submission
+from ..checking.collect import CollectError, Found, NoFunction, collect_text, read_submission
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
 from ..checking.report import FAILED, PASSED, Report, where_to_read
@@ -138,9 +138,9 @@ def _collected(path: Path, text: str, name: str) -> Found | None:
         return None
     try:
         return collect_text(text, path.suffix, name)
+    except NoFunction:
+        return None
     except CollectError as error:
-        if str(error).startswith("no function named"):
-            return None
         raise CollectError(f"{path.name}, {error}") from error
 
 

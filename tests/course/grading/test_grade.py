@@ -26,6 +26,7 @@ from minitorch_attn.__main__ import main
 from minitorch_attn.course.checking.report import FAILED, PASSED, Result
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.grading import grade
+from minitorch_attn.course.grading import scheme as schemes
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking.isolating import Isolation
 from minitorch_attn.course.grading.marking.marks import ExerciseMark, Mark
@@ -33,6 +34,7 @@ from minitorch_attn.course.grading.pool import GivenUp, spread
 from minitorch_attn.course.sources.text import ROOT
 
 SECRET = "correct horse battery staple"
+SAME = "06.1:c 06.2:c 06.3:c 06.4:c"
 NASTY = "<img src=x onerror=alert(1)>`|*[x](javascript:1)\x1b[2J"
 
 
@@ -75,7 +77,7 @@ def marked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             if "give up" in text:
                 yield number, GivenUp("the grader's process ended without an answer, 2 times")
             else:
-                yield number, (fake_mark(text), "c" if "same" in text else "", ())
+                yield number, (fake_mark(text), SAME if "same" in text else "", ())
 
     monkeypatch.setattr(grade, "spread", instead)
     sandbox = Isolation("sandbox", "a double")
@@ -138,6 +140,53 @@ def test_what_is_written(tmp_path: Path, marked: list[str]) -> None:
     assert "notebooks/06_one_query.ipynb#The-formulas,-mended" in feedback
     assert "same as those" not in feedback, "what is for the instructor stays there"
     assert (out / "secret.txt").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_choice_of_exercises_and_points_of_ones_own(
+    tmp_path: Path, marked: list[str], capsys: Any
+) -> None:
+    folder, out = (
+        hand_in(tmp_path / "all", alice="06.1 right 06.2 right", bob="06.3 right"),
+        tmp_path / "out",
+    )
+    own = tmp_path / "points.toml"
+    own.write_text('[points]\n"06.1" = 10\n"06.3" = 2.5\n"05.1" = 3\n')
+    words = ["--exercises", "06.1,06.2", "--points", str(own)]
+    assert run(folder, out, *words) == 0
+    rows = table(out)
+    assert [rows["alice"][c] for c in ("points", "total", "06.1", "06.2")] == [
+        "15",
+        "15",
+        "10",
+        "5",
+    ]
+    assert rows["bob"]["points"] == "0"
+    assert "06.3" not in rows["bob"]
+    for name in ("summary.html", "feedback/bob.md"):
+        assert "06.3" not in (out / name).read_text(), name
+    assert "**15 of 15 points**" in (out / "feedback" / "alice.md").read_text()
+    marked.clear()
+    assert run(folder, out, "--points", str(own)) == 0
+    assert marked == [], "another choice needs no marking"
+    assert table(out)["bob"] | {"points": "2.5", "total": "22.5"} == table(out)["bob"]
+    assert run(folder, out) == 0
+    assert table(out)["alice"]["points"] == "10"
+    capsys.readouterr()
+    own.write_text('[points]\n"06.9" = 10\n')
+    assert run(folder, out, "--points", str(own)) == 2
+    own.write_text('[points]\n"06.1" = -1\n')
+    assert run(folder, out, "--points", str(own)) == 2
+    own.write_text("06.1 = 10\n")
+    assert run(folder, out, "--points", str(own)) == 2
+    assert run(folder, out, "--exercises", "06.1,05.1") == 2
+    assert capsys.readouterr().err.count("\n") == 4
+
+
+def test_a_third_of_a_point_is_shown_short() -> None:
+    mark = schemes.Scheme({"06.1": 10.0, "06.2": 1 / 3}).seen(fake_mark("06.1 right"))
+    assert [schemes.number(e.points) for e in mark.exercises] == ["10", "0"]
+    assert schemes.number(mark.total) == "10.33"
+    assert all(e.points <= e.total for e in mark.exercises)
 
 
 def test_links_to_a_book_on_the_web(tmp_path: Path, marked: list[str]) -> None:

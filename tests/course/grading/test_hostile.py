@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.attacks import ALL, FOOLS
+from helpers.attacks import ALL, FOOLS, HONEST
 
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking import mark as marking
@@ -22,14 +22,6 @@ from minitorch_attn.course.grading.marking.box import Isolation, find_isolation
 pytestmark = pytest.mark.skipif(
     find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
 )
-
-HONEST = """
-import numpy as np
-def attend(query, key, value):
-    s = query @ key.swapaxes(-1, -2)
-    e = np.exp(s - s.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True) @ value
-"""
 
 
 @pytest.fixture(scope="module")

@@ -40,4 +40,6 @@ def test_ones_own_code_is_no_copy() -> None:
     assert copied(own, ".py", 6) == ()
     assert copied("def attend(query, key, value):\n    raise NotImplementedError\n", ".py", 6) == ()
     assert copied("def attend(:\n", ".py", 6) == ()
-    assert code_mark(own, ".py", 6) == "", "not all functions are there"
+    assert code_mark(own, ".py", 6).startswith("06.2:")
+    assert code_mark(own, ".py", 6) == code_mark(own + "# mine\n", ".py", 6)
+    assert code_mark("x = 1\n", ".py", 6) == ""

@@ -15,6 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
+from helpers.attacks import HONEST
 
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.grading import grade
@@ -27,14 +28,6 @@ from minitorch_attn.course.grading.pool import GivenUp
 pytestmark = pytest.mark.skipif(
     find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
 )
-
-HONEST = """
-import numpy as np
-def attend(query, key, value):
-    s = query @ key.swapaxes(-1, -2)
-    e = np.exp(s - s.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True) @ value
-"""
 
 
 @pytest.fixture(autouse=True)

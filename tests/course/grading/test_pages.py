@@ -16,11 +16,12 @@ from minitorch_attn.course.grading.records import Record
 
 NASTY = "'\"></title></style></pre><script>alert(1)</script>{{ 7 * 7 }}{% x %}\x1b[2J\u202e\x00"
 WRONG = Result("a", "holds", 2, FAILED, NASTY, NASTY, NASTY + "\n  two", "a slip", "Why.")
+SAME = "06.1:a 06.2:b 06.3:c 06.4:d"
 MARK = ExerciseMark("06.2", "The loop", "06_one_query.md", (WRONG,), NASTY, NASTY)
 RECORD = Record(
     *(NASTY, NASTY, NASTY, (NASTY,)),
     *("d", 6, "s", "g"),
-    *(Mark(6, (MARK,), (NASTY,)), "c"),
+    *(Mark(6, (MARK,), (NASTY,)), ""),
 )
 
 
@@ -105,7 +106,7 @@ def test_the_class_is_listed_and_who_has_which_misconception() -> None:
     marked = {
         f"k{n}": replace(RECORD, student=f"S {n}", notes=(), code=code, mark=mark)
         for n, (code, mark) in enumerate(
-            [("same", slip), ("same", slip), ("same", Mark(6, ())), ("", slip), ("", slip)]
+            [(SAME, slip), (SAME, slip), (SAME, Mark(6, ())), ("06.1:a", slip), ("06.1:a", slip)]
         )
     }
     marked["k4"] = replace(marked["k4"], copied=("06.2", "06.3"))

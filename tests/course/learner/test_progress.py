@@ -7,12 +7,11 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
 import pytest
+from helpers.holding import held
 from platformdirs import macos, unix, windows
 
 from minitorch_attn.course import predict, progress, reveal
@@ -211,25 +210,10 @@ with change():
 """
 
 
-@contextmanager
-def held() -> Iterator[subprocess.Popen[str]]:
-    """Another process that is about to write, for as long as it is left alone."""
-    command = [sys.executable, "-c", HOLD]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        try:
-            yield other
-        finally:
-            other.kill()
-
-
 def test_a_lock_that_a_killed_process_left_does_not_block(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with held() as other:
+    with held(HOLD) as other:
         other.kill()
         other.wait()
         assert (learner.home() / "learner.lock").exists()
@@ -244,7 +228,7 @@ def test_a_lock_that_is_held_is_waited_for_and_then_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(learner, "PATIENCE", 0.2)
-    with held():
+    with held(HOLD):
         learner.record_points("06.1", 3, 5)
     said = capsys.readouterr().out
     assert said.count("\n") == 1

@@ -14,10 +14,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from helpers.holding import held
 
 from minitorch_attn.course import check, predict, progress, reveal
 from minitorch_attn.course.checks import find
@@ -140,13 +140,7 @@ def open_to_all(folder: Path) -> None:
 def test_without_rights(mode: int, tmp_path: Path) -> None:
     folder = tmp_path / "shared"
     folder.mkdir()
-    for path in (*tmp_path.parents[:-1], tmp_path):
-        if (
-            path.is_relative_to("/tmp")
-            and path != Path("/tmp")
-            and path.stat().st_uid == os.getuid()
-        ):
-            path.chmod(0o755)
+    open_to_all(tmp_path)
     (folder / "learner.json").write_text('{"exercises": {}, "predictions": {}}')
     folder.chmod(mode)
     try:
@@ -218,23 +212,8 @@ with store.change(), clicks.CLICKS.change():
 """
 
 
-@contextmanager
-def held() -> Iterator[None]:
-    """Another process that writes, for ever."""
-    command = [sys.executable, "-c", HOLD]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        try:
-            yield
-        finally:
-            other.kill()
-
-
 def test_while_another_holds_the_lock_for_ever() -> None:
-    with held():
+    with held(HOLD):
         said = lesson("")
     for name in ("check", "predict", "reveal"):
         assert "learner.lock" in said[name][0][0]

@@ -19,7 +19,7 @@ from minitorch_attn import Tensor
 from minitorch_attn.__main__ import main
 from minitorch_attn.course import own
 from minitorch_attn.course.book import exercises
-from minitorch_attn.course.checks import find
+from minitorch_attn.course.checks import common, find
 from minitorch_attn.course.own import assembly, running
 from minitorch_attn.course.own.heads import OwnAttention
 from minitorch_attn.course.own.judge import judge, parts_of
@@ -255,12 +255,19 @@ def test_a_part_that_waits_for_another_is_not_called_wrong(
 def code_of(function: Any, name: str) -> str:
     """A named wrong answer as a cell: the helpers of its module that it needs, and itself."""
     tree = ast.parse(inspect.getsource(inspect.getmodule(function)))
-    plain = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.decorator_list]
+    shared = ast.parse(inspect.getsource(common)).body
+    plain = [
+        n for n in [*shared, *tree.body] if isinstance(n, ast.FunctionDef) and not n.decorator_list
+    ]
     node = next(
         n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == function.__name__
     )
     node.decorator_list, node.name = [], name
-    body = "\n\n".join(ast.unparse(n) for n in [*plain, node])
+    imported = [x for n in tree.body if isinstance(n, ast.ImportFrom) for x in n.names]
+    other_names = [
+        f"{x.asname} = {x.name}" for x in imported if x.asname and hasattr(common, x.name)
+    ]
+    body = "\n\n".join([*map(ast.unparse, plain), *other_names, ast.unparse(node)])
     head = "from __future__ import annotations\n\nimport math\nfrom typing import Any\n"
     return f"{head}import numpy as np\n\n{body}\n"
 

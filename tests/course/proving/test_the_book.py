@@ -17,6 +17,9 @@ PROVED: tuple[int, ...] = (
     6,
     7,
     9,
+    13,
+    16,
+    17,
 )  # a chapter is added when its proof holds, and never taken out
 SEEDS = range(6)
 

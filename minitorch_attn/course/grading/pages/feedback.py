@@ -9,6 +9,7 @@ from ...checking.report import NOT_DONE, VALUES, where_to_read
 from ...sources.contents import chapters
 from ..marking.marks import ExerciseMark
 from ..records import Record, private
+from ..scheme import number
 from .page import fenced, md, render
 
 
@@ -47,11 +48,11 @@ def as_markdown(record: Record, book: str = "") -> bytes:
     for exercise in mark.exercises if record.final else ():
         where = f", {md(exercise.where)}" if exercise.where else ""
         out.append(f"## {exercise.id} {exercise.title}")
-        out.append(f"{exercise.points:g} of {exercise.total:g} points{where}")
+        out.append(f"{number(exercise.points)} of {number(exercise.total)} points{where}")
         if exercise.note:
             out.append(md(exercise.note))
         for result in exercise.shown:
-            out.append(f"- {result.sign} {result.total:g} {md(result.claim)}")
+            out.append(f"- {result.sign} {number(result.total)} {md(result.claim)}")
             for head, text in result.lines():
                 shown = f"\n\n{fenced(text)}" if head in VALUES else f" {md(text)}"
                 lines = f"{head}:{shown}".split("\n")
@@ -70,7 +71,7 @@ def _points(record: Record) -> str:
     """What stands at the top."""
     if not record.final:
         return "Not marked yet: something failed that is no fault of yours."
-    return f"{record.mark.points:g} of {record.mark.total:g} points"
+    return f"{number(record.mark.points)} of {number(record.mark.total)} points"
 
 
 def _read(exercise: ExerciseMark, book: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..marking.cleaning import lines, one_line
+from ..scheme import number
 
 CUT = 2_000  # characters of a stranger's text
 
@@ -40,7 +41,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_TEMPLATES.filters |= {"block": _block, "one_line": one_line, "g": "{:g}".format}
+_TEMPLATES.filters |= {"block": _block, "one_line": one_line, "g": number}
 
 
 def md(text: str, limit: int = CUT) -> str:

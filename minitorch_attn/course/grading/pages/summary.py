@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
@@ -15,8 +13,10 @@ from ...checking.report import PASSED
 from ...checks import exercises_of
 from ...sources.contents import chapters
 from ..records import Record, private
+from ..scheme import Scheme, number
 from .chart import bins, chart
 from .page import md, render
+from .platforms import canvas, cell, moodle, to_csv
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Column:
 
 
 _EQUAL = "Equal code: a fact, no verdict; short exercises have few right answers"
+ALL = Scheme()
 MOST = 40  # names in one cell of a table
 _EXERCISE = Column("exercise")
 _POINTS, _STUDENTS = Column("points", numbers=True), Column("students", numbers=True)
@@ -71,8 +72,8 @@ class Summary:
             return "No marks yet"
         middle = statistics.median(points)
         return (
-            f"{len(points)} marked: mean {statistics.fmean(points):.1f} of {self.total:g} points, "
-            f"median {middle:g}, from {points[0]:g} to {points[-1]:g}"
+            f"{len(points)} marked: mean {statistics.fmean(points):.1f} of {number(self.total)} "
+            f"points, median {number(middle)}, from {number(points[0])} to {number(points[-1])}"
         )
 
     @property
@@ -98,12 +99,23 @@ def write_summary(
     present: Collection[str],
     chapter: int,
     warnings: Sequence[str] = (),
+    scheme: Scheme = ALL,
 ) -> str:
-    """Write the three files; returns what the command prints at its end."""
+    """Write the files; returns what the command prints at its end.
+
+    marked : the records, their marks as `scheme` sees them
+    """
     look = for_the_eye(marked, present)
-    found = summarise(marked, look, chapter, warnings)
+    found = summarise(marked, look, chapter, warnings, scheme)
     eye = {*look, *(key for keys in found.alike for key in keys)}
-    private(out / "grades.csv", grades(marked, eye, chapter).encode("utf-8-sig"))
+    private(out / "grades.csv", grades(marked, eye, chapter, scheme).encode("utf-8-sig"))
+    if any(record.id.isdigit() for record in marked.values()):
+        theirs = {
+            "moodle": moodle(marked.values()),
+            "canvas": canvas(marked.values(), chapter, found.total),
+        }
+        for platform, text in theirs.items():
+            private(out / f"grades-{platform}.csv", text.encode())
     private(out / "summary.html", as_html(found, marked))
     private(out / "summary.md", as_markdown(found, marked))
     count = f"; {len(eye)} to look at" if eye else ""
@@ -129,39 +141,41 @@ def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str
     return look
 
 
-def alike(marked: dict[str, Record]) -> list[list[str]]:
-    """The keys of those all of whose functions are the same, comments and spaces aside."""
-    same: dict[str, list[str]] = defaultdict(list)
+def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[list[str]]:
+    """The keys of those all of whose functions for these exercises are the same, comments and
+    spaces aside."""
+    same: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for key, record in marked.items():
-        if record.code:
-            same[record.code].append(key)
+        code = dict(part.split(":") for part in record.code.split())
+        if all(id in code for id in ids):
+            same[tuple(code[id] for id in ids)].append(key)
     return [keys for keys in same.values() if len(keys) > 1]
 
 
-def grades(marked: dict[str, Record], look: Collection[str], chapter: int) -> str:
+def grades(
+    marked: dict[str, Record], look: Collection[str], chapter: int, scheme: Scheme = ALL
+) -> str:
     """One line a student, in order; `look` are the keys of those at whom somebody should look."""
-    ids = [exercise.id for exercise in exercises_of(chapter)]
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\r\n")
-    rows.writerow(["student", "id", "points", "total", *ids, "look", "file", "feedback"])
+    ids = [exercise.id for exercise in scheme.exercises(chapter)]
+    head = ["student", "id", "points", "total", *ids, "look", "file", "feedback"]
+    rows = []
     for key, record in marked.items():
         mark = record.mark
-        each = {e.id: f"{e.points:g}" if record.final else "" for e in mark.exercises}
-        total = [f"{mark.points:g}" if record.final else "", f"{mark.total:g}"]
+        each = {e.id: f"{number(e.points)}" if record.final else "" for e in mark.exercises}
+        total = [f"{number(mark.points)}" if record.final else "", f"{number(mark.total)}"]
         words = [record.student, record.id, record.file, f"{key}.html"]
-        name, id, file, feedback = (_cell(word) for word in words)
+        name, id, file, feedback = (cell(word) for word in words)
         flag = "yes" if key in look else ""
-        rows.writerow([name, id, *total, *(each.get(i, "0") for i in ids), flag, file, feedback])
-    return text.getvalue()
-
-
-def _cell(text: str) -> str:
-    """A spreadsheet must not take a name for a formula."""
-    return f"'{text}" if text.lstrip()[:1] in ("=", "+", "-", "@", "＝", "＋", "－", "＠") else text
+        rows.append([name, id, *total, *(each.get(i, "0") for i in ids), flag, file, feedback])
+    return to_csv(head, rows)
 
 
 def summarise(
-    marked: dict[str, Record], look: dict[str, list[str]], chapter: int, warnings: Sequence[str]
+    marked: dict[str, Record],
+    look: dict[str, list[str]],
+    chapter: int,
+    warnings: Sequence[str],
+    scheme: Scheme = ALL,
 ) -> Summary:
     """The figures of a class: points, and which exercises, checks and misconceptions cost most.
 
@@ -182,11 +196,12 @@ def summarise(
                 wrong[one.id, name].append(key)
     by_exercise: list[tuple[float, Any]] = []
     by_check: list[tuple[float, Any]] = []
-    for exercise in exercises_of(chapter):
+    for exercise in scheme.exercises(chapter):
+        worth = scheme.worth(exercise)
         mean = sum(got[exercise.id]) / count if count else 0.0
-        full = sum(points == exercise.points for points in got[exercise.id])
-        row = [f"{exercise.id} {exercise.title}", f"{mean:.1f} of {exercise.points:g}"]
-        by_exercise.append((mean / exercise.points, [*row, _share(full, count)]))
+        full = sum(points > worth - 1e-6 for points in got[exercise.id])
+        row = [f"{exercise.id} {exercise.title}", f"{mean:.1f} of {number(worth)}"]
+        by_exercise.append((mean / worth, [*row, _share(full, count)]))
         for check in exercise.checks:
             n = passed[exercise.id, check.claim]
             by_check.append((n, [exercise.id, check.claim, _share(n, count)]))
@@ -201,13 +216,13 @@ def summarise(
     return Summary(
         chapter,
         sorted(mark.points for mark in marks.values()),
-        sum(exercise.points for exercise in exercises_of(chapter)),
+        sum(map(scheme.worth, scheme.exercises(chapter))),
         Table(_EXERCISES, _hardest(by_exercise)),
         Table(_CHECKS, _hardest(by_check)[:10]),
         Table(_MISCONCEPTIONS, frequent[:15]),
         Table((Column("student"), Column("id"), _POINTS), everybody),
         look,
-        alike(marked),
+        alike(marked, [exercise.id for exercise in scheme.exercises(chapter)]),
         warnings,
     )
 
@@ -241,7 +256,7 @@ def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
     names = {key: record.student for key, record in marked.items()}
     out += [f"Note: {md(warning)}" for warning in found.warnings]
     counts: list[Any] = [
-        [f"{points:g}", str(n)] for points, n in bins(found.points, found.total) if n
+        [f"{number(points)}", str(n)] for points, n in bins(found.points, found.total) if n
     ]
     marks = Table((_POINTS, _STUDENTS), counts)
     for title, empty, table in ("Distribution", "", marks), *found.sections:
@@ -257,7 +272,11 @@ def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
 
 
 def _points(record: Record) -> str:
-    return f"{record.mark.points:g} of {record.mark.total:g}" if record.final else "none yet"
+    return (
+        f"{number(record.mark.points)} of {number(record.mark.total)}"
+        if record.final
+        else "none yet"
+    )
 
 
 def _md_table(table: Table, names: dict[str, str]) -> str:
