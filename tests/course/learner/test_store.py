@@ -20,8 +20,7 @@ import pytest
 from helpers.holding import held
 
 from minitorch_attn.course import check, predict, progress, reveal
-from minitorch_attn.course.checks import find
-from minitorch_attn.course.checks import exercises_of
+from minitorch_attn.course.checks import exercises_of, find
 from minitorch_attn.course.learner import clicks, store
 
 SOME = {"coffee": [(1, 2)]}
