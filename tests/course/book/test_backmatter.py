@@ -128,8 +128,8 @@ def outputs_of(links: str) -> str:
     for link in LINK.findall(links):
         path = ROOT / "notebooks" / f"{link.partition('.md')[0]}.ipynb"
         for cell in nbformat.read(path, as_version=4).cells:
-            for output in cell.get("outputs", []):
-                told.append(output.get("text", "") + output.get("evalue", ""))
+            outputs = cell.get("outputs", [])
+            told += [output.get("text", "") + output.get("evalue", "") for output in outputs]
     return re.sub(r" +", " ", "\n".join(told))
 
 
