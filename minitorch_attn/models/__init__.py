@@ -9,6 +9,9 @@ from .document import Attention
 from .frames import FrameClassifier
 from .painter import Painter, sample
 from .patches import patchify
+from .phrasebook import WordTable, nearest_texts
+from .pooler import Pooler
+from .translator import Translator, greedy_decode
 
 __all__ = [
     "Attention",
@@ -19,13 +22,18 @@ __all__ = [
     "GridPositions",
     "NoAttention",
     "Painter",
+    "Pooler",
+    "Translator",
     "UniformAttention",
     "WindowNet",
+    "WordTable",
     "box_iou",
     "entropy",
     "generalized_box_iou",
+    "greedy_decode",
     "match",
     "matched",
+    "nearest_texts",
     "patchify",
     "query_weights",
     "sample",
