@@ -17,6 +17,7 @@ from .pairs import Pairs, shifted
 from .prompts import Prompts, prompts
 from .scenes import DigitScenes, digit_scenes, window_centres, window_labels, windows
 from .signals import frames, insert_burst, log_mel, pad_frames
+from .splice import Splice, splice
 from .tweets import Tweets, lexicon, tweets
 from .vocabulary import PAD, START, STOP, UNKNOWN, Vocabulary, pad
 from .vowels import Utterances, japanese_vowels

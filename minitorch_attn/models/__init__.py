@@ -10,6 +10,7 @@ from .frames import FrameClassifier
 from .painter import Painter, sample
 from .patches import patchify
 from .phrasebook import WordTable, nearest_texts
+from .pooler import Pooler
 from .translator import Translator, greedy_decode
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "GridPositions",
     "NoAttention",
     "Painter",
+    "Pooler",
     "Translator",
     "UniformAttention",
     "WindowNet",

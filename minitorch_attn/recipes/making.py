@@ -10,6 +10,7 @@ from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
 from .dates import DATES
+from .depth import DEPTH
 from .digits import DIGITS
 from .drawing import DRAWING
 from .interface import INTERFACE
@@ -24,6 +25,7 @@ RECIPES = {
     "scenes": SCENES,
     "drawing": DRAWING,
     "vowels": VOWELS,
+    "depth": DEPTH,
 }
 
 
