@@ -15,6 +15,7 @@ from .interface import interface_strings, words_of
 from .mnist import mnist8
 from .pairs import Pairs, shifted
 from .prompts import Prompts, prompts
+from .reading import Reading, reading
 from .scenes import DigitScenes, digit_scenes, window_centres, window_labels, windows
 from .signals import frames, insert_burst, log_mel, pad_frames
 from .splice import Splice, splice
