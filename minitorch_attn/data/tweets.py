@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import html
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,5 +49,7 @@ def lexicon() -> dict[str, float]:
 
 
 def _rows(name: str) -> list[list[str]]:
+    import gzip  # here: who reads no tweets need not load it
+
     with gzip.open(PACKED / name, "rt", encoding="utf-8", newline="\n") as file:
         return [line.rstrip("\n").split("\t") for line in file]

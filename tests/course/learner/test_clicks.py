@@ -155,9 +155,11 @@ def test_what_the_page_says_to_paste_is_there() -> None:
     script = Path(clicks.__file__).with_name("clicks.js").read_text(encoding="utf-8")
     script = script.replace("\\n", "\n")
     ((module, name),) = re.findall(r"from (minitorch_attn[\w.]*) import (\w+)", script)
-    ((called, function),) = re.findall(r"(\w+)\.(\w+)\(CLICKS\)", script)
+    ((called, function),) = re.findall(r"(\w+)\.(\S+)\(CLICKS\)", script)
     assert called == name
-    assert getattr(getattr(importlib.import_module(module), name), function) is clicks.keep
+    assert function == "${keep}", "the page is told which function keeps its clicks"
+    ((told,),) = [re.findall(r'"keep": "(\w+)"', clicks.write_page().read_text(encoding="utf-8"))]
+    assert getattr(getattr(importlib.import_module(module), name), told) is clicks.keep
 
 
 # Real clicks
