@@ -99,7 +99,8 @@ def other_weights(weights, values):
     if np.count_nonzero(sizes > 1e-9) == len(weights):
         raise ValueError("these are the only ones")
     way = -left[:, -1]
-    return weights + way * min(-w / d for w, d in zip(weights, way, strict=True) if d < 0)
+    falls = np.flatnonzero(way < 0)
+    return weights - way * np.max(weights[falls] / way[falls])
 
 
 # %% 15.3 a unit vector, projected
