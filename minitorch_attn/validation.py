@@ -302,6 +302,14 @@ def check_indices(indices: Any, x: Array, low: int, high: int, name: str, what: 
     return indices.astype(np.intp, copy=False)
 
 
+def check_masks(masks: int, blocks: int) -> None:
+    """A list of masks has one for each block."""
+    if masks != blocks:
+        raise ValueError(
+            f"a list of masks has one, or None, for each block: got {masks} for {blocks} blocks"
+        )
+
+
 def check_linear(weight: Array, bias: Array) -> None:
     """Refuse a bias that is not (M,) for a weight (D, M). Raises ValueError."""
     if weight.ndim != 2 or bias.shape != weight.shape[1:]:

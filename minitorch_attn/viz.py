@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .data import CuedDigits
+    from .data import CuedDigits, Pairs
 
 # Okabe and Ito (2008): eight colours that colour-blind readers can tell apart.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
@@ -169,6 +169,70 @@ def _draw_weight(ax: Any, weight: float, of: str = "") -> None:
     # An image's pixels have their centres at whole numbers: it ends at 7.5. The bar lies below it.
     ax.barh(8.15, 8 * weight, left=-0.5, height=0.7, color=COLORS[1], clip_on=False)
     ax.set(xlim=(-0.5, 7.5), ylim=(7.5, -0.5))
+
+
+def alignment(ax: Any, source: Any, written: Any, weights: Any, links: Any = ()) -> None:
+    """Draw where each word that is written looks, as grey; a frame where it comes from.
+
+    Parameters
+    ----------
+    source, written : words, or the characters of a string
+    weights : (N, S) or larger; a row for each word written
+    links : for each word written the set of places that it comes from
+    """
+    part = weights[: len(written), : len(source)]
+    ax.imshow(part, cmap="gray_r", vmin=0, vmax=1, aspect="auto")
+    ax.set_xticks(range(len(source)), [{" ": "␣"}.get(word, word) for word in source])
+    ax.set_yticks(range(len(written)), list(written))
+    ax.tick_params(length=0)
+    ax.grid(False)
+    for row, link in enumerate(links):
+        for start, length in _runs(link):
+            frame = (start - 0.5, row - 0.5), length, 1
+            ax.add_patch(_rectangle(*frame))
+
+
+def _runs(places: Any) -> list[tuple[int, int]]:
+    """Neighbouring places as (first, how many)."""
+    runs: list[tuple[int, int]] = []
+    for place in sorted(places):
+        if runs and place == sum(runs[-1]):
+            runs[-1] = runs[-1][0], runs[-1][1] + 1
+        else:
+            runs.append((place, 1))
+    return runs
+
+
+def _rectangle(corner: tuple[float, float], width: float, height: float) -> Any:
+    from matplotlib.patches import Rectangle
+
+    return Rectangle(corner, width, height, fill=False, edgecolor=COLORS[3], linewidth=1.6)
+
+
+def alignments(pairs: Pairs, weights: Any, path: Any) -> None:
+    """Draw where each character of the first texts looks, one text below the other.
+
+    Parameters
+    ----------
+    pairs : Pairs with links
+    weights : (n, N, S), for the first n of them
+    path : where the picture is written
+    """
+    style()
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(len(weights), 1, figsize=(9, 3.1 * len(weights)), squeeze=False)
+    for i, ax in enumerate(axes[:, 0]):
+        alignment(ax, pairs.sources[i], pairs.targets[i], weights[i], pairs.links[i])
+    figure.suptitle(
+        "Across: what is read. Down: what is to be written.\n"
+        "Grey: attention weight. Frame: where the character comes from",
+        x=0.01,
+        ha="left",
+        fontsize=11,
+        fontweight="bold",
+    )
+    save(figure, path)
 
 
 def save(figure: Any, path: Any) -> None:

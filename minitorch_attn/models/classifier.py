@@ -9,6 +9,7 @@ import numpy as np
 from ..nn import Dense, LayerNorm, LearnedPositions, Module, TransformerBlock
 from ..ops import mean
 from ..tensor import TensorLike
+from ..validation import check_masks
 from .baselines import NoAttention, UniformAttention
 from .patches import patchify
 
@@ -80,13 +81,22 @@ class Classifier(Module):
         """(B, N, token_dim), or with `patch` (B, h, w), to logits (B, C).
 
         With `return_weights` also a list of the weights of each block, (B, H, N, N); of the last
-        block with pool="last", (B, H, 1, N). `mask` broadcasts to these.
+        block with pool="last", (B, H, 1, N). They are part of the record: the logits have a
+        gradient with respect to them. `mask` broadcasts to these; a list holds one, or None, for
+        each block.
+
+        Raises
+        ------
+        ValueError
+            If a list of masks is not as long as there are blocks.
         """
+        masks = mask if isinstance(mask, list) else [mask] * len(self.blocks)
+        check_masks(len(masks), len(self.blocks))
         x = self.embed(patchify(x, self.patch) if self.patch else x)
         if self.positions is not None:
             x = self.positions(x)
         kept = []
-        for i, block in enumerate(self.blocks):
+        for i, (block, mask) in enumerate(zip(self.blocks, masks, strict=True)):
             # Where only the last token is read, only it needs to ask in the last block.
             alone = self.pool == "last" and i == len(self.blocks) - 1
             asking, context = (x[:, -1:], x) if alone else (x, None)

@@ -9,10 +9,24 @@ from ..nn import Module
 from ..optim import AdamW, warmup_cosine
 from ..training import Trainer
 from .cued import CUED
+from .dates import DATES
+from .depth import DEPTH
 from .digits import DIGITS
+from .drawing import DRAWING
+from .interface import INTERFACE
+from .scenes import SCENES
 from .vowels import VOWELS
 
-RECIPES = {"cued": CUED, "digits": DIGITS, "vowels": VOWELS}
+RECIPES = {
+    "cued": CUED,
+    "digits": DIGITS,
+    "dates": DATES,
+    "interface": INTERFACE,
+    "scenes": SCENES,
+    "drawing": DRAWING,
+    "vowels": VOWELS,
+    "depth": DEPTH,
+}
 
 
 def make_model(data: str, model: str, train: Any, seed: int) -> Module:

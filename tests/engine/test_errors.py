@@ -465,6 +465,11 @@ LAYERS: dict[str, tuple[Callable, type[Exception], tuple[str, ...]]] = {
     "Dropout(1)": (lambda: Dropout(1), ValueError, ("[0, 1)", "not 1")),
     "Dropout(-0.1)": (lambda: Dropout(-0.1), ValueError, ("[0, 1)", "-0.1")),
     "a pool that is none": (lambda: Classifier(4, 2, pool="sum"), ValueError, ("'sum'",)),
+    "masks for another number of blocks": (
+        lambda: Classifier(4, 2)(Q, mask=[None, None]),
+        ValueError,
+        ("2 for 1 blocks",),
+    ),
     "a mixing that is none": (lambda: Classifier(4, 2, mixing="all"), ValueError, ("'all'",)),
     "patches that do not tile": (lambda: patchify(Q, 2), ValueError, ("2×2", "3×4")),
     "an optimiser of nothing": (lambda: Adam([], 0.1), ValueError, ("Adam", "no parameters")),

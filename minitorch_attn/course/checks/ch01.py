@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import string
 from functools import partial
 from typing import Any
 
@@ -88,7 +89,8 @@ def keeps_float32(distances: Any, rng: np.random.Generator) -> None:
 @broadcasting.check(1, "float64 in, float64 out")
 def keeps_float64(distances: Any, rng: np.random.Generator) -> None:
     query, key = draw_pairs(rng)
-    kept(distances, query + 1000, key + 1000, 1e-6)  # float32 would lose the digits that count
+    # float32 would lose the digits that count, and so would a small number added under the root.
+    kept(distances, query + 1000, key + 1000, 1e-8)
 
 
 @broadcasting.check(1, "widths that differ raise ValueError, also where one of them is 1")
@@ -243,8 +245,9 @@ def spelled(rng: np.random.Generator, formula: str, **size: int) -> tuple[str, A
     letters = sorted(set(formula) - set(",->"))
     drawn = dict(zip(letters, sizes(rng, len(letters), high=7), strict=True)) | size
     x, y = (rng.normal(size=[drawn[c] for c in part]) for part in formula.split("->")[0].split(","))
-    names = rng.permutation(list("abcdefghijklmnopqrstuvwxyzXYZ"))[: len(letters)]
-    table = str.maketrans(dict(zip(letters, map(str, names), strict=True)))
+    names = [str(c) for c in rng.permutation(list(string.ascii_lowercase))[: len(letters)]]
+    names[1:2] = [names[0].upper()] if names[1:] else []  # a letter and its capital are two
+    table = str.maketrans(dict(zip(letters, rng.permutation(names).tolist(), strict=True)))
     return formula.translate(table), x, y
 
 
@@ -306,6 +309,7 @@ def two_sizes(einsum_loops: Any, rng: np.random.Generator) -> None:
         "the first array has an axis without a letter": (x[..., None], y),
         "the second array has a letter without an axis": (x, y[:, 0]),
         "the first array has a letter without an axis": (x[:, 0], y),
+        "one array has an axis too many, the other one too few": (x[..., None], y[:, 0]),
     }
     for claim, pair in pairs.items():
         expect_error(partial(einsum_loops, said, *pair), ValueError, f"{said}: {claim}")
@@ -723,6 +727,18 @@ def sideways(mixed: Array) -> Array:
 def turned_round(mixed: Array) -> Array:
     batch, height, width = boxed(mixed)
     return mixed.reshape(height, width, batch).T
+
+
+@rescue_exercise.wrong(
+    "fewer axes than three are let through",
+    "Four axes are refused, one and two are not: a single picture is no box of pictures. Compare "
+    "the number of axes with 3, from both sides.",
+)
+def too_few(mixed: Array) -> Array:
+    if mixed.ndim > 3:
+        raise ValueError("more than three axes")
+    batch, height, width = (1,) * (3 - mixed.ndim) + mixed.shape
+    return mixed.reshape(height, width, batch).transpose(2, 0, 1)
 
 
 @rescue_exercise.wrong(

@@ -41,9 +41,10 @@ def loss(w: Array, x: Array, y: Array) -> float:
     return float(np.log(np.cosh(x @ w - y)).mean())
 
 
-def draw_lines(rng: np.random.Generator) -> tuple[Array, Array, Array]:
+def draw_lines(rng: np.random.Generator, **given: int) -> tuple[Array, Array, Array]:
     """Weights (d, k), records (P, d), outcomes (P, k), all sizes different."""
-    d, k, p = (int(n) for n in rng.choice(np.arange(2, 8), 3, replace=False))
+    drawn = (int(n) for n in rng.choice(np.arange(2, 8), 3, replace=False))
+    d, k, p = (dict(zip("dkp", drawn, strict=True)) | given).values()
     return rng.normal(size=(d, k)), rng.normal(size=(p, d)), rng.normal(size=(p, k))
 
 
@@ -54,11 +55,12 @@ def slopes(w: Array, x: Array, y: Array) -> Array:
 
 @central.check(1, "agrees with the chain rule, for weights in rows and columns")
 def agrees(slope: Any, rng: np.random.Generator) -> None:
-    w, x, y = draw_lines(rng)
-    for eps in (1e-5, float(10 ** rng.uniform(-6, -4.3))):
-        got = slope(w, x, y, eps)
-        expect_shape(got, w.shape, "a slope for each weight")
-        close(got, slopes(w, x, y), "each is what the chain rule gives", 1e-5, 1e-7)
+    for shape in ({}, {"d": 1}, {"k": 1}, {"p": 1}):
+        w, x, y = draw_lines(rng, **shape)
+        for eps in (1e-5, float(10 ** rng.uniform(-6, -4.3))):
+            got = slope(w, x, y, eps)
+            expect_shape(got, w.shape, "a slope for each weight")
+            close(got, slopes(w, x, y), "each is what the chain rule gives", 1e-5, 1e-7)
 
 
 @central.check(1, "with a long step, each slope is still (f(w + ε) − f(w − ε)) / 2ε of its weight")
@@ -190,6 +192,28 @@ def cut_off(w: Array, x: Array, y: Array, eps: float) -> Array:
         return (loss(up, x, y) - loss(down, x, y)) / (2 * eps)
 
     return each(w, of)
+
+
+@central.wrong(
+    "a negative ε is taken",
+    "ε = 0 is refused, a negative one is not: with it the step up goes down. Only what is larger "
+    "than 0 is a step.",
+)
+def only_zero(w: Array, x: Array, y: Array, eps: float) -> Array:
+    if eps == 0:
+        raise ValueError("eps must not be 0")
+    return no_refusal(w, x, y, eps)
+
+
+@central.wrong(
+    "an ε of 0 is taken",
+    "A negative ε is refused, 0 is not: 0 / 0 is NaN, and the caller gets it without a word. Only "
+    "what is larger than 0 is a step.",
+)
+def only_negative(w: Array, x: Array, y: Array, eps: float) -> Array:
+    if eps < 0:
+        raise ValueError("eps must not be negative")
+    return no_refusal(w, x, y, eps)
 
 
 @central.wrong(
@@ -682,6 +706,17 @@ def all_of_it(wrong_rules: Any, rng: np.random.Generator) -> None:
     one = np.flatnonzero(rules.spoil)[0]
     rules.claimed[one] = 2 * rules.right[one]
     found(wrong_rules, rules, rules.spoil)
+    for row, wrong in ((int(one), True), (int(np.flatnonzero(~rules.spoil)[0]), False)):
+        pick = slice(row, row + 1)
+        alone = [x[pick] for x in (rules.above, rules.below, rules.claimed)]
+        got = wrong_rules(*alone, *rules.settings)
+        expect_shape(got, (1,), "one rule alone: still a list of answers")
+        expect_close(got, np.array([wrong]), "one rule alone")
+        at = rules.claimed[pick], two_sided(*alone[:2], rules.settings[0])
+        off = int(np.abs(at[0] - at[1])[0].argmax())  # where a wrong one is furthest off
+        got = wrong_rules(*(x[:, off : off + 1] for x in alone), *rules.settings)
+        expect_shape(got, (1,), "one rule at one point: still a list of answers")
+        expect_close(got, np.array([wrong]), "one rule at one point")
 
 
 @hunt.check(1, "one wrong element among many is enough, wherever it is")
@@ -799,6 +834,17 @@ def all_for_any(above: Array, below: Array, claimed: Array, eps: float, *tol: fl
 def nan_passes(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
     numeric = two_sided(above, below, eps)
     return (np.abs(claimed - numeric) > tol[0] + tol[1] * np.abs(numeric)).any(axis=1)
+
+
+@hunt.wrong(
+    "NaN taken for a number",
+    "np.nan_to_num makes 0 of NaN, and a huge number of ∞, and then compares: a rule that says NaN "
+    "for a slope of 0 is right in its eyes. NaN is no number, so no claim is right with it.",
+)
+def made_numbers(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
+    numeric = two_sided(above, below, eps)
+    gap = np.abs(np.nan_to_num(claimed) - numeric)
+    return ~(gap <= tol[0] + tol[1] * np.abs(numeric)).all(axis=1)
 
 
 @hunt.wrong(

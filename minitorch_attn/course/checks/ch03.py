@@ -90,7 +90,7 @@ def once(visits: Any, rng: np.random.Generator) -> None:
     drawn = [(draw_graph(rng), int(rng.integers(8, 11))) for _ in range(2)]
     for inputs, output in [(SIDE, 5), (SIDE, 4), *drawn]:
         newest = len(inputs) - 1  # newer than the output, or the output itself
-        for wanted in (0, 1, int(rng.integers(2, output)), output, newest):
+        for wanted in (0, 1, int(rng.integers(2, output)), output - 1, output, newest):
             got = numbers(visits(inputs, output, wanted))
             want = sorted(between(inputs, output, wanted), reverse=True)
             claim = f"between {wanted} and {output}, each once"
@@ -307,6 +307,11 @@ def misfits(unbroadcast: Any, rng: np.random.Generator) -> None:
         (g, (b * c,)),
         (g, (2 * b, 1)),
         (row, (b, c)),
+        (row, (b, 1)),
+        (g[:, :1], (1, c)),
+        (g, (b, 2 * c)),
+        (rng.normal(size=(b, 2 * c)), (b, c)),
+        (rng.normal(size=(2 * b, c)), (b, c)),
         (g[..., np.newaxis], (b, c)),
     ]:
         claim = f"no broadcasting leads from {shape} to {array.shape}"
@@ -390,6 +395,30 @@ def not_compared(g: Array, shape: tuple) -> Array:
 
 
 @broadcast.wrong(
+    "a smaller size is let through",
+    "Only sizes that are larger than g's are refused. A size that is smaller was not stretched "
+    "either, unless it is 1: from the right, each is 1 or that of g.",
+)
+def larger_only(g: Array, shape: tuple) -> Array:
+    pairs = zip(shape[::-1], g.shape[::-1], strict=False)
+    if len(shape) > g.ndim or any(n > m for n, m in pairs):
+        raise ValueError("larger than g")
+    return not_compared(g, shape)
+
+
+@broadcast.wrong(
+    "what divides is let through",
+    "Sizes that divide g's are accepted, as if broadcasting repeated a row of three to make six. "
+    "It stretches from 1, and from nothing else.",
+)
+def divisors(g: Array, shape: tuple) -> Array:
+    pairs = zip(shape[::-1], g.shape[::-1], strict=False)
+    if len(shape) > g.ndim or any(m % n for n, m in pairs):
+        raise ValueError("does not divide")
+    return not_compared(g, shape)
+
+
+@broadcast.wrong(
     "only the number of axes is compared",
     "The sizes must fit as well: from the right, each is 1 or that of g. A shape of the same "
     "numbers in another order, or of as many elements, was not stretched.",
@@ -440,12 +469,14 @@ def for_b(matmul_rules: Any, rng: np.random.Generator) -> None:
     slopes_agree(matmul_rules, rng, a, b, 1)
 
 
-@product.check(1, "leading axes: each index is a product of its own")
+@product.check(1, "leading axes: each index is a product of its own; a size may be 1")
 def leading_axes(matmul_rules: Any, rng: np.random.Generator) -> None:
     batch, a, b = draw_product(rng)
-    a, b = rng.normal(size=(batch, *a.shape)), rng.normal(size=(batch, *b.shape))
-    for i in (0, 1):
-        slopes_agree(matmul_rules, rng, a, b, i)
+    n, k, m = *a.shape, b.shape[1]
+    for shape in ((batch, n, k, m), (1, n, k, m), (batch, 1, k, m), (batch, n, 1, 1)):
+        a, b = rng.normal(size=shape[:3]), rng.normal(size=(shape[0], *shape[2:]))
+        for i in (0, 1):
+            slopes_agree(matmul_rules, rng, a, b, i)
 
 
 @product.check(1, "one matrix shared by all leading indices collects from each")
@@ -474,6 +505,16 @@ def fitted(g: Array, like: Array, how: Callable = np.sum) -> Array:
 )
 def no_transpose(g: Array, a: Array, b: Array) -> tuple:
     return g @ b, a @ g
+
+
+@product.wrong(
+    "the factors the wrong way round",
+    "Bᵀ G and G Aᵀ: the transposes are there, but the order of a product counts. In C = A B, A "
+    "stands on the left, so for a it is what stands on the right of A that is turned: G Bᵀ; for b, "
+    "Aᵀ G.",
+)
+def wrong_order(g: Array, a: Array, b: Array) -> tuple:
+    return turned(b) @ g, g @ turned(a)
 
 
 @product.wrong(
@@ -822,6 +863,10 @@ def errors(remembers: Any, rng: np.random.Generator) -> None:
     steps += [["op", 0, 2], ["enter"], ["enter"], ["error", 2], ["op", 0, 2]]
     steps += [["enter"], ["error", 1], *draw_ops(rng, 4, 8)]
     agrees(remembers, steps, "a block that an error leaves has ended")
+    for depth in (0, 2):  # caught where it was raised: no block is left
+        steps = [*LEAVES, *[["enter"]] * depth, ["error", 0], ["op", 0, 2]]
+        steps += [*[["exit"]] * depth, ["op", 0, 2]]
+        agrees(remembers, steps, "an error that leaves no block ends none")
 
 
 def simulated(

@@ -524,7 +524,9 @@ def by_formula(positions: Any, rng: np.random.Generator) -> None:
     expect_shape(got, (len(places), dim), "a row for each place")
     near(got, waves(places, dim), "sin in even columns, cos in odd ones, of p / 10000^(2i/dim)")
     near(positions(places, 2), waves(places, 2), "also where there is one pair of columns only")
-    near(positions(places[1:2], dim), waves(places[1:2], dim), "and where there is one place only")
+    alone = positions(places[1:2], dim)
+    expect_shape(alone, (1, dim), "one place alone: still a list of rows")
+    near(alone, waves(places[1:2], dim), "and where there is one place only")
 
 
 @places_of.check(1, "the dot product of two rows depends on the distance alone")

@@ -110,6 +110,11 @@ PAGES = (
         "The document, section by section",
         "where each section is answered, and what is corrected there",
     ),
+    Page(
+        "claims",
+        "What came of the claims",
+        "each claim of the document: held, held here, failed, cannot be told",
+    ),
     Page("glossary", "Glossary", "the terms in English and Chinese, and the document's own names"),
     Page("notation", "Notation", "symbols, shapes, conventions and names in code, on one page"),
 )

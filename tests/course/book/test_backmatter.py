@@ -119,6 +119,38 @@ def test_every_chapter_of_the_first_part_has_terms() -> None:
     assert chapters <= {f"{c.number:02d}" for c in contents.chapters() if c.written()}
 
 
+VERDICTS = {"held", "held here", "failed", "cannot be told"}
+
+
+def outputs_of(links: str) -> str:
+    """All that the notebooks printed to which these links lead."""
+    told = []
+    for link in LINK.findall(links):
+        path = ROOT / "notebooks" / f"{link.partition('.md')[0]}.ipynb"
+        for cell in nbformat.read(path, as_version=4).cells:
+            for output in cell.get("outputs", []):
+                told.append(output.get("text", "") + output.get("evalue", ""))
+    return re.sub(r" +", " ", "\n".join(told))
+
+
+@pytest.mark.parametrize("row", rows_of("claims"), ids=lambda row: f"{row[0]} {row[2]}")
+def test_a_claim_has_a_verdict_and_its_figures_were_printed(row: list[str]) -> None:
+    sections, claim, english, verdict, said, where = row
+    assert claim
+    assert english
+    assert verdict in VERDICTS
+    known = {number for number, _ in outline()}
+    assert set(sections.split(", ")) <= known
+    printed = outputs_of(where)
+    for figure in re.findall(r"`([^`]*\d[^`]*)`", said):
+        assert re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d])", printed), figure
+
+
+def test_every_question_of_the_document_has_its_answer() -> None:
+    asked = {row[0] for row in rows_of("claims")}
+    assert asked >= {"Q1", "Q2", "Q3", "Q4", "Q5"}
+
+
 def test_the_first_eleven_chapters_have_240_points() -> None:
     first = contents.chapters()[: len(FIRST_PART)]
     assert sum(chapter.points for chapter in first) == 240

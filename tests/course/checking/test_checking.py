@@ -218,6 +218,9 @@ def test_the_evidence_shows_the_input_that_failed() -> None:
     assert "x = an array of shape (9, 9)" in text
     assert "p = 2" in text
     assert wide.parameters == ["x", "p"]
+    forms = "g(x: (N, d)) -> (first: (N,), second: (d,)); g(x, y: (N,), z: (d,)) -> (a, b)"
+    two = Exercise("06.8", "Two forms", "g", forms, 1, 1, 1, "06_a.md")
+    assert two.parameters == ["x", "y", "z"]
 
 
 def test_a_result_of_another_form_is_told_without_pythons_error() -> None:
