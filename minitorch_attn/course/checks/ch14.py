@@ -871,7 +871,7 @@ def no_ceiling(ceiling: Any, rng: np.random.Generator) -> None:
         claim = "a negative correlation leaves no ceiling to compute"
         expect_error(partial(ceiling, a, b), ValueError, claim)
     a, b = draw_observers(rng, 0.5)
-    for x, y in ((np.full(len(a), 3.0), b), (a, np.full(len(a), 3.0)), (a, b[:-1]), (a, b[:1])):
+    for x, y in ((np.full(len(a), -0.1), b), (a, np.full(len(a), -0.1)), (a, b[:-1]), (a, b[:1])):
         expect_error(partial(ceiling, x, y), ValueError, "a constant, or lengths that differ")
 
 
