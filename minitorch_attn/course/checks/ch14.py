@@ -871,7 +871,7 @@ def no_ceiling(ceiling: Any, rng: np.random.Generator) -> None:
         claim = "a negative correlation leaves no ceiling to compute"
         expect_error(partial(ceiling, a, b), ValueError, claim)
     a, b = draw_observers(rng, 0.5)
-    for x, y in ((np.full(len(a), 3.0), b), (a, np.full(len(a), 3.0)), (a, b[:-1]), (a, b[:1])):
+    for x, y in ((np.full(len(a), -0.1), b), (a, np.full(len(a), -0.1)), (a, b[:-1]), (a, b[:1])):
         expect_error(partial(ceiling, x, y), ValueError, "a constant, or lengths that differ")
 
 
@@ -1081,6 +1081,13 @@ def no_experiment(pulled: Any, rng: np.random.Generator) -> None:
         "a click in the last column and row is inside",
     )
     i, k = int(rng.integers(n)), int(rng.integers(clicks.shape[1]))
+    striped = shown.copy()
+    striped[i, :, 0], striped[i, 0] = striped[i, 1, 0], striped[i, 1, 0]
+    near(
+        both(pulled(striped, other, clicks))[0],
+        scores(striped, other, clicks).mean(),
+        "a map with a constant row and column is no constant map",
+    )
     for x, y in ((w, 0), (0, h), (-1, 0), (0, -1)):
         out = clicks.copy()
         out[i, k] = x, y
@@ -1090,6 +1097,8 @@ def no_experiment(pulled: Any, rng: np.random.Generator) -> None:
         (shown, other[:, :1], clicks),
         (shown[:1], other, clicks),
         (shown, other[:1], clicks),
+        (shown[:, :-1], other, np.minimum(clicks, (w - 1, h - 2))),
+        (shown[:, :, :-1], other, np.minimum(clicks, (w - 2, h - 1))),
         (shown[:-1], other[:-1], clicks),
         (shown, other, clicks[:1]),
     ):
