@@ -712,8 +712,9 @@ def all_of_it(wrong_rules: Any, rng: np.random.Generator) -> None:
         got = wrong_rules(*alone, *rules.settings)
         expect_shape(got, (1,), "one rule alone: still a list of answers")
         expect_close(got, np.array([wrong]), "one rule alone")
-        at = rules.claimed[pick], two_sided(*alone[:2], rules.settings[0])
-        off = int(np.abs(at[0] - at[1])[0].argmax())  # where a wrong one is furthest off
+        above, below, claimed = alone
+        gap = np.abs(claimed - two_sided(above, below, rules.settings[0]))
+        off = int(gap[0].argmax())  # where a wrong one is furthest off
         got = wrong_rules(*(x[:, off : off + 1] for x in alone), *rules.settings)
         expect_shape(got, (1,), "one rule at one point: still a list of answers")
         expect_close(got, np.array([wrong]), "one rule at one point")
