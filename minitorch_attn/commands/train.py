@@ -25,6 +25,7 @@ from ..training import Trainer
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
+        metavar="NAME",
         choices=RECIPES,
         default="cued",
         help="; ".join(f"{name}: {recipe.about}" for name, recipe in RECIPES.items())
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--model",
+        metavar="NAME",
         default="all",
         help="; ".join(f"{data}: {', '.join(recipe.models)}" for data, recipe in RECIPES.items())
         + " (default: all)",

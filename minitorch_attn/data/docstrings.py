@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +26,8 @@ class Docstring:
 
 def docstrings() -> tuple[Docstring, ...]:
     """344 docstrings of NumPy 2.4, SciPy 1.17, scikit-learn 1.9 and scikit-image 0.26 (BSD-3)."""
+    import gzip  # by who reads them, not by everybody
+
     with gzip.open(PACKED / "docstrings.tsv.gz", "rt", encoding="utf-8") as file:
         rows = [line.rstrip("\n").split("\t") for line in file]
     return tuple(Docstring(name, summary, tuple(rest)) for name, summary, *rest in rows)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from pathlib import Path
 
@@ -30,6 +29,8 @@ def interface_strings(
     Source: the translations of Django, Wagtail, Spyder and the JupyterLab language pack; BSD-3 and
     MIT.
     """
+    import gzip  # by who reads them, not by everybody
+
     with gzip.open(PACKED / "ui_en_fr.tsv.gz", "rt", encoding="utf-8") as file:
         pairs = [[tuple(words_of(part)) for part in line.split("\t")] for line in file]
     once: dict[tuple[str, ...], tuple[str, ...]] = {}

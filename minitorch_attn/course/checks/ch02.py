@@ -206,17 +206,6 @@ def only_zero(w: Array, x: Array, y: Array, eps: float) -> Array:
 
 
 @central.wrong(
-    "an ε of 0 is taken",
-    "A negative ε is refused, 0 is not: 0 / 0 is NaN, and the caller gets it without a word. Only "
-    "what is larger than 0 is a step.",
-)
-def only_negative(w: Array, x: Array, y: Array, eps: float) -> Array:
-    if eps < 0:
-        raise ValueError("eps must not be negative")
-    return no_refusal(w, x, y, eps)
-
-
-@central.wrong(
     "any ε is taken",
     "With ε = 0 this is 0 / 0, and the caller gets NaN without a word. Look at ε first.",
 )
@@ -835,17 +824,6 @@ def all_for_any(above: Array, below: Array, claimed: Array, eps: float, *tol: fl
 def nan_passes(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
     numeric = two_sided(above, below, eps)
     return (np.abs(claimed - numeric) > tol[0] + tol[1] * np.abs(numeric)).any(axis=1)
-
-
-@hunt.wrong(
-    "NaN taken for a number",
-    "np.nan_to_num makes 0 of NaN, and a huge number of ∞, and then compares: a rule that says NaN "
-    "for a slope of 0 is right in its eyes. NaN is no number, so no claim is right with it.",
-)
-def made_numbers(above: Array, below: Array, claimed: Array, eps: float, *tol: float) -> Array:
-    numeric = two_sided(above, below, eps)
-    gap = np.abs(np.nan_to_num(claimed) - numeric)
-    return ~(gap <= tol[0] + tol[1] * np.abs(numeric)).all(axis=1)
 
 
 @hunt.wrong(

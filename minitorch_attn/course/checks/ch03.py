@@ -395,18 +395,6 @@ def not_compared(g: Array, shape: tuple) -> Array:
 
 
 @broadcast.wrong(
-    "a smaller size is let through",
-    "Only sizes that are larger than g's are refused. A size that is smaller was not stretched "
-    "either, unless it is 1: from the right, each is 1 or that of g.",
-)
-def larger_only(g: Array, shape: tuple) -> Array:
-    pairs = zip(shape[::-1], g.shape[::-1], strict=False)
-    if len(shape) > g.ndim or any(n > m for n, m in pairs):
-        raise ValueError("larger than g")
-    return not_compared(g, shape)
-
-
-@broadcast.wrong(
     "what divides is let through",
     "Sizes that divide g's are accepted, as if broadcasting repeated a row of three to make six. "
     "It stretches from 1, and from nothing else.",

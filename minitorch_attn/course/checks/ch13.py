@@ -760,17 +760,6 @@ def only_the_new(utterances: list[Array], extra: int, fill: float) -> dict[str, 
 
 
 @asking.wrong(
-    "padded in front",
-    "The utterances stand at the end of their rows, the padding in front. Here every utterance "
-    "begins with its row.",
-)
-def in_front(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
-    found = asked([u[::-1] for u in utterances], extra, fill)
-    turned = {key: (x[:, ::-1], m[:, ::-1]) for key, (x, m) in found.items() if key != "alone"}
-    return asked(utterances, extra, fill, **turned)
-
-
-@asking.wrong(
     "nothing is refused",
     "No utterances, utterances of unequal width or no frame more: no question can be built from "
     "these, or none that finds anything. Raise ValueError.",

@@ -696,21 +696,6 @@ def any_order(
     return say(said, y) if said is not None else trials(image, text, order)
 
 
-@fused.wrong(
-    "only the unshuffled order refused",
-    "An order that moves all examples but one still leaves that one its own image. Each must move.",
-)
-def only_identity(
-    image: Array, text: Array, order: Array, said: Any = None, y: Any = None
-) -> tuple[Array, Array]:
-    if said is not None:
-        return say(said, y)
-    every = np.arange(len(order))
-    if not np.array_equal(np.sort(order), every) or (order == every).all():
-        raise ValueError("not an order")
-    return trials(image, text, order)
-
-
 # 17.4
 
 forgotten = Exercise(
@@ -801,17 +786,6 @@ def last_counted(a: Array) -> tuple[float, float, float]:
 
 
 @forgotten.wrong(
-    "from when it was new, not from its best",
-    "Forgetting starts at the best accuracy that a task ever had, which may come later than its "
-    "own learning. Measured from the diagonal it is the backward transfer with the other sign.",
-)
-def from_new(a: Array) -> tuple[float, float, float]:
-    refuse_table(a)
-    mean, _, back = told(a)
-    return mean, -back, back
-
-
-@forgotten.wrong(
     "from one task to the next",
     "The last step alone, the row before the end minus the last row. What was lost earlier is "
     "forgotten too.",
@@ -820,18 +794,6 @@ def last_step(a: Array) -> tuple[float, float, float]:
     refuse_table(a)
     mean, _, back = told(a)
     return mean, float((a[-2] - a[-1])[:-1].mean()), back
-
-
-@forgotten.wrong(
-    "the end left out of the best",
-    "The best is looked for up to the row before the end. A task that is best at the end has "
-    "forgotten nothing: 0, not less.",
-)
-def without_the_end(a: Array) -> tuple[float, float, float]:
-    refuse_table(a)
-    n = len(a)
-    mean, _, back = told(a)
-    return mean, float(np.mean([max(a[j:-1, j]) - a[-1, j] for j in range(n - 1)])), back
 
 
 @forgotten.wrong(
@@ -1086,17 +1048,6 @@ def no_loss(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
 
 
 @line.wrong(
-    "at the margin counted as beyond it",
-    "A gain exactly as large as the margin is not larger: it cannot be told.",
-)
-def at_the_margin(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
-    refuse_line(a, b, s, t)
-    gain, error, _, price_ = true_line(a, b, s, t, factor)
-    verdict = "cannot tell" if abs(gain) < factor * error else "gain" if gain > 0 else "loss"
-    return gain, error, verdict, price_
-
-
-@line.wrong(
     "the price upside down",
     "The price is the seconds with the trend over those without: 2 is twice as dear. Upside down, "
     "a dear trend looks like a bargain.",
@@ -1114,16 +1065,6 @@ def upside_down(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
 def mean_ratio(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
     refuse_line(a, b, s, t)
     return (*true_line(a, b, s, t, factor)[:3], (t / s).mean())
-
-
-@line.wrong(
-    "two seeds accepted",
-    "Two seeds have a difference of differences, and no spread that anybody can trust: the card "
-    "asks for three.",
-)
-def two_seeds(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
-    refuse_line(a, b, s, t, least=2)
-    return true_line(a, b, s, t, factor)
 
 
 @line.wrong(

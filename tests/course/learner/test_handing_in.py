@@ -104,8 +104,8 @@ def test_the_chapter_by_name_by_what_is_defined_or_as_told(tmp_path: Path) -> No
     with pytest.raises(HandingInError, match="does not say which chapter"):
         check_file(path)
     assert len(check_file(path, chapter=6).lines) == len(exercises_of(6))
-    with pytest.raises(HandingInError, match="chapter 17 has no exercises"):
-        check_file(path, chapter=17)
+    with pytest.raises(HandingInError, match="chapter 18 has no exercises"):
+        check_file(path, chapter=18)
 
 
 def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
