@@ -24,6 +24,10 @@ from minitorch_attn.course.sources.text import ROOT, SourceError, read
 
 WRONG = [(exercise, wrong) for exercise in ALL for wrong in exercise.wrong_answers]
 SEEDS = (1, 2, 3)
+# One draw each time, the others with the slow tests.
+by_seed = pytest.mark.parametrize(
+    "seed", [1, *(pytest.param(s, marks=pytest.mark.slow) for s in SEEDS[1:])]
+)
 
 by_id = pytest.mark.parametrize("exercise", ALL, ids=lambda e: e.id)
 
@@ -36,8 +40,9 @@ def test_every_chapter_with_checks_has_exercises_and_the_other_way_round() -> No
 
 
 @by_id
-def test_the_worked_answer_gets_full_marks(exercise: Exercise) -> None:
-    for seed in range(3 if exercise.library else 20):  # those train a model
+@pytest.mark.parametrize("draws", [5, pytest.param(20, marks=pytest.mark.slow)])
+def test_the_worked_answer_gets_full_marks(exercise: Exercise, draws: int) -> None:
+    for seed in range(draws // 5 if exercise.library else draws):  # those train a model
         report = run(exercise, worked(exercise), seed)
         assert report.points == exercise.points, report
 
@@ -52,7 +57,7 @@ def test_the_untouched_exercise_gets_nothing(exercise: Exercise) -> None:
 
 
 @by_id
-@pytest.mark.parametrize("seed", SEEDS)
+@by_seed
 def test_an_answer_that_does_not_try_gets_nothing(exercise: Exercise, seed: int) -> None:
     def refuse(*args: Any, **kwargs: Any) -> Any:
         raise ValueError("no")
@@ -63,13 +68,13 @@ def test_an_answer_that_does_not_try_gets_nothing(exercise: Exercise, seed: int)
 
 
 @pytest.mark.parametrize(("exercise", "wrong"), WRONG, ids=lambda x: getattr(x, "name", None))
-def test_a_wrong_answer_is_rejected_by_name(exercise: Exercise, wrong: Any) -> None:
-    for seed in SEEDS:
-        report = run(exercise, wrong.function, seed)
-        failed = [result for result in report.results if result.status == "failed"]
-        assert failed, f"seed {seed}: nothing rejects “{wrong.name}”"
-        assert {result.misconception for result in failed} == {wrong.name}, report
-        assert wrong.explanation in repr(report)
+@by_seed
+def test_a_wrong_answer_is_rejected_by_name(exercise: Exercise, wrong: Any, seed: int) -> None:
+    report = run(exercise, wrong.function, seed)
+    failed = [result for result in report.results if result.status == "failed"]
+    assert failed, f"nothing rejects “{wrong.name}”"
+    assert {result.misconception for result in failed} == {wrong.name}, report
+    assert wrong.explanation in repr(report)
 
 
 @by_id
