@@ -109,13 +109,10 @@ def where_it_looks(
         for tile in range(tiles):
             ax, image = axes[row, tile + 1], scenes.images[scenes.tiles[row, tile]]
             _draw_tile(ax, image, letters[tags[tile]], float(weights[row, tile]), tile == place)
-    figure.suptitle(
+    _headline(
+        figure,
         "Where the query looks: at each tile, and at itself.\n"
         "Letter: tag. Bar and number: attention weight. Frame: asked tile",
-        x=0.01,
-        ha="left",
-        fontsize=11,
-        fontweight="bold",
     )
     save(figure, path)
 
@@ -224,15 +221,16 @@ def alignments(pairs: Pairs, weights: Any, path: Any) -> None:
     figure, axes = plt.subplots(len(weights), 1, figsize=(9, 3.1 * len(weights)), squeeze=False)
     for i, ax in enumerate(axes[:, 0]):
         alignment(ax, pairs.sources[i], pairs.targets[i], weights[i], pairs.links[i])
-    figure.suptitle(
+    _headline(
+        figure,
         "Across: what is read. Down: what is to be written.\n"
         "Grey: attention weight. Frame: where the character comes from",
-        x=0.01,
-        ha="left",
-        fontsize=11,
-        fontweight="bold",
     )
     save(figure, path)
+
+
+def _headline(figure: Any, text: str) -> None:
+    figure.suptitle(text, x=0.01, ha="left", fontsize=11, fontweight="bold")
 
 
 def save(figure: Any, path: Any) -> None:

@@ -246,7 +246,7 @@ def _summaries(recipe: Recipe, runs: dict[str, list[Trainer]]) -> dict[str, Any]
             trainers[0].model.num_parameters(),
             [sum(row["seconds"] for row in t.history) for t in trainers],
         )
-        if name == next(iter(recipe.models)):
+        if name == recipe.main:
             for figure, look in recipe.looks.items():
                 if look.sentence:
                     shares = [look.share(t.model, t.test) for t in trainers]
@@ -271,7 +271,7 @@ def table(metrics: dict[str, Any]) -> str:
         lines.append(
             f"{name:10} {score:>14} {row['parameters']:>11,} {seconds:>8.1f}  {told[name]}"
         )
-    looked = metrics["models"].get(next(iter(recipe.models)), {})
+    looked = metrics["models"].get(recipe.main, {})
     seen = [
         look.sentence.format(share=f"{100 * min(looked[figure]):.1f} %")
         for figure, look in recipe.looks.items()
@@ -294,7 +294,7 @@ def _artifacts(
         curves = {name: [t.history for t in trainers] for name, trainers in runs.items()}
         viz.loss_curves(curves, out / "loss_curves.png", f"Training on {data}")
         written.append((out / "loss_curves.png", "loss and accuracy, a line a seed"))
-        for trainer in runs.get(next(iter(recipe.models)), [])[:1]:
+        for trainer in runs.get(recipe.main, [])[:1]:
             for picture in recipe.pictures:
                 picture.draw(trainer, out / picture.file)
                 written.append((out / picture.file, picture.what))

@@ -6,15 +6,14 @@ import datetime
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .packing import packed_text
 from .pairs import Pairs
 from .vocabulary import Vocabulary
 
-PACKED = Path(__file__).with_name("packed")
 LANGUAGES, STYLES = ("en", "fr", "de"), ("full", "long")
 LONGEST = 32  # characters: "Mittwoch, 28. September 2022" has 28
 
@@ -23,7 +22,7 @@ Links = tuple[frozenset[int], ...]
 
 @cache
 def _names() -> dict[str, Any]:
-    return json.loads((PACKED / "dates.json").read_text(encoding="utf-8"))
+    return json.loads(packed_text("dates.json"))
 
 
 def spell(

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-PACKED = Path(__file__).with_name("packed")
+from .packing import packed_rows
 
 
 @dataclass(frozen=True)
@@ -26,8 +25,5 @@ class Docstring:
 
 def docstrings() -> tuple[Docstring, ...]:
     """344 docstrings of NumPy 2.4, SciPy 1.17, scikit-learn 1.9 and scikit-image 0.26 (BSD-3)."""
-    import gzip  # by who reads them, not by everybody
-
-    with gzip.open(PACKED / "docstrings.tsv.gz", "rt", encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split("\t") for line in file]
+    rows = packed_rows("docstrings.tsv.gz")
     return tuple(Docstring(name, summary, tuple(rest)) for name, summary, *rest in rows)

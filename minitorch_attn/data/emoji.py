@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .dataset import stratified_fifth
-
-PACKED = Path(__file__).with_name("packed")
+from .packing import PACKED
 
 
 @dataclass(frozen=True)

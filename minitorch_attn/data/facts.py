@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-PACKED = Path(__file__).with_name("packed")
+from .packing import packed_rows
+
 CURRENCY = (
     "the currency of {t} is the {v} .",
     "in {t} you pay with the {v} .",
@@ -54,8 +54,7 @@ def facts() -> dict[str, tuple[str, str]]:
     Source: Unicode CLDR by way of babel 2.18, in English and lower case. Names in four words or
     fewer; the order is the alphabet's.
     """
-    lines = (PACKED / "facts.tsv").read_text(encoding="utf-8").splitlines()
-    rows = [line.split("\t") for line in lines]
+    rows = packed_rows("facts.tsv")
     return {name: (currency, language) for name, currency, language in rows}
 
 

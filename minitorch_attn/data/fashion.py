@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from .dataset import Dataset
+from .packing import PACKED
 
-PACKED = Path(__file__).with_name("packed")
 NUM_TRAIN = 4_000
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import numpy as np
 
+from .packing import packed_rows
 from .pairs import Pairs
 from .vocabulary import Vocabulary
-
-PACKED = Path(__file__).with_name("packed")
 
 
 def words_of(text: str) -> list[str]:
@@ -29,10 +27,8 @@ def interface_strings(
     Source: the translations of Django, Wagtail, Spyder and the JupyterLab language pack; BSD-3 and
     MIT.
     """
-    import gzip  # by who reads them, not by everybody
-
-    with gzip.open(PACKED / "ui_en_fr.tsv.gz", "rt", encoding="utf-8") as file:
-        pairs = [[tuple(words_of(part)) for part in line.split("\t")] for line in file]
+    rows = packed_rows("ui_en_fr.tsv.gz")
+    pairs = [[tuple(words_of(part)) for part in row] for row in rows]
     once: dict[tuple[str, ...], tuple[str, ...]] = {}
     for english, french in pairs:
         if 0 < len(english) <= 6 and 0 < len(french) <= 10:

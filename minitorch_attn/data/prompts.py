@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
+from .packing import PACKED
 from .vowels import Utterances
 
-PACKED = Path(__file__).with_name("packed")
 RATE, SIZE, HOP, BANDS = 8000, 256, 128, 10  # samples a second; frames of 32 ms, every 16 ms
 
 

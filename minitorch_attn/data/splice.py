@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-PACKED = Path(__file__).with_name("packed")
+from .packing import PACKED
 
 LETTERS = "ACGT"
 SITE = slice(28, 32)  # from 0: the two letters on either side of the middle

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-PACKED = Path(__file__).with_name("packed")
+from .packing import packed_rows
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def tweets() -> Tweets:
     Source: C. J. Hutto and E. Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment
     Analysis of Social Media Text", ICWSM 2014; vaderSentiment 3.3.2, MIT licence.
     """
-    rows = _rows("vader_tweets.tsv.gz")
+    rows = packed_rows("vader_tweets.tsv.gz")
     texts = tuple(html.unescape(text) for _, _, text in rows)
     return Tweets(texts, np.array([float(mean) for _, mean, _ in rows]))
 
@@ -45,11 +44,4 @@ def lexicon() -> dict[str, float]:
 
     Fourteen stand in the file twice: the later row counts, as in VADER's own reader.
     """
-    return {word: float(mean) for word, mean in _rows("vader_lexicon.tsv.gz")}
-
-
-def _rows(name: str) -> list[list[str]]:
-    import gzip  # here: who reads no tweets need not load it
-
-    with gzip.open(PACKED / name, "rt", encoding="utf-8", newline="\n") as file:
-        return [line.rstrip("\n").split("\t") for line in file]
+    return {word: float(mean) for word, mean in packed_rows("vader_lexicon.tsv.gz")}

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .packing import PACKED
 from .signals import pad_frames
-
-PACKED = Path(__file__).with_name("packed")
 
 
 @dataclass(frozen=True)

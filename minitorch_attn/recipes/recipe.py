@@ -146,6 +146,11 @@ class Recipe:
     guess: str = ""
 
     @property
+    def main(self) -> str:
+        """The first of the models: looks and pictures are of this one."""
+        return next(iter(self.models))
+
+    @property
     def takes_answers(self) -> bool:
         """Whether a learner's answers to exercises can be put into its first model."""
         return self.make is make_classifier

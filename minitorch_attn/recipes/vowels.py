@@ -42,24 +42,28 @@ def with_noise(test: Utterances, count: int) -> tuple[np.ndarray, np.ndarray, np
     return x, mask, pad_frames(marks)[0][..., 0] > 0
 
 
-def weights_on_noise(model: Module, test: Utterances, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The burst's weight and its share of the frames, (n, 2), and the column that is to win: 0."""
+def listen(model: Module, test: Utterances, count: int) -> tuple[np.ndarray, ...]:
+    """The weights (n, T) on utterances with noise, the mean over heads; their mask and marks."""
     x, mask, marks = with_noise(test, count)
     with no_grad():
         _, weights = model.to("cpu").eval()(x, mask, return_weights=True)
-    on_it = (weights.numpy().mean(axis=1) * marks).sum(axis=1)
+    return weights.numpy().mean(axis=1), mask, marks
+
+
+def weights_on_noise(model: Module, test: Utterances, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The burst's weight and its share of the frames, (n, 2), and the column that is to win: 0."""
+    weights, mask, marks = listen(model, test, count)
+    on_it = (weights * marks).sum(axis=1)
     return np.column_stack([on_it, marks.sum(axis=1) / mask.sum(axis=1)]), np.zeros(count, int)
 
 
 def draw_weights(trainer: Trainer, path: Path) -> None:
     import matplotlib.pyplot as plt
 
-    x, mask, marks = with_noise(trainer.test, 4)
-    with no_grad():
-        _, weights = trainer.model.to("cpu").eval()(x, mask, return_weights=True)
+    weights, mask, marks = listen(trainer.model, trainer.test, 4)
     viz.style()
     figure, axes = plt.subplots(4, 1, figsize=(8, 7))
-    for ax, w, real, noise in zip(axes, weights.numpy().mean(axis=1), mask, marks, strict=True):
+    for ax, w, real, noise in zip(axes, weights, mask, marks, strict=True):
         viz.weights_over_time(ax, w[real], noise[real])
     axes[-1].set_xlabel("frame")
     viz.save(figure, path)
