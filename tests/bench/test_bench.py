@@ -31,6 +31,7 @@ def bench(*words: str, check: bool = True) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_quick_prints_a_table_and_writes_it(tmp_path: Path) -> None:
     done = bench(
         "--quick", "--threads", "1", "--contestants", "ours,numpy,hips,torch,torch-plain",

@@ -98,7 +98,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     assert "no tests ran" in pytest_in(tmp_path, *PLUGIN)
 
 
-@pytest.mark.parametrize("args", [(), ("-n", "2")])
+@pytest.mark.parametrize("args", [(), pytest.param(("-n", "2"), marks=pytest.mark.slow)])
 def test_the_conftest_that_is_built_makes_plain_pytest_work(
     tmp_path: Path, args: tuple[str, ...]
 ) -> None:

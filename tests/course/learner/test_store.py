@@ -253,6 +253,7 @@ for i in range(100):
 """
 
 
+@pytest.mark.slow
 def test_two_kernels_write_two_hundred_times_and_nothing_is_lost() -> None:
     runs = [
         subprocess.Popen([sys.executable, "-c", TWICE, n], stdout=subprocess.PIPE, text=True)
