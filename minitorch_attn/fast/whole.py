@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace
+from ..matrix_library import one_thread
 from ..ops.attention import allowed_pairs
 from .rows import row_products, row_sums
 
@@ -15,6 +16,7 @@ from .rows import row_products, row_sums
 SAFE_SCORE = 60
 
 
+@one_thread
 def forward(
     query: Array, key: Array, value: Array, mask: Any, causal: bool, scale: float, out: Any = None
 ) -> tuple[Array, Array]:
@@ -23,6 +25,7 @@ def forward(
     return namespace(query).matmul(weights, value, out=out), weights
 
 
+@one_thread
 def backward(
     g: Array,
     y: Array,
