@@ -60,12 +60,11 @@ def measure(
                     with busy_programs(cores()):
                         take_turn(worker, busy[name], plan)
         title = f"{workload.name}, beside {cores()} busy programs"
-        ours = busy["ours"].rounds if "ours" in present else None
-        for name in present if ours else []:
+        for name in present if "ours" in present else []:
             own = name == "ours"
             against = CONTESTANTS[name].title + (", quiet" if own else ", as busy")
-            theirs = (quiet if own else busy)[name].rounds
-            made.append(bars.row(title, against, ours, theirs, bars.BUSY if own else None))
+            theirs, at_most = (quiet["ours"], bars.BUSY) if own else (busy[name], None)
+            made.append(bars.row(title, against, busy["ours"].rounds, theirs.rounds, at_most))
         found[workload.name] = {
             name: {"quiet": quiet[name].rounds, "busy": busy[name].rounds} for name in present
         }
