@@ -36,6 +36,11 @@
     const scale = Math.min(size(image).width / w, size(image).height / h);
     if (scale * w < 500 && scale * h < 240)
       wrong.push(`the image ${image.alt} is too small: ${scale * w} by ${scale * h}`);
+    // Its letters, on a wall of 1920 by 1080, which is half as large again.
+    const { inches, points } = image.dataset;
+    const letters = (1.5 * points * scale * w) / (72 * inches);
+    if (+inches && letters < 24)
+      wrong.push(`the letters of the image ${image.alt} are too small: ${letters.toFixed(1)}`);
   }
 
   for (const formula of slide.querySelectorAll(".math.block .katex"))
@@ -45,9 +50,11 @@
   const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
   for (let node; (node = words.nextNode()); ) {
     const e = node.parentElement;
-    if (!node.data.trim() || e.closest(".katex, svg, style, footer")) continue;
-    if (parseFloat(getComputedStyle(e).fontSize) < 16.9)
-      wrong.push(`${name(e)} is too small to read`);
+    if (!node.data.trim() || e.closest(".katex, svg, style")) continue;
+    const wall = 1.5 * parseFloat(getComputedStyle(e).fontSize);
+    if (wall < (e.closest("pre, .said table") && !e.closest("small") ? 28 : 24))
+      wrong.push(`${name(e)} is too small to read: ${wall}`);
+    if (e.closest("footer")) continue;
     if (!e.closest("pre, code") && /\$|\\|\{\{|\}\}/.test(node.data))
       wrong.push(`not rendered: ${node.data.trim()}`);
   }

@@ -6,13 +6,17 @@ import ast
 import base64
 import html
 import re
+import struct
 from pathlib import Path
 from typing import Any
 
-from ..sources import text
+from ..sources import questions, text
+from ..sources.captions import caption
 from ..sources.text import SourceError
+from . import table
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+_SIZE = re.compile(r"(?:font|label)size=(\d+)")
+TICKS = 10  # points: what matplotlib sets the numbers on an axis in
 
 
 class Includes:
@@ -40,8 +44,25 @@ class Includes:
         return self.chapter(number).formula(label)
 
     def cell(self, number: int, label: str) -> str:
-        """A labelled cell, as highlighted code."""
-        return code(without_docstrings(self.chapter(number).cell(label).text))
+        """A labelled cell, as highlighted code; `label#2` is its second paragraph."""
+        label, mark, place = label.partition("#")
+        source = without_docstrings(self.chapter(number).cell(label).text)
+        if mark:
+            paragraphs = re.split(r"\n{2,}(?=\S)", source.strip("\n"))
+            if not place.isdigit() or not 0 < int(place) <= len(paragraphs):
+                raise SourceError(f"the cell {label!r} has {len(paragraphs)} paragraphs.")
+            source = paragraphs[int(place) - 1]
+        return code(source)
+
+    def answer(self, question: str) -> tuple[str, str]:
+        """Letter and reason with which the chapter answers a question, as in "06.2"."""
+        number = question.partition(".")[0]
+        if number.isdigit():
+            cells = self.chapter(int(number)).cells
+            for cell in cells:
+                if (found := questions.answers(cell.text).get(question)) and cell.kind == "code":
+                    return found
+        raise SourceError(f"no chapter answers the question {question!r} with `reveal`.")
 
     def code(self, symbol: str) -> str:
         """Library code by symbol, without its docstring: the speaker says what it does."""
@@ -51,14 +72,14 @@ class Includes:
 
     def figure(self, number: int, label: str) -> str:
         """The pictures that a labelled cell drew."""
-        pictures = [html for kind, html in self._outputs(number, label) if kind == "picture"]
+        pictures = [shown for kind, shown in self._outputs(number, label) if kind == "picture"]
         if not pictures:
             raise SourceError(f"the cell {label!r} of chapter {number:02} draws no figure.")
         return "\n".join(pictures)
 
     def output(self, number: int, label: str) -> str:
         """Everything that a labelled cell printed and showed."""
-        shown = [html for _, html in self._outputs(number, label)]
+        shown = [shown for _, shown in self._outputs(number, label)]
         if not shown:
             raise SourceError(f"the cell {label!r} of chapter {number:02} has no output.")
         return "\n".join(shown)
@@ -75,7 +96,8 @@ class Includes:
             self._notebooks[number] = nbformat.read(path, as_version=4)
         for built in self._notebooks[number].cells:
             if built.metadata.get("name") == label and built.source == cell.text:
-                return [_shown(output, label) for output in built.get("outputs", [])]
+                look = _look(source, cell)
+                return [_shown(output, look) for output in built.get("outputs", [])]
         raise SourceError(
             f"notebooks/{source.name}.ipynb is older than its chapter, where the cell {label!r} "
             "was changed: run `make book` first."
@@ -121,30 +143,45 @@ def without_docstrings(source: str) -> str:
     return "\n".join(lines)
 
 
-def _shown(output: Any, label: str) -> tuple[str, str]:
+def _look(source: text.Source, cell: text.Cell) -> str:
+    """Attributes of a figure: its words, from the caption below it, and its smallest letters."""
+    below = source.cells[cell.number] if cell.number < len(source.cells) else None
+    words = caption(below.text) if below and below.kind == "markdown" else ""
+    if not words:
+        words = (cell.name or "figure").replace("-", " ").replace("_", " ")
+    points = min([TICKS, *map(int, _SIZE.findall(cell.text))])
+    return f'alt="{html.escape(words, quote=True)}" data-points="{points}"'
+
+
+def _shown(output: Any, look: str) -> tuple[str, str]:
     """Kind ("picture" or "text") and HTML of one output of a cell, as a slide shows it."""
     if output.output_type == "stream":
-        return "text", _plain(output.text)
+        return "text", table.shown(output.text)
     if output.output_type == "error":
-        return "text", _plain(f"{output.ename}: {output.evalue}", "output error")
+        return "text", table.error(output.ename, output.evalue)
     data = output.data
     if "image/svg+xml" in data:
         svg = "".join(data["image/svg+xml"]).encode()
-        return "picture", _picture("image/svg+xml", base64.b64encode(svg).decode(), label)
+        return "picture", _picture("image/svg+xml", svg, look)
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
-            return "picture", _picture(kind, "".join(data[kind].split()), label)
+            return "picture", _picture(kind, base64.b64decode("".join(data[kind])), look)
     if "text/html" in data:
         shown = "".join(data["text/html"])
         kind = "picture" if "<svg" in shown else "text"
         return kind, f'<div class="shown {kind}">{shown}</div>'
-    return "text", _plain("".join(data.get("text/plain", "")))
+    return "text", table.shown("".join(data.get("text/plain", "")))
 
 
-def _picture(kind: str, data: str, label: str) -> str:
-    alt = html.escape(label.replace("-", " ").replace("_", " "), quote=True)
-    return f'<figure><img alt="{alt}" src="data:{kind};base64,{data}"></figure>'
-
-
-def _plain(words: str, classes: str = "output") -> str:
-    return f'<pre class="{classes}">{html.escape(_ANSI.sub("", words).strip(chr(10)))}</pre>'
+def _picture(kind: str, data: bytes, look: str) -> str:
+    extent = ""
+    if kind == "image/png":
+        width, height = struct.unpack(">II", data[16:24])
+        # Inches, from the dots a metre that matplotlib notes: letters are in points.
+        dots = data.find(b"pHYs")
+        inches = (
+            width / (struct.unpack(">I", data[dots + 4 : dots + 8])[0] * 0.0254) if dots > 0 else 0
+        )
+        extent = f' width="{width}" height="{height}" data-inches="{inches:.2f}"'
+    encoded = base64.b64encode(data).decode()
+    return f'<figure><img {look}{extent} src="data:{kind};base64,{encoded}"></figure>'
