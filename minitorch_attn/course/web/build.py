@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ..book import cjk
 from ..slides import assets
 from ..slides import build as lectures
 from ..sources.text import ROOT, SourceError
@@ -35,6 +36,9 @@ def build(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
         lay_out(Path(aside, "sources"), root, only)
         sphinx("html", Path(aside, "sources"), Path(aside, "trees"), out)
     _copy_katex(out / "_static")
+    shown = "".join(page.read_text(encoding="utf-8") for page in out.rglob("*.html"))
+    sheet = cjk.style_sheet(cjk.characters(shown))
+    (out / "_static" / "cjk.css").write_text(sheet, encoding="utf-8")
     lectures.build(root, out / "lectures", only)
     return out / "index.html"
 

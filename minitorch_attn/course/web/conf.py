@@ -27,7 +27,7 @@ html_math_renderer = "katex"
 
 html_theme = "furo"
 html_static_path = ["static"]
-html_css_files = ["katex/katex.min.css", "style.css"]
+html_css_files = ["katex/katex.min.css", "cjk.css", "style.css"]
 html_favicon = "static/favicon.svg"
 html_copy_source = False
 html_show_sourcelink = False

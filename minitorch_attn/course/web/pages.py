@@ -3,26 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from docutils import nodes
 
+from ..book import cjk
 from ..slides.render import katex
 from ..sources.text import ROOT, SourceError
-
-_TAG = re.compile(
-    r"(<(?:script|style|annotation|math)\b.*?</(?:script|style|annotation|math)>|<[^>]*>)",
-    re.DOTALL,
-)
-_CHINESE = re.compile(r"[\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]+")
-
-
-def chinese(html: str) -> str:
-    """HTML with `lang="zh"` on each run of Chinese: for fonts, and for who reads it aloud."""
-    parts = _TAG.split(html)
-    parts[::2] = [_CHINESE.sub(r'<span lang="zh">\g<0></span>', text) for text in parts[::2]]
-    return "".join(parts)
 
 
 def note(app: Any, doctree: Any) -> None:
@@ -70,9 +57,9 @@ def _block(translator: Any, node: Any) -> None:
 
 def finish(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """The last touches on a page: Chinese, and for scripts what its cells are."""
-    for part in ("body", "toc", "title"):
-        if part in context:
-            context[part] = chinese(context[part]) if part != "title" else context[part]
+    for part in ("body", "toc"):
+        if context.get(part):
+            context[part] = cjk.mark(context[part])
     if doctree is None or not (cells := app.env.metadata[name].get("cells")):
         return
     kind, _, file = name.partition("/")
