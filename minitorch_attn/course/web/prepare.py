@@ -121,7 +121,6 @@ class Site:
         exercises = [name[:-6] for name in self.notebooks if name.startswith("exercises/")]
         trees.append(_tree("To look things up", [name[:-3] for name in self.beside + self.guide]))
         trees.append(_tree("Exercises", exercises))
-        trees.append(_tree("", [f"library/{path}" for path in sorted(self.library)]))
         return "\n\n".join([WELCOME.format(points=points), *tables, guide, *trees]) + "\n"
 
 
@@ -149,9 +148,9 @@ def _kind(cell: Any) -> str:
 
 def _listing(file: Path, path: str) -> str:
     code = file.read_text(encoding="utf-8")
-    return f"# `{path}`\n\n````{{code-block}} python\n:linenos:\n\n{code}````\n"
+    head = f"---\norphan: true\n---\n\n# `{path}`\n\n"
+    return f"{head}````{{code-block}} python\n:linenos:\n\n{code}````\n"
 
 
 def _tree(caption: str, names: list[str]) -> str:
-    head = f":caption: {caption}\n" if caption else ""
-    return "```{toctree}\n:hidden:\n" + head + "\n" + "\n".join(names) + "\n```"
+    return "\n".join(["```{toctree}", ":hidden:", f":caption: {caption}", "", *names, "```"])
