@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from string import Template
 
+from ..book import cjk
 from ..sources.text import SourceError
 from . import ending
 from .lecture import Part, Slide
@@ -18,8 +19,6 @@ _ANSWER = re.compile(r'<p class="answer.*?</p>', re.DOTALL)
 _ALONE = re.compile(r'<figure><img [^>]*?width="(\d+)" height="(\d+)"[^>]*></figure>')
 SHORT = 40  # letters of a poll's answers that stand in one line
 COLUMNS = 98  # of code that fit between a slide's margins at 18.7 pixels a line
-_CHINESE = re.compile(r"[\u2e80-\u303f\u3400-\u9fff\uff00-\uffef]+")
-_OUTSIDE_TAGS = re.compile(r"(<[^>]*>)")
 
 
 def page(
@@ -44,20 +43,15 @@ def page(
     ]
     if parts:
         stacks = [f"<section>{stack}</section>" for stack in stacks]
+    sections = "\n".join(stacks)
     return Template((PARTS / "template.html").read_text(encoding="utf-8")).substitute(
         title=html.escape(title),
         chapter=name[:2],
         dark=" class=dark" if dark else "",
         seconds=sum(slide.seconds or 0 for slide in slides) or "null",
-        sections=chinese("\n".join(stacks)),
+        sections=cjk.mark(sections),
+        chinese=cjk.style_sheet(cjk.characters(sections)),
     )
-
-
-def chinese(page: str) -> str:
-    """The page with its Chinese words marked as such, for their font and for screen readers."""
-    pieces = _OUTSIDE_TAGS.split(page)
-    pieces[::2] = [_CHINESE.sub(r'<span lang="zh">\g<0></span>', words) for words in pieces[::2]]
-    return "".join(pieces)
 
 
 def _section(slide: Slide, footer: str) -> str:
