@@ -74,7 +74,7 @@ def _part(body: list[list[str]], n: int) -> None:
 def _at_commas(cell: str) -> list[str]:
     """Parted at its commas and semicolons, but not inside brackets."""
     parts, depth = [""], 0
-    for sign, following in zip(cell, f"{cell[1:]} ", strict=True):
+    for sign, following in zip(cell, [*cell[1:], " "], strict=False):
         depth += (sign in "([{") - (sign in ")]}")
         if sign in ",;" and following == " " and not depth:
             parts.append("")

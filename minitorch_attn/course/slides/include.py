@@ -78,13 +78,31 @@ class Includes:
         return "\n".join(pictures)
 
     def output(self, number: int, label: str) -> str:
-        """Everything that a labelled cell printed and showed."""
-        shown = [shown for _, shown in self._outputs(number, label)]
+        """Everything that a labelled cell printed and showed.
+
+        `label@other` sets it under the head of the table that the other cell printed.
+        """
+        label, _, other = label.partition("@")
+        head = self._head(number, other) if other else ""
+        shown = [shown for _, shown in self._outputs(number, label, head)]
         if not shown:
             raise SourceError(f"the cell {label!r} of chapter {number:02} has no output.")
         return "\n".join(shown)
 
-    def _outputs(self, number: int, label: str) -> list[tuple[str, str]]:
+    def _head(self, number: int, label: str) -> str:
+        """The first line that a labelled cell printed."""
+        for output in self._built(number, label):
+            if output.output_type == "stream":
+                return str(output.text).partition("\n")[0] + "\n"
+        raise SourceError(f"the cell {label!r} of chapter {number:02} prints no table.")
+
+    def _outputs(self, number: int, label: str, head: str = "") -> list[tuple[str, str]]:
+        source = self.chapter(number)
+        look = _look(source, source.cell(label))
+        return [_shown(output, look, head) for output in self._built(number, label)]
+
+    def _built(self, number: int, label: str) -> list[Any]:
+        """The outputs of a labelled cell, in the executed notebook."""
         source = self.chapter(number)
         cell = source.cell(label)
         if number not in self._notebooks:
@@ -96,8 +114,7 @@ class Includes:
             self._notebooks[number] = nbformat.read(path, as_version=4)
         for built in self._notebooks[number].cells:
             if built.metadata.get("name") == label and built.source == cell.text:
-                look = _look(source, cell)
-                return [_shown(output, look) for output in built.get("outputs", [])]
+                return list(built.get("outputs", []))
         raise SourceError(
             f"notebooks/{source.name}.ipynb is older than its chapter, where the cell {label!r} "
             "was changed: run `make book` first."
@@ -153,10 +170,10 @@ def _look(source: text.Source, cell: text.Cell) -> str:
     return f'alt="{html.escape(words, quote=True)}" data-points="{points}"'
 
 
-def _shown(output: Any, look: str) -> tuple[str, str]:
+def _shown(output: Any, look: str, head: str) -> tuple[str, str]:
     """Kind ("picture" or "text") and HTML of one output of a cell, as a slide shows it."""
     if output.output_type == "stream":
-        return "text", table.shown(output.text)
+        return "text", table.shown(head + output.text)
     if output.output_type == "error":
         return "text", table.error(output.ename, output.evalue)
     data = output.data

@@ -53,7 +53,7 @@ def _size(sentences: list[Table | str]) -> str:
 
 def _sentence(words: str) -> str:
     words = _DICT.sub(lambda found: found[1].replace("'", ""), words)
-    marked = _FIGURE.sub(lambda found: f"\1{found[0]}\2", words)
+    marked = _FIGURE.sub(lambda found: f"\1{found[0]}\2", words).replace(" ± ", "\u00a0±\u00a0")
     return html.escape(marked).replace("\1", "<b>").replace("\2", "</b>").replace("   ", "&emsp;")
 
 
@@ -96,14 +96,17 @@ def _head(table: Table) -> str:
     wide[-1] = False
     for n, cell in enumerate(table.head):
         if not (n and wide[n - 1]):
-            marks = (' class="number"' if n else "") + (' colspan="2"' if wide[n] else "")
+            verdict = any(len(row) > n and VERDICT.fullmatch(row[n]) for row in table.rows)
+            marks = (' class="number"' if n and not verdict else "") + (
+                ' colspan="2"' if wide[n] else ""
+            )
             cells.append(f"<th{marks}>{html.escape(cell)}</th>")
     return f"<thead><tr>{''.join(cells)}</tr></thead>"
 
 
 def _cell(cell: str, n: int) -> str:
     if n == 0:
-        return f'<th scope="row">{html.escape(cell)}</th>'
+        return f'<th scope="row">{html.escape(cell.rstrip(":"))}</th>'
     if found := VERDICT.fullmatch(cell):
         word = found[2]
         by = found[3] or found[4] or ""
