@@ -99,6 +99,8 @@ def _say_once(body: list[list[str]], n: int) -> str:
     first = 0 if numbers else _shared(cells, lambda words, k: words[k])
     rest = [cell[first:] for cell in cells]
     last = _shared(rest, lambda words, k: words[-1 - k])
+    if last and rest[0][-last] == "of":  # "4 of 5 seeds": the 5 belongs to the 4
+        last -= 2
     if numbers:
         last = min(last, int(cells[0][-1] == "%"))
     left = [cell[: len(cell) - last] for cell in rest]

@@ -14,6 +14,7 @@ from ..sources import questions, text
 from ..sources.captions import caption
 from ..sources.text import SourceError
 from . import table
+from .steps import covered
 
 _SIZE = re.compile(r"(?:font|label)size=(\d+)")
 TICKS = 10  # points: what matplotlib sets the numbers on an axis in
@@ -71,11 +72,15 @@ class Includes:
         return f'<div class="quoted">{code(without_docstrings(quoted.source))}{caption}</div>'
 
     def figure(self, number: int, label: str) -> str:
-        """The pictures that a labelled cell drew."""
+        """The pictures that a labelled cell drew.
+
+        `label@33,66` shows a picture step by step: first what is left of 33 % of its width, …
+        """
+        label, _, cuts = label.partition("@")
         pictures = [shown for kind, shown in self._outputs(number, label) if kind == "picture"]
         if not pictures:
             raise SourceError(f"the cell {label!r} of chapter {number:02} draws no figure.")
-        return "\n".join(pictures)
+        return covered(pictures[0], label, cuts) if cuts else "\n".join(pictures)
 
     def output(self, number: int, label: str) -> str:
         """Everything that a labelled cell printed and showed.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import re
 from pathlib import Path
 
 import pytest
 from helpers.decks import LECTURES, write_book
 
-from minitorch_attn.course.slides import ending, include, lecture, page, render
+from minitorch_attn.course.slides import ending, include, lecture, page, render, steps
 from minitorch_attn.course.sources.text import ROOT, SourceError
 
 PLANNED = """# A sample
@@ -141,6 +143,24 @@ def test_a_slide_grows_by_formulas_and_a_cell_by_its_paragraphs_and_output(book:
         read(book, "# A\n\n{{ cell loop#2 }}")
 
 
+def test_a_figure_grows_where_it_is_blank() -> None:
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(8, 2))
+    axes[1].set_facecolor("black")
+    drawn = io.BytesIO()
+    figure.savefig(drawn)
+    plt.close(figure)
+    png = base64.b64encode(drawn.getvalue()).decode()
+    shown = f'<figure><img src="data:image/png;base64,{png}"></figure>'
+    covers = re.findall(r"left:([\d.]+)%;right:([\d.]+)%", steps.covered(shown, "two", "2,99"))
+    assert covers == [("2.0", "1.0"), ("99.0", "0.0")]
+    with pytest.raises(SourceError, match=r"'two' is not blank at 70\.0 %"):
+        steps.covered(shown, "two", "70")
+    with pytest.raises(SourceError, match="'two' cannot be shown in steps at 'x'"):
+        steps.covered(shown, "two", "x")
+
+
 def test_the_last_slide_leads_to_the_site_or_names_the_paths() -> None:
     paths = ending.block(ending.Leads("06_one_query"))
     assert "<code>notebooks/06_one_query.ipynb</code>" in paths
@@ -181,6 +201,6 @@ def test_a_lecture_takes_45_minutes_and_no_slide_is_grey_or_dense(path: Path) ->
     for slide in slides[1:]:
         heading = re.match(r"## (.+)\n", slide.markdown)
         assert heading, f"slide {slide.number} has no heading"
-        for number, label in re.findall(r"{{ figure (?:(\d+):)?(\S+) }}", slide.markdown):
+        for number, label in re.findall(r"{{ figure (?:(\d+):)?([^\s@]+)", slide.markdown):
             drawn = includes.chapter(int(number or path.stem[:2])).cell(label).text
             assert f'title="{heading[1]}' not in drawn, f"slide {slide.number} says its title twice"
