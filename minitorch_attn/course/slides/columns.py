@@ -48,7 +48,7 @@ def tidied(table: Table) -> Table:
         if (
             len(words) == 1
             and not is_number(body[0][n])
-            and all(r[n + 1][0].isdigit() for r in body)
+            and all(r[n + 1][:1].isdigit() for r in body)
         ):
             table.head[n + 1] = f"{words.pop()} {table.head[n + 1]}".strip()
             for row in [table.head, *body]:

@@ -6,18 +6,12 @@ import ast
 import base64
 import html
 import re
-import struct
 from pathlib import Path
 from typing import Any
 
 from ..sources import questions, text
-from ..sources.captions import caption
 from ..sources.text import SourceError
-from . import table
-from .steps import covered
-
-_SIZE = re.compile(r"(?:font|label)size=(\d+)")
-TICKS = 10  # points: what matplotlib sets the numbers on an axis in
+from . import figures, table
 
 
 class Includes:
@@ -80,7 +74,7 @@ class Includes:
         pictures = [shown for kind, shown in self._outputs(number, label) if kind == "picture"]
         if not pictures:
             raise SourceError(f"the cell {label!r} of chapter {number:02} draws no figure.")
-        return covered(pictures[0], label, cuts) if cuts else "\n".join(pictures)
+        return figures.covered(pictures[0], label, cuts) if cuts else "\n".join(pictures)
 
     def output(self, number: int, label: str) -> str:
         """Everything that a labelled cell printed and showed.
@@ -103,7 +97,7 @@ class Includes:
 
     def _outputs(self, number: int, label: str, head: str = "") -> list[tuple[str, str]]:
         source = self.chapter(number)
-        look = _look(source, source.cell(label))
+        look = figures.look(source, source.cell(label))
         return [_shown(output, look, head) for output in self._built(number, label)]
 
     def _built(self, number: int, label: str) -> list[Any]:
@@ -165,16 +159,6 @@ def without_docstrings(source: str) -> str:
     return "\n".join(lines)
 
 
-def _look(source: text.Source, cell: text.Cell) -> str:
-    """Attributes of a figure: its words, from the caption below it, and its smallest letters."""
-    below = source.cells[cell.number] if cell.number < len(source.cells) else None
-    words = caption(below.text) if below and below.kind == "markdown" else ""
-    if not words:
-        words = (cell.name or "figure").replace("-", " ").replace("_", " ")
-    points = min([TICKS, *map(int, _SIZE.findall(cell.text))])
-    return f'alt="{html.escape(words, quote=True)}" data-points="{points}"'
-
-
 def _shown(output: Any, look: str, head: str) -> tuple[str, str]:
     """Kind ("picture" or "text") and HTML of one output of a cell, as a slide shows it."""
     if output.output_type == "stream":
@@ -184,26 +168,12 @@ def _shown(output: Any, look: str, head: str) -> tuple[str, str]:
     data = output.data
     if "image/svg+xml" in data:
         svg = "".join(data["image/svg+xml"]).encode()
-        return "picture", _picture("image/svg+xml", svg, look)
+        return "picture", figures.picture("image/svg+xml", svg, look)
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
-            return "picture", _picture(kind, base64.b64decode("".join(data[kind])), look)
+            return "picture", figures.picture(kind, base64.b64decode("".join(data[kind])), look)
     if "text/html" in data:
         shown = "".join(data["text/html"])
         kind = "picture" if "<svg" in shown else "text"
         return kind, f'<div class="shown {kind}">{shown}</div>'
     return "text", table.shown("".join(data.get("text/plain", "")))
-
-
-def _picture(kind: str, data: bytes, look: str) -> str:
-    extent = ""
-    if kind == "image/png":
-        width, height = struct.unpack(">II", data[16:24])
-        # Inches, from the dots a metre that matplotlib notes: letters are in points.
-        dots = data.find(b"pHYs")
-        inches = (
-            width / (struct.unpack(">I", data[dots + 4 : dots + 8])[0] * 0.0254) if dots > 0 else 0
-        )
-        extent = f' width="{width}" height="{height}" data-inches="{inches:.2f}"'
-    encoded = base64.b64encode(data).decode()
-    return f'<figure><img {look}{extent} src="data:{kind};base64,{encoded}"></figure>'

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from helpers.decks import LECTURES, write_book
 
-from minitorch_attn.course.slides import ending, include, lecture, page, render, steps
+from minitorch_attn.course.slides import ending, figures, include, lecture, page, render
 from minitorch_attn.course.sources.text import ROOT, SourceError
 
 PLANNED = """# A sample
@@ -153,12 +153,12 @@ def test_a_figure_grows_where_it_is_blank() -> None:
     plt.close(figure)
     png = base64.b64encode(drawn.getvalue()).decode()
     shown = f'<figure><img src="data:image/png;base64,{png}"></figure>'
-    covers = re.findall(r"left:([\d.]+)%;right:([\d.]+)%", steps.covered(shown, "two", "2,99"))
+    covers = re.findall(r"left:([\d.]+)%;right:([\d.]+)%", figures.covered(shown, "two", "2,99"))
     assert covers == [("2.0", "1.0"), ("99.0", "0.0")]
     with pytest.raises(SourceError, match=r"'two' is not blank at 70\.0 %"):
-        steps.covered(shown, "two", "70")
+        figures.covered(shown, "two", "70")
     with pytest.raises(SourceError, match="'two' cannot be shown in steps at 'x'"):
-        steps.covered(shown, "two", "x")
+        figures.covered(shown, "two", "x")
 
 
 def test_the_last_slide_leads_to_the_site_or_names_the_paths() -> None:
