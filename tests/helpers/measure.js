@@ -27,6 +27,12 @@
       wrong.push(`${name(e)} overflows: ${e.scrollHeight} of ${e.clientHeight} high`);
   }
 
+  for (const answer of slide.querySelectorAll(".answer")) {
+    const [a, b] = [size(answer), size(body)];
+    if (a.top < b.bottom - 1 && a.right > b.left + 1)
+      wrong.push(`${name(answer)} covers the slide: ${a.top}, where the body ends at ${b.bottom}`);
+  }
+
   for (const image of slide.querySelectorAll("img")) {
     const { naturalWidth: w, naturalHeight: h } = image;
     if (!image.complete || !w) {

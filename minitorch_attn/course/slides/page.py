@@ -92,7 +92,7 @@ def _is_tall(body: str) -> bool:
     if not found:
         return False
     width, height = int(found[1]), int(found[2])
-    return min(970 / width, 720 / height) > 1.02 * min(1240 / width, 590 / height)
+    return min(970 / width, 720 / height) > 1.02 * min(1240 / width, 614 / height)
 
 
 def _footer(slide: Slide, title: str, total: int, parts: list[Part]) -> str:
