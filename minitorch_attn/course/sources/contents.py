@@ -95,6 +95,16 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     return found
 
 
+def site(root: Path = ROOT) -> str:
+    """The address of the published web edition, without a slash at its end; "" where none is known.
+
+    book.toml has it as `site`, above its first chapter.
+    """
+    path = root / "chapters" / "book.toml"
+    data = tomllib.loads(path.read_text(encoding="utf-8"))
+    return str(data.get("site", "")).rstrip("/")
+
+
 @dataclass(frozen=True)
 class Page:
     """A page beside the chapters, `chapters/<file>.md`, to look things up."""
