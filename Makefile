@@ -79,6 +79,9 @@ lock:
 	    --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
 	    --extra $$extra pyproject.toml requirements/build.in -o requirements/$$extra.txt || exit 1; \
 	done
+	.cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
+	  requirements/mpi.in -o requirements/mpi.txt
 
 clean:
 	rm -rf .venv .cache runs node_modules
