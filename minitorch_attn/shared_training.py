@@ -66,11 +66,9 @@ class SharedTrainer(Trainer):
     ) -> None:
         check_loss(options.get("loss", cross_entropy))
         self.comm, is_first = comm, comm.rank == 0
-        train, test, validation = (
-            None if data is None else _OwnPart(data, comm) for data in (train, test, validation)
-        )
         options |= {"folder": folder if is_first else None, "progress": progress and is_first}
         super().__init__(model, optimizer, train, test, validation, **options)
+        self.loader.dataset = _OwnPart(train, comm)
 
     def fit(self, epochs: int) -> list[dict[str, float]]:
         """`Trainer.fit`, in all processes at once.
@@ -85,6 +83,10 @@ class SharedTrainer(Trainer):
         if self.comm.rank:
             self._go_back(*state)
         return super().fit(epochs)
+
+    def evaluate(self, data: Any, batch_size: int = 500) -> dict[str, float]:
+        """`Trainer.evaluate`, shared: all processes call it."""
+        return super().evaluate(_OwnPart(data, self.comm), batch_size)
 
     def _check_alike(self, epochs: int) -> None:
         """What would be added up must be of one kind, and in as many steps."""

@@ -243,6 +243,11 @@ class TestUnderMpiexec:
 
     def test_train_says_and_writes_once_what_one_process_does(self, tmp_path: Path) -> None:
         two, one = tmp_path / "two", tmp_path / "one"
+        """On cued digits, of whose scenes the first process alone says where the model looks."""
+        words = ("train", "--seeds", 1, "--no-pictures", "--epochs", 1, "--model", "attention")
+        done = start(2, "-m", "minitorch_attn", *words, "--out", tmp_path / "cued")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("Of the query's weights") == 1
         done = start(2, "-m", "minitorch_attn", *DIGITS, "--epochs", 2, "--out", two)
         assert done.returncode == 0, done.stderr
         assert done.stdout.count("attention  seed 0") == 1
