@@ -17,6 +17,8 @@ import numpy as np
 # What was asked of the module and of its arrays: "functions", "methods" or "at", the name, how many
 # arguments, and the names of others. `tests/engine/test_cupy.py` looks each up in CuPy.
 asked: set[tuple[str, str, int, tuple[str, ...]]] = set()
+# Each time that a number was wanted: on a GPU the host then waits until all is computed.
+looks: list[str] = []
 
 
 class ndarray:
@@ -54,6 +56,7 @@ class ndarray:
         return call
 
     def item(self) -> Any:
+        looks.append("item")
         return self._inside.item()
 
     def __getitem__(self, index: Any) -> ndarray:
@@ -69,12 +72,15 @@ class ndarray:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        looks.append("bool")
         return bool(self._inside) if self.size else False  # NumPy refuses to say
 
     def __int__(self) -> int:
+        looks.append("int")
         return int(self._inside)
 
     def __float__(self) -> float:
+        looks.append("float")
         return float(self._inside)
 
     def __repr__(self) -> str:
@@ -179,6 +185,7 @@ def array(x: Any, dtype: Any = None) -> ndarray:
 
 def asnumpy(x: ndarray) -> np.ndarray:
     """The one door out: a copy."""
+    looks.append("asnumpy")
     return x._inside.copy()
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import Array, namespace
 from ..ops.attention import allowed_pairs
+from . import kernels
 from .rows import row_products, row_sums
 
 # Scores up to this size have exponentials none of which is too large, nor all of them 0.
@@ -44,10 +45,13 @@ def backward(
         g_value = matmul(weights.swapaxes(-1, -2), g, out=out[2])
     if needed[0] or needed[1]:
         g_scores = g @ value.swapaxes(-1, -2)
-        # Softmax's rule; the sum over keys of weight times gradient is a row of g times y.
-        g_scores -= row_products(g, y)
-        g_scores *= weights
-        g_scores *= scale
+        if g_scores.shape == weights.shape and kernels.fit(g_scores, weights):
+            g_scores = kernels.softmax_back(g_scores, weights, scale)
+        else:
+            # Softmax's rule; the sum over keys of weight times gradient is a row of g times y.
+            g_scores -= row_products(g, y)
+            g_scores *= weights
+            g_scores *= scale
         if needed[0]:
             g_query = matmul(g_scores, key, out=out[0])
         if needed[1]:
@@ -60,6 +64,8 @@ def _weights(query: Array, key: Array, mask: Any, causal: bool, scale: float) ->
     allowed = allowed_pairs(query, key, mask, causal)
     xp = namespace(query)
     weights = query @ key.swapaxes(-1, -2)
+    if allowed is None and kernels.fit(weights):
+        return kernels.softmax(weights, scale)
     weights *= scale
     if allowed is not None:
         weights = xp.where(allowed, weights, -math.inf)

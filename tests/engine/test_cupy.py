@@ -105,6 +105,25 @@ def test_the_extra_brings_what_cupy_compiles_with() -> None:
     assert need.startswith("cupy-cuda13x[ctk]")
 
 
+def test_a_step_waits_for_the_device_four_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the range of the targets, the loss, the gradients' length, and how many are right."""
+    data = Dataset(np.ones((8, 3, 4), np.float32), np.arange(8) % 3, 3)
+    model = Classifier(4, 3, 8, 2, num_positions=3).to(STRICT)
+    optimizer = AdamW(model.named_parameters())
+    trainer = Trainer(model, optimizer, data, clip=0.1, batch_size=4, progress=False)
+    looks = []
+    step = Trainer._step
+
+    def counted(self: Trainer, rate: float) -> None:
+        step(self, rate)
+        looks.append(len(strict_arrays.looks))
+
+    monkeypatch.setattr(Trainer, "_step", counted)
+    trainer.fit(2)
+    first, second, third, fourth = looks
+    assert second - first == fourth - third == 4
+
+
 # ---- where CuPy gives another answer than NumPy
 
 
