@@ -1,6 +1,6 @@
 """Attention in one op: whole for short sequences, by blocks for long ones.
 
-The two have one shape, `forward` and `backward`; which it was, the saved arrays remember.
+The three have one shape, `forward` and `backward`; which it was, the saved arrays remember.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from ..arrays import Array
 from ..ops.attention import weighted_sum
 from ..ops.op import fused
-from . import blockwise, whole
+from . import blockwise, by_queries, whole
 
 # From so many scores a head on, blocks are faster than the whole; below, so is the whole.
 BLOCKWISE_FROM = 1 << 16
@@ -30,7 +30,11 @@ def forward(
     query: Array, key: Array, value: Array, mask: Any, causal: bool, scale: float, out: Any = None
 ) -> tuple[Array, Saved]:
     """The output (..., N, d_v), in `out` where given, and what `backward` needs."""
-    form = blockwise if is_long(query, key) else whole
+    form: ModuleType = whole
+    if is_long(query, key):
+        form = blockwise
+    elif not isinstance(query, np.ndarray) and by_queries.is_long(query, key):
+        form = by_queries
     y, saved = form.forward(query, key, value, mask, causal, scale, out)
     return y, (form, saved)
 

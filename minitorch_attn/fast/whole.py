@@ -20,7 +20,7 @@ def forward(
     query: Array, key: Array, value: Array, mask: Any, causal: bool, scale: float, out: Any = None
 ) -> tuple[Array, Array]:
     """The output (..., N, d_v), in `out` where given, and the weights (..., N, S)."""
-    weights = _weights(query, key, mask, causal, scale)
+    weights = weights_of(query, key, mask, causal, scale)
     return namespace(query).matmul(weights, value, out=out), weights
 
 
@@ -59,7 +59,7 @@ def backward(
     return g_query, g_key, g_value
 
 
-def _weights(query: Array, key: Array, mask: Any, causal: bool, scale: float) -> Array:
+def weights_of(query: Array, key: Array, mask: Any, causal: bool, scale: float) -> Array:
     """The weights (..., N, S), in memory of their own."""
     allowed = allowed_pairs(query, key, mask, causal)
     xp = namespace(query)
