@@ -142,8 +142,9 @@ class Trainer:
         """Train until so many epochs are done, counting those before a resume.
 
         However a run is cut into calls, by Ctrl-C or an error too, it ends as one call does: an
-        epoch that was broken off is undone, and done again by the next call. Asks the C library to
-        keep freed memory, for the whole process (`keep_freed_memory`).
+        epoch that was broken off is undone, and done again by the next call. (On a GPU, but for
+        rounding: it adds up rows that occur twice, as of an embedding, in any order.) Asks the C
+        library to keep freed memory, for the whole process (`keep_freed_memory`).
 
         Returns
         -------

@@ -38,7 +38,8 @@ def nvrtc() -> Any:
     return None
 
 
-@pytest.mark.skipif(nvrtc() is None, reason="needs NVRTC: pip install nvidia-cuda-nvrtc")
+@pytest.mark.slow
+@pytest.mark.skipif(nvrtc() is None, reason="needs NVRTC: pip install -r requirements/ci.txt")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_they_compile_as_cuda(dtype: str) -> None:
     library, program = nvrtc(), ctypes.c_void_p()

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 
-NEEDED = "needs mpi4py and an MPI: pip install -r requirements/mpi.txt"
+NEEDED = "needs mpi4py and an MPI: pip install -r requirements/ci.txt"
 
 # A wheel's stands beside Python, and belongs to the MPI that mpi4py finds there.
 MPIEXEC = shutil.which("mpiexec", path=os.path.dirname(sys.executable)) or shutil.which("mpiexec")
