@@ -31,17 +31,20 @@ def world() -> Any:
         In the first process, if mpi4py or an MPI is missing, or mpiexec is another MPI's. The
         others leave by SystemExit: it is said once.
     """
-    if not any(name in os.environ for name in RANKS) or _said(SIZES, 0) == 1:
+    told = _said(SIZES, 0)  # 0: a starter that does not say how many
+    if not any(name in os.environ for name in RANKS) or told == 1:
         return None
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
+        if not told:
+            return None
         return _refuse(
             f"mpiexec started several processes, and mpi4py, by which they talk, is not there "
             f'({error}): pip install "minitorch_attn[mpi]" mpich'
         )
     comm = MPI.COMM_WORLD
-    if comm.size == 1 and _said(SIZES, 1) > 1:
+    if comm.size == 1 < told:
         return _refuse(
             "mpiexec and mpi4py belong to two MPIs, so each process believes that it is alone: "
             "call the mpiexec of the MPI that `python -m mpi4py --mpi-library` names"
@@ -50,7 +53,7 @@ def world() -> Any:
 
 
 def _said(names: tuple[str, ...], otherwise: int) -> int:
-    """The first of these variables that is set."""
+    """The first of these variables that is set, a number."""
     return next((int(os.environ[name]) for name in names if name in os.environ), otherwise)
 
 

@@ -192,6 +192,10 @@ def test_alone_nothing_of_mpi_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PMI_RANK", "0")
     monkeypatch.setenv("PMI_SIZE", "1")
     assert mpi.world() is None
+    monkeypatch.delenv("PMI_RANK")
+    monkeypatch.delenv("PMI_SIZE")
+    monkeypatch.setenv("PMIX_RANK", "0")  # of a batch system, which does not say how many
+    assert mpi.world() is None
 
 
 def test_without_mpi4py_the_first_says_so_and_the_others_leave(
