@@ -7,6 +7,7 @@
 # make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
+# make gpu     six minutes on an NVIDIA GPU: tests, steps, attention, memory, in runs/gpu.json
 # make lock    pin anew what `make` installs
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides web prove lint bench lock clean
+.PHONY: run study test test-all book slides web prove lint bench gpu lock clean
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
 
@@ -64,6 +65,19 @@ bench: .cache/bench/bench.stamp
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[bench]"
 	@touch $@
 
+GPU_PY := .cache/gpu/$(notdir $(BIN))/python
+gpu:
+	@$(PYTHON) -c "import ctypes; ctypes.CDLL('libcuda.so.1')" 2>/dev/null || \
+	  { echo "make gpu needs an NVIDIA GPU, and this machine has no driver of one"; exit 2; }
+	$(MAKE) --no-print-directory .cache/gpu/gpu.stamp
+	$(GPU_PY) -m benchmarks.gpu
+
+.cache/gpu/gpu.stamp: requirements/test.txt pyproject.toml
+	$(PYTHON) -m venv .cache/gpu
+	$(GPU_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	$(GPU_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[cuda,bench]"
+	@touch $@
+
 # Each stamp says that .venv holds what requirements/NAME.txt pins, and this package, editable.
 .venv/%.stamp: requirements/%.txt pyproject.toml | .venv/python.stamp
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
@@ -84,6 +98,9 @@ lock:
 	    --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
 	    --extra $$extra pyproject.toml requirements/build.in -o requirements/$$extra.txt || exit 1; \
 	done
+	.cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
+	  requirements/ci.in -o requirements/ci.txt
 
 clean:
 	rm -rf .venv .cache runs node_modules

@@ -60,8 +60,8 @@ def bar(name: str, workload: Workload) -> float | None:
         return 0.25 if family == "ops" else None
     if name in ("numpy", "numpy-threads"):
         return 1.1 if family == "classifier" else None
-    if name == "torch-gpu":
-        return GPU if family == "classifier" and workload.size in CLASSIFIERS[2:] else None
+    if name in ("torch-gpu", "torch-gpu-reading"):
+        return GPU if long or workload.size in CLASSIFIERS[2:] else None
     return None
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import Array
 from ..ops.attention import weighted_sum
 from ..ops.op import fused
-from . import blockwise, shared, whole
+from . import blockwise, by_queries, shared, whole
 
 # From so many scores a head on, blocks are faster than the whole; below, so is the whole.
 BLOCKWISE_FROM = 1 << 16
@@ -37,8 +37,12 @@ def forward(
     """The output (..., N, d_v), in `out` where given, and what `backward` needs."""
     if is_long(query, key):
         form: ModuleType = blockwise
+    elif _is_large(query, key, value):
+        form = shared
+    elif not isinstance(query, np.ndarray) and by_queries.is_long(query, key):
+        form = by_queries
     else:
-        form = shared if _is_large(query, key, value) else whole
+        form = whole
     y, saved = form.forward(query, key, value, mask, causal, scale, out)
     return y, (form, saved)
 

@@ -60,7 +60,7 @@ def backward(
     def work(piece: tuple[slice, np.ndarray]) -> None:
         part, weights = piece
         inputs = query[part], key[part], value[part], _of(mask, part, query.ndim), causal, scale
-        places = [None if gx is None else gx[part] for gx in found]
+        places = tuple(None if gx is None else gx[part] for gx in found)
         whole.backward(g[part], y[part], weights, needed, *inputs, out=places)
 
     with sharing():

@@ -137,7 +137,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         "test_attention.py::test_a_query_that_may_attend_to_nothing",
     ),
     "whole: an empty row is NaN": (
-        text(whole._weights, "xp.where(top == -math.inf, 0, top)", "top"),
+        text(whole.weights_of, "xp.where(top == -math.inf, 0, top)", "top"),
         "test_attention.py::test_a_query_that_may_attend_to_nothing",
     ),
     "whole: an empty row of small scores is NaN": (
