@@ -939,7 +939,7 @@ def no_ceiling(ceiling: Any, rng: np.random.Generator) -> None:
     for x, y in ((a, b[:-1]), (a[:-1], b), (a, b[:1]), (a[:1], b)):
         expect_error(partial(ceiling, x, y), ValueError, "lengths that differ")
     # A constant less its mean is 0, or rounding: whose correlation with b or −b is above 0.
-    while (rounded := np.full(len(b), rng.uniform(0.05, 3.0))).std() == 0:
+    while (rounded := np.full(len(b), -rng.uniform(0.05, 3.0))).std() == 0:
         _, b = draw_observers(rng, 0.5)
     for flat in (np.ones(len(b)), rounded):
         for other in (b, -b):
