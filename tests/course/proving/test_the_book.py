@@ -12,17 +12,8 @@ from minitorch_attn.course.checking.exercise import Exercise
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.proving.prove import prove_book
 
-PROVED: tuple[int, ...] = (
-    0,
-    6,
-    7,
-    9,
-    11,
-    12,
-    13,
-    16,
-    17,
-)  # a chapter is added when its proof holds, and never taken out
+# A chapter is added when its proof holds, and never taken out.
+PROVED = (0, 1, 2, 3, 5, 6, 7, 9, 11, 12, 13, 16, 17)
 SEEDS = range(6)
 
 
