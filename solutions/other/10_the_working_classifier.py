@@ -63,8 +63,8 @@ def classify(train_tokens, train_targets, test_tokens):
     from minitorch_attn.optim import AdamW, warmup_cosine
 
     rng = np.random.default_rng(0)
-    query, key, value = (Dense(train_tokens.shape[-1], 48, rng=rng) for _ in range(3))
-    hidden, head = Dense(48, 64, rng=rng), Dense(64, 10, rng=rng)
+    query, key, value = (Dense(train_tokens.shape[-1], 32, rng=rng) for _ in range(3))
+    hidden, head = Dense(32, 64, rng=rng), Dense(64, 10, rng=rng)
     layers = [query, key, value, hidden, head]
 
     def logits(tokens):
@@ -72,7 +72,7 @@ def classify(train_tokens, train_targets, test_tokens):
         z = attention(asking, key(tokens[:, :-1]), value(tokens[:, :-1]))
         return head(relu(hidden(z)))[:, 0]
 
-    steps = 500
+    steps = 300
     adam = AdamW([p for layer in layers for p in layer.parameters()], 0.01, weight_decay=0.01)
     factor = warmup_cosine(steps, steps // 10)
     for step in range(steps):
