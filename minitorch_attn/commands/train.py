@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, viz
-from ..arguments import positive
+from ..arguments import positive, this_program
 from ..errors import MinitorchError
 from ..files import write_atomic
 from ..recipes import RECIPES, Recipe, make_trainer
@@ -100,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         why = str(error) and f" ({error})"
         print(
             f"\nStopped{why}. Nothing before the last finished epoch is lost; go on with:\n"
-            f"  python -m minitorch_attn {_again(args, out)}",
+            f"  {this_program()} {_again(args, out)}",
             file=sys.stderr,
         )
         return 130 if isinstance(error, KeyboardInterrupt) else 1

@@ -14,7 +14,16 @@ from ...files import write_if_changed
 from ...processes import end_with_parent
 from ..sources.contents import chapters, page
 from ..sources.questions import check_questions
-from ..sources.text import ROOT, Source, SourceError, headings_in, read, section_id, sources
+from ..sources.text import (
+    ROOT,
+    Source,
+    SourceError,
+    headings_in,
+    need_checkout,
+    read,
+    section_id,
+    sources,
+)
 from . import compare, execute, exercises, footer, introduced
 from .notebook import markdown, new_cell, new_notebook, to_text
 
@@ -230,6 +239,7 @@ def run(args: argparse.Namespace) -> int:
     SourceError, execute.ChapterFailed
         If the book cannot be built; the message says which cell of which file, and why.
     """
+    need_checkout("book")
     built = build(only=args.only)
     stale = [] if args.only else [f"{path} has no source: delete it" for path in leftovers(built)]
     if args.check:

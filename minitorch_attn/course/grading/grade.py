@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,7 @@ def _encoding(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     current_folder.leave(str(args.submissions))
+    import_module("jupytext")  # the worked answers are read with it: without, no mark would stand
     _check_isolation(args)
     if args.out.resolve().is_relative_to(args.submissions.resolve()):
         raise GradeError(

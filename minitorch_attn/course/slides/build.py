@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     SourceError
         If a lecture cannot be built or printed; the message says where, and what helps.
     """
+    text.need_checkout("slides")
     decks = build(only=tuple(args.chapter))
     if args.pdf:
         from . import pdf
