@@ -299,7 +299,6 @@ def test_without_arguments_it_helps() -> None:
     [
         ("grade . --chapter 6 --out ../marks", "jupytext", "course"),
         ("study --layout-only", "nbformat", "study"),
-        ("train --data digits --model dense", "filelock", "run"),
     ],
 )
 def test_a_missing_package_is_one_line_that_says_what_to_install(
