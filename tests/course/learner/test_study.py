@@ -435,6 +435,7 @@ def test_the_kernel_is_the_python_that_runs_the_book(tmp_path: Path) -> None:
         check=True,
     )
     assert Path(done.stdout.strip()) == Path(sys.executable)
+    assert Path(environment["PATH"].split(os.pathsep)[0]) == Path(sys.executable).parent
 
 
 def arguments(*words: str) -> argparse.Namespace:

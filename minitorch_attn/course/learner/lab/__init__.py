@@ -32,8 +32,14 @@ def server(folder: Path, page: str, root: Path = ROOT) -> tuple[list[str], dict[
     # Nothing leaves the machine: no news, no question about news. And kernels of this Python come
     # before kernels of the user's that have the same name.
     settings = [str(Path(__file__).parent), os.environ.get("JUPYTER_CONFIG_PATH", "")]
-    own = {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings))}
-    return command, os.environ | own | {"JUPYTER_PREFER_ENV_PATH": "1"}
+    # In its terminals `minitorch_attn` is this one, whether or not its environment is activated.
+    programs = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    own = {
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, settings)),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PATH": os.pathsep.join(filter(None, programs)),
+    }
+    return command, os.environ | own
 
 
 def start(folder: Path, page: str, root: Path, options: list[str]) -> int:
