@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -32,7 +33,12 @@ def this_program() -> str:
     """This command line as it can be typed here, whether or not its environment is activated."""
     beside = Path(sys.executable).with_name(PROGRAM + (".exe" if os.name == "nt" else ""))
     if not beside.is_file():
-        return f"{shlex.quote(typed(Path(sys.executable)))} -m {PROGRAM}"
+        return f"{_quoted(typed(Path(sys.executable)))} -m {PROGRAM}"
     found = shutil.which(PROGRAM)
     on_the_path = found is not None and Path(found).parent == beside.parent
-    return PROGRAM if on_the_path else shlex.quote(typed(beside))
+    return PROGRAM if on_the_path else _quoted(typed(beside))
+
+
+def _quoted(text: str) -> str:
+    """As the system's usual shell wants it."""
+    return subprocess.list2cmdline([text]) if os.name == "nt" else shlex.quote(text)

@@ -322,11 +322,12 @@ def test_a_program_is_named_as_it_can_be_typed(
     monkeypatch.setattr(sys, "executable", str(python))
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    typed = shlex.quote(os.path.join("my env", "bin", "python"))
-    assert this_program() == f"{typed} -m minitorch_attn"
+    mark = '"' if os.name == "nt" else "'"
+    quoted = f"{mark}{os.path.join('my env', 'bin')}{os.sep}{{}}{mark}"
+    assert this_program() == f"{quoted.format('python')} -m minitorch_attn"
     beside.write_text("")
     beside.chmod(0o700)
-    assert this_program() == shlex.quote(os.path.join("my env", "bin", beside.name))
+    assert this_program() == quoted.format(beside.name)
     monkeypatch.setenv("PATH", str(python.parent))
     assert this_program() == "minitorch_attn"
 
