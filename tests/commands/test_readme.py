@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from helpers.classroom import write_class
 
+from minitorch_attn import __version__
 from minitorch_attn.course.sources.text import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,6 +50,7 @@ def printed() -> list[str]:
 def test_every_command_of_the_readme_is_tried() -> None:
     found = {words for words in printed() if not words.startswith("make")}
     assert found == set(COMMANDS)
+    assert f"minitorch_attn-{__version__}-py3-none-any.whl" in README
     assert "python -m minitorch_attn" not in README, "python is the system's, without the package"
 
 
@@ -91,7 +93,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in filter(None, names):
         if (ROOT / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, root / name)
+            shutil.copy(ROOT / name, root / name)  # with its mode
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(root / ".venv")], check=True)
     python = root / ".venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
     words = ["install", "--quiet", "--no-deps", "--no-index", "--no-build-isolation", "-e"]
@@ -125,3 +127,17 @@ def test_its_commands_work_as_printed(clone: Path) -> None:
         print(f"{time.monotonic() - start:4.1f} s  {words} {cheaper}")
         assert says in done.stdout, f"{words}: {done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="Binder's machines run Linux")
+def test_what_binder_runs_after_its_installation(clone: Path) -> None:
+    requirements = clone / "binder" / "requirements.txt"
+    (pinned,) = re.findall(r"^-r (\S+)$", requirements.read_text(), re.M)
+    assert (requirements.parent / pinned).resolve() == clone / "requirements" / "study.txt"
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    environment["PATH"] = f"{clone / '.venv' / 'bin'}{os.pathsep}{environment['PATH']}"
+    environment["PIP_NO_INDEX"] = "1"  # all that it needs is there by then
+    script = clone / "binder" / "postBuild"
+    subprocess.run([str(script)], cwd=clone, env=environment, check=True, stdout=subprocess.DEVNULL)
+    assert (clone / "study" / "notebooks" / "contents.ipynb").is_file()

@@ -23,7 +23,8 @@ from ...sources.text import ROOT, SourceError
 def server(folder: Path, page: str, root: Path = ROOT) -> tuple[list[str], dict[str, str]]:
     """Command and environment that open JupyterLab on a page of the working copy, with this Python.
 
-    The server's root is the repository, so that links to the library's code open it.
+    The server's root is the checkout in which the copy lies, so that links to the library's code open
+    it; else the copy.
     """
     top = root if folder.is_relative_to(root) else folder
     url = f"/lab/tree/{(folder / page).relative_to(top).as_posix()}"
