@@ -23,8 +23,8 @@ from ...sources.text import ROOT, SourceError
 def server(folder: Path, page: str, root: Path = ROOT) -> tuple[list[str], dict[str, str]]:
     """Command and environment that open JupyterLab on a page of the working copy, with this Python.
 
-    The server's root is the checkout in which the copy lies, so that links to the library's code open
-    it; else the copy.
+    The server's root is the checkout in which the copy lies, so that links to the library's code
+    open it; else the copy.
     """
     top = root if folder.is_relative_to(root) else folder
     url = f"/lab/tree/{(folder / page).relative_to(top).as_posix()}"
@@ -49,7 +49,7 @@ def start(folder: Path, page: str, root: Path, options: list[str]) -> int:
     Raises
     ------
     SourceError
-        If it is not installed, or would refuse: as root it runs only where that is meant.
+        If it is not installed; or as root, where it would refuse, unless that is meant.
     """
     if find_spec("jupyterlab") is None:
         raise SourceError("JupyterLab is missing: pip install 'minitorch_attn[study]'")
@@ -64,7 +64,8 @@ def start(folder: Path, page: str, root: Path, options: list[str]) -> int:
     with _ending_with_us(running):
         while True:
             try:
-                return running.wait()
+                status = running.wait()
+                return status if status >= 0 else 128 - status  # as a shell tells a signal
             except KeyboardInterrupt:  # it went to the server too, which asks before it stops
                 continue
 
