@@ -1,3 +1,4 @@
+# make         list these targets
 # make run     train the attention classifier on real digits and show where it looks
 # make study   open the book in JupyterLab
 # make test    run the tests (make test-all adds the slow ones)
@@ -8,7 +9,9 @@
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
 # make gpu     six minutes on an NVIDIA GPU: tests, steps, attention, memory, in runs/gpu.json
+# make wheel   pack the library and the whole book for pip, in dist/
 # make lock    pin anew what `make` installs
+# make clean   delete what make made: environments, caches, runs
 
 PYTHON ?= python3
 ifeq ($(OS),Windows_NT)
@@ -18,9 +21,15 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides web prove lint bench gpu lock clean
+.PHONY: help run study test test-all book slides web prove lint bench gpu wheel lock clean
+help:
+	@sed -n 's/^# \(make [a-z-]*  .*\)/\1/p' Makefile
+
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
+	@echo
+	@echo "Look at runs/cued/where_it_looks.png. All that was installed is in .venv; make clean removes it."
+	@echo "Next: make study opens the book, which builds this model step by step."
 
 study: .venv/study.stamp
 	$(PY) -m minitorch_attn study
@@ -60,6 +69,7 @@ bench: .cache/bench/bench.stamp
 	$(BENCH_PY) -m benchmarks $(BENCH)
 
 .cache/bench/bench.stamp: requirements/run.txt pyproject.toml
+	@echo "Installing what make bench compares with, PyTorch too, into .cache/bench; it takes minutes ..."
 	$(PYTHON) -m venv .cache/bench
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[bench]"
@@ -80,6 +90,7 @@ gpu:
 
 # Each stamp says that .venv holds what requirements/NAME.txt pins, and this package, editable.
 .venv/%.stamp: requirements/%.txt pyproject.toml | .venv/python.stamp
+	@echo "Installing what requirements/$*.txt pins into .venv, once; for a minute or more pip says nothing ..."
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -89,6 +100,10 @@ gpu:
 	  { echo "minitorch_attn needs Python 3.11 or newer; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	$(PYTHON) -m venv .venv
 	@touch $@
+
+wheel: .venv/run.stamp
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls -l dist
 
 # A universal lock: one file serves every platform and every Python from 3.11 on.
 lock:
@@ -103,4 +118,4 @@ lock:
 	  requirements/ci.in -o requirements/ci.txt
 
 clean:
-	rm -rf .venv .cache runs node_modules
+	rm -rf .venv .cache runs dist node_modules

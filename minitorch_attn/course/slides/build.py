@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     SourceError
         If a lecture cannot be built or printed; the message says where, and what helps.
     """
+    text.need_checkout("slides")
     decks = build(only=tuple(args.chapter), dark=args.dark, alone=args.single)
     if args.pdf:
         from . import pdf
