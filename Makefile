@@ -3,6 +3,7 @@
 # make test    run the tests (make test-all adds the slow ones)
 # make book    build notebooks/ and exercises/ from their sources
 # make slides  build the lectures
+# make web     build the web edition (CHAPTER=06 one chapter of it)
 # make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
@@ -16,7 +17,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides prove lint bench lock clean
+.PHONY: run study test test-all book slides web prove lint bench lock clean
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
 
@@ -34,6 +35,10 @@ book: .venv/test.stamp
 
 slides: .venv/test.stamp
 	$(PY) -m minitorch_attn slides
+
+CHAPTER ?=
+web: .venv/web.stamp
+	$(PY) -m minitorch_attn web $(CHAPTER)
 
 PROVE ?=
 prove: .venv/test.stamp
@@ -74,7 +79,7 @@ bench: .cache/bench/bench.stamp
 # A universal lock: one file serves every platform and every Python from 3.11 on.
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/$(notdir $(BIN))/python -m pip install --quiet uv
-	for extra in run study test; do \
+	for extra in run study web test; do \
 	  .cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
 	    --extra $$extra pyproject.toml requirements/build.in -o requirements/$$extra.txt || exit 1; \

@@ -24,6 +24,7 @@ COMMANDS = {
     "check": (".course.learner.handing_in", "say whether a notebook can be marked"),
     "book": (".course.book.build", "build the notebooks and the exercises"),
     "slides": (".course.slides.build", "build the lectures"),
+    "web": (".course.web.build", "build the web edition"),
     "prove": (
         ".course.proving.prove",
         "mutate the right answers, and see what the checks let pass",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ _BUILT = {"chapters": "notebooks", "solutions": "exercises"}
 def markdown(text: str, source: Source, where: str, root: Path = ROOT) -> str:
     """A Markdown cell of a source as it stands in the notebook: code quoted, links turned."""
     try:
-        return _relink(_insert_quotes(text, root), source, root)
+        quoted = _insert_quotes(text, root)
+        return turn_links(quoted, lambda target: _target(target, source, root))
     except SourceError as error:
         raise SourceError(f"{source.path.name}, {where}: {error}") from error
 
@@ -39,15 +41,20 @@ def _insert_quotes(text: str, root: Path) -> str:
     return QUOTE.sub(insert, text)
 
 
-def _relink(text: str, source: Source, root: Path) -> str:
-    def turn(found: re.Match[str]) -> str:
+def turn_links(text: str, turn: Callable[[str], str]) -> str:
+    """The links of a Markdown text with their targets turned; where it is "", the words stay alone.
+
+    What is code stays as it is.
+    """
+
+    def turned(found: re.Match[str]) -> str:
         if found["code"]:
             return found[0]
-        target = _target(found["target"], source, root)
+        target = turn(found["target"])
         return f"[{found['text']}]({target})" if target else found["text"]
 
     # The text of a link may be code itself: look at links first where a line begins with one.
-    return _LINK.sub(turn, text)
+    return _LINK.sub(turned, text)
 
 
 def _target(target: str, source: Source, root: Path) -> str:

@@ -135,13 +135,7 @@ def read(path: Path, includes: include.Includes) -> list[Slide]:
 def typeset(slides: list[Slide], name: str, modules: Path) -> None:
     """Put typeset formulas in the place of their marks; one call of Node for a deck."""
     formulas = [formula for slide in slides for formula in slide.formulas]
-    command = [assets.tool("node"), str(PARTS / "formulas.mjs"), str(modules)]
-    done = subprocess.run(
-        command, input=json.dumps(formulas), capture_output=True, text=True, encoding="utf-8"
-    )
-    if done.returncode:
-        raise SourceError(f"the formulas could not be typeset: {done.stderr.strip()}")
-    results = iter(json.loads(done.stdout))
+    results = iter(katex(formulas, modules))
     for slide in slides:
         own = [next(results) for _ in slide.formulas]
         for formula, result in zip(slide.formulas, own, strict=True):
@@ -152,6 +146,20 @@ def typeset(slides: list[Slide], name: str, modules: Path) -> None:
                 )
         fill = _filler([result["html"] for result in own])
         slide.shown, slide.notes = fill(slide.shown), fill(slide.notes)
+
+
+def katex(formulas: list[dict[str, Any]], modules: Path) -> list[dict[str, str]]:
+    """What `formulas.mjs` makes of formulas, each {"latex", "display", "plain"}, in one call.
+
+    Returns {"html"} or {"error"} for each.
+    """
+    command = [assets.tool("node"), str(PARTS / "formulas.mjs"), str(modules)]
+    done = subprocess.run(
+        command, input=json.dumps(formulas), capture_output=True, text=True, encoding="utf-8"
+    )
+    if done.returncode:
+        raise SourceError(f"the formulas could not be typeset: {done.stderr.strip()}")
+    return json.loads(done.stdout)
 
 
 def _filler(formulas: list[str]) -> Any:

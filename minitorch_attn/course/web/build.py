@@ -1,0 +1,89 @@
+"""Build the web edition: chapters, exercises and lectures as pages that open from the disk."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..book import cjk
+from ..slides import assets
+from ..slides import build as lectures
+from ..sources.text import ROOT, SourceError
+from .prepare import lay_out
+
+HERE = Path(__file__).parent
+DONE = ".buildinfo"  # written by Sphinx: a folder that has it is ours
+
+
+def build(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
+    """Build the site into `out`, which is empty, or an earlier one; returns its first page.
+
+    Raises
+    ------
+    SourceError
+        If a page cannot be built, or warns; if Node or Sphinx is missing; the message says what.
+    """
+    if out.is_dir() and any(out.iterdir()) and not (out / DONE).is_file():
+        raise SourceError(f"{out} has files that are no web edition: name another with --out.")
+    assets.install(ROOT / "slides")
+    if out.is_dir():
+        shutil.rmtree(out)
+    with TemporaryDirectory(prefix="web-") as aside:
+        lay_out(Path(aside, "sources"), root, only)
+        sphinx("html", Path(aside, "sources"), Path(aside, "trees"), out)
+    _copy_katex(out / "_static")
+    shown = "".join(page.read_text(encoding="utf-8") for page in out.rglob("*.html"))
+    sheet = cjk.style_sheet(cjk.characters(shown))
+    (out / "_static" / "cjk.css").write_text(sheet, encoding="utf-8")
+    lectures.build(root, out / "lectures", only)
+    return out / "index.html"
+
+
+def sphinx(builder: str, sources: Path, trees: Path, out: Path) -> None:
+    """Run one of Sphinx's builders; its first warning is an error."""
+    try:
+        from sphinx.application import Sphinx
+        from sphinx.errors import SphinxError
+        from sphinx.util.console import strip_escape_sequences
+        from sphinx.util.docutils import docutils_namespace, patch_docutils
+    except ImportError as error:
+        raise SourceError("Sphinx is missing: pip install 'minitorch_attn[web]'") from error
+    warned = io.StringIO()
+    try:
+        with patch_docutils(str(HERE)), docutils_namespace():
+            Sphinx(sources, HERE, out, trees, builder, status=None, warning=warned).build()
+    except SphinxError as error:
+        raise SourceError(f"Sphinx cannot build the {builder}: {error}") from error
+    if said := strip_escape_sequences(warned.getvalue()).strip():
+        raise SourceError(f"Sphinx warns about the {builder}:\n{said}")
+
+
+def _copy_katex(static: Path) -> None:
+    base = ROOT / "slides" / "node_modules" / "katex" / "dist"
+    for file in (base / "katex.min.css", *base.glob("fonts/*.woff2")):
+        target = static / "katex" / file.relative_to(base)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m minitorch_attn web`."""
+    parser.add_argument("chapter", nargs="*", help="two digits, as in 06; the book if left out")
+    parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="DIR")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build the site; returns 0.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be built; the message says why, and what helps.
+    """
+    first = build(args.out, only=tuple(args.chapter))
+    print(f"open {os.path.relpath(first)}")
+    return 0
