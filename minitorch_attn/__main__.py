@@ -25,6 +25,8 @@ COMMANDS = {
     "book": (".course.book.build", "build the notebooks and the exercises"),
     "slides": (".course.slides.build", "build the lectures"),
     "web": (".course.web.build", "build the web edition"),
+    "live": (".course.web.live.fetch", "fetch Python for the browser, for the web edition's cells"),
+    "one-file": (".course.web.onefile", "build a chapter with its exercises as one page that runs"),
     "prove": (
         ".course.proving.prove",
         "mutate the right answers, and see what the checks let pass",

@@ -13,6 +13,7 @@ from ..book import cjk
 from ..slides import assets
 from ..slides import build as lectures
 from ..sources.text import ROOT, SourceError
+from .live import pages as live
 from .prepare import lay_out
 
 HERE = Path(__file__).parent
@@ -40,6 +41,8 @@ def build(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
     sheet = cjk.style_sheet(cjk.characters(shown))
     (out / "_static" / "cjk.css").write_text(sheet, encoding="utf-8")
     lectures.build(root, out / "lectures", only)
+    if missing := live.add(out, root):
+        print(missing)
     return out / "index.html"
 
 
