@@ -58,7 +58,10 @@ def _page(chapter: Path, site: Path, root: Path) -> str:
         part.decompose()
     _turn_links(soup, chapter.stem)
     _inline(soup, chapter.parent)
-    for script in _live(site / pages.FOLDER, chapter.stem, notebooks, root):
+    alone = soup.new_tag("style")
+    alone.string = ".page { justify-content: center; }"  # there is no list of chapters at its left
+    soup.head.append(alone)
+    for script in _live(site / pages.FOLDER, notebooks, root):
         tag = soup.new_tag("script")
         tag.string = script
         soup.body.append(tag)
@@ -124,10 +127,14 @@ def _data(path: Path) -> str:
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _live(folder: Path, stem: str, notebooks: list[Path], root: Path) -> list[str]:
+def _live(folder: Path, notebooks: list[Path], root: Path) -> list[str]:
     """The scripts: Python, and the cells of both pages as those of one."""
-    both = [json.loads(path.read_text(encoding="utf-8")) for path in notebooks]
-    both[0]["cells"] = [cell for notebook in both for cell in notebook["cells"]]
+    shown = {
+        path.relative_to(root).with_suffix("").as_posix(): json.loads(
+            path.read_text(encoding="utf-8")
+        )
+        for path in notebooks
+    }
     content = runtime.payload(root)
     size = sum(len(part) for part in content.values()) * 4 // 3
     parts = [
@@ -136,7 +143,7 @@ def _live(folder: Path, stem: str, notebooks: list[Path], root: Path) -> list[st
         for part in runtime.parts(whole)
     ]
     facts = {"payload": {name: [None] for name in content}, "size": size, "base": "", "read": ""}
-    begin = pages.begin(f"book/{stem}", both[0], **facts)
+    begin = pages.begin(shown, **facts)
     live, worker = ((folder / n).read_text(encoding="utf-8") for n in ("live.js", "worker.js"))
     return [live, worker, *parts, begin]
 

@@ -2,7 +2,6 @@
 // `minitorchLive.page` (from the page) says which cells it has; the payload comes by `part`.
 globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => {
   const KEPT = 'minitorch_attn:', FILES = `${KEPT}files`;
-  const LIMIT = 30 * 60; // seconds for a cell; checks have their own, shorter limits
   const MB = bytes => `${Math.round(bytes / 1e6)} MB`;
   const loaded = {};
   let page, cells, worker, ready, bar, tell = () => {}, running = null;
@@ -18,8 +17,8 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     try { return JSON.parse(localStorage.getItem(key)) ?? otherwise; } catch { return otherwise; }
   };
   const learner = () => JSON.parse(kept(FILES, {})['learner.json'] ?? '{"exercises": {}, "predictions": {}}');
-  const keepCode = () => keep(KEPT + page.name, Object.fromEntries(
-    cells.filter(cell => cell.text !== cell.source).map(cell => [cell.id, cell.text])));
+  const keepCode = name => keep(KEPT + name, Object.fromEntries(
+    cells.filter(cell => cell.page === name && cell.text !== cell.source).map(cell => [cell.id, cell.text])));
 
   // Python
 
@@ -97,7 +96,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     cell.clear();
     cell.mark('running');
     tell('Running …', true);
-    const began = Date.now(), limit = page.limit ?? LIMIT;
+    const began = Date.now(), limit = minitorchLive.limit;
     const watch = setInterval(() => {
       const seconds = (Date.now() - began) / 1e3;
       if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s …`, true);
@@ -134,7 +133,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       this.code.title = 'Click to edit';
       this.code.onclick = () => this.edit();
       this.code.onkeydown = event => { if (event.key === 'Enter') { event.preventDefault(); this.edit(); } };
-      const above = () => cells.slice(0, number - 1).filter(cell => cell.ran !== cell.text && !cell.check);
+      const above = () => cells.slice(0, number - 1).filter(cell => cell.page === this.page && cell.ran !== cell.text && !cell.check);
       this.go = () => run(this.check ? [...above(), this] : [this]);
       const buttons = this.check
         ? [button('check', 'Run what this needs from above, and check (Shift+Enter)', this.go)]
@@ -149,15 +148,16 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       if (this.input.closest('details')) this.input.closest('details').after(this.bar);
     }
 
-    edit() {
-      if (this.area) return this.area.focus();
+    edit() { this.unfold(); this.area.focus(); }
+
+    unfold() {
+      if (this.area) return;
       this.area = make('textarea', { value: this.text, spellcheck: false, ariaLabel: `cell ${this.number}`, className: 'live-editor' });
       this.area.setAttribute('autocapitalize', 'off');
       this.area.oninput = () => { this.text = this.area.value; this.changed(); this.fit(); };
       this.area.onkeydown = event => this.key(event);
       this.code.replaceWith(this.area);
       this.fit();
-      this.area.focus();
     }
 
     key(event) {
@@ -181,14 +181,16 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
     write(text) {
       this.text = text;
-      if (!this.area) this.edit(); else { this.area.value = text; this.fit(); }
+      this.unfold();
+      this.area.value = text;
+      this.fit();
       this.changed();
     }
 
     changed() {
       this.reset.hidden = this.text === this.source;
       if (this.ran !== null && this.ran !== this.text) this.mark('changed since it ran');
-      keepCode();
+      keepCode(this.page);
     }
 
     mark(word) { this.state.textContent = word; if (!word) this.ran = null; }
@@ -256,11 +258,13 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     link.click();
   }
 
-  function notebook() {
+  function saveNotebooks() {
     const written = Object.fromEntries(cells.map(cell => [cell.id, cell.text]));
-    const copy = structuredClone(page.notebook);
-    for (const cell of copy.cells) if (cell.id in written) cell.source = written[cell.id];
-    return JSON.stringify(copy, null, 1) + '\n';
+    for (const [name, notebook] of Object.entries(page.notebooks)) {
+      const copy = structuredClone(notebook);
+      for (const cell of copy.cells) if (cell.id in written) cell.source = written[cell.id];
+      save(`${name.split('/').at(-1)}.ipynb`, JSON.stringify(copy, null, 1) + '\n');
+    }
   }
 
   // Of two states the better points and all predictions stay, as when an answer is checked again.
@@ -298,10 +302,10 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     const pick = make('input', { type: 'file', accept: '.ipynb,.json', hidden: true, onchange: () => open(pick.files[0]) });
     const row = make('div', { className: 'live-head' },
       button('run all', 'Run every cell of this page', () => run(cells)),
-      button('save notebook', 'This page with your code, as a notebook', () => save(`${page.name.split('/').at(-1)}.ipynb`, notebook())),
+      button('save notebook', 'This page with your code, as a notebook', saveNotebooks),
       button('save points', 'Points and predictions, as learner.json', () => save('learner.json', JSON.stringify(learner(), null, 1))),
       button('open …', 'A notebook or learner.json', () => pick.click()), pick,
-      make('span', { textContent: `Cells run here, in your browser: Python is fetched at the first (${MB(page.size)}). Click into code to change it.` }));
+      make('span', { textContent: `Cells run here, in your browser: ${loaded['python.wasm.gz'] ? 'Python is in this file' : `Python is fetched at the first (${MB(page.size)})`}. Click into code to change it.` }));
     (document.querySelector('article h1') ?? document.querySelector('h1')).after(row);
   }
 
@@ -321,11 +325,13 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     document.body.append(bar);
     tell = (text, busy = false) => { bar.hidden = false; line.textContent = text; stop.hidden = !busy; };
     head();
-    const own = kept(KEPT + page.name, {});
-    for (const cell of cells) if (cell.id in own) cell.write(own[cell.id]);
-    document.activeElement?.blur();
+    for (const name of Object.keys(page.notebooks)) {
+      const own = kept(KEPT + name, {});
+      for (const cell of cells) if (cell.page === name && cell.id in own) cell.write(own[cell.id]);
+    }
     points();
   }
 
-  return { begin, part };
+  // Seconds for a cell; checks have their own, shorter limits.
+  return { begin, part, limit: 30 * 60 };
 })());

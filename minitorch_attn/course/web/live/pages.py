@@ -46,7 +46,8 @@ def add(site: Path, root: Path = ROOT) -> str:
         notebook = json.loads((root / f"{name}.ipynb").read_text(encoding="utf-8"))
         facts = {"payload": payload, "size": size, "base": f"../{FOLDER}/"}
         script = folder / f"{name.replace('/', '-')}.js"
-        script.write_text(begin(name, notebook, read="../notebooks/{file}.html", **facts), "utf-8")
+        told = begin({name: notebook}, read="../notebooks/{file}.html", **facts)
+        script.write_text(told, encoding="utf-8")
         page.write_text(_with(text, script.name, bool(payload)), encoding="utf-8")
     return said
 
@@ -81,17 +82,28 @@ def worker_script(root: Path = ROOT) -> str:
     return f"minitorchLive.worker = {inside_script(made.stdout)};"
 
 
-def code_of(notebook: Any) -> list[dict[str, Any]]:
-    """Id and text of each code cell, in order, and whether it is meant to raise."""
-    return [
+def begin(notebooks: Mapping[str, Any], **facts: Any) -> str:
+    """The script that makes a page's cells run.
+
+    Parameters
+    ----------
+    notebooks : those that it shows, by their names, as in "exercises/06_one_query"
+    facts : `payload` (scripts by name, or None where there is none), `size` in bytes, `base` and
+        `read`, the addresses of the scripts and of a chapter's page, `{file}` in place of its name
+    """
+    cells = [
         {
+            "page": name,
             "id": cell["id"],
             "source": "".join(cell["source"]),
             "raises": "raises-exception" in cell["metadata"].get("tags", ()),
         }
+        for name, notebook in notebooks.items()
         for cell in notebook["cells"]
         if cell["cell_type"] == "code"
     ]
+    copies = {name: without_outputs(notebook) for name, notebook in notebooks.items()}
+    return f"minitorchLive.begin({inside_script({'cells': cells, 'notebooks': copies, **facts})});"
 
 
 def without_outputs(notebook: Any) -> Any:
@@ -101,24 +113,6 @@ def without_outputs(notebook: Any) -> Any:
         for cell in notebook["cells"]
     ]
     return {**notebook, "cells": cells}
-
-
-def begin(name: str, notebook: Any, **facts: Any) -> str:
-    """The script that makes a page's cells run.
-
-    Parameters
-    ----------
-    name : the page, as in "exercises/06_one_query"
-    facts : `payload` (scripts by name, or None where there is none), `size` in bytes, `base` and
-        `read`, the addresses of the scripts and of a chapter's page, `{file}` in place of its name
-    """
-    page = {
-        "name": name,
-        "cells": code_of(notebook),
-        "notebook": without_outputs(notebook),
-        **facts,
-    }
-    return f"minitorchLive.begin({inside_script(page)});"
 
 
 def inside_script(value: Any) -> str:
