@@ -28,10 +28,13 @@ _STEP = re.compile(r"\[(← [^\]]*|[^\]]* →)\]\([^)]*\)( · )?")  # the theme 
 
 
 class Site:
-    """The pages of the site, by the name of their source, relative to its folder."""
+    """The pages of the site, by the name of their source, relative to its folder.
 
-    def __init__(self, root: Path, only: tuple[str, ...] = ()) -> None:
-        self.root = root
+    On paper, and in an EPUB, code of the library and lectures are left out, and links to them.
+    """
+
+    def __init__(self, root: Path, only: tuple[str, ...] = (), paper: bool = False) -> None:
+        self.root, self.paper = root, paper
         book = chapters(root)  # says so if the book is not here
         self.chapters = [c for c in book if not only or c.file[:2] in only]
         if not self.chapters:
@@ -94,6 +97,8 @@ class Site:
         if found == posixpath.normpath(f"notebooks/{BOOK_PAGE}") or found == "README.md":
             found = "index.md"
         elif found.endswith(".py") and (self.root / found).is_file():
+            if self.paper:
+                return ""
             self.library.add(found)
             found = f"library/{found}.md"
         elif PurePosixPath(found).with_suffix(".md").as_posix() in self.beside:
@@ -107,7 +112,11 @@ class Site:
             places = {"text": "notebooks", "exercises": "exercises"}
             there = {word: f"{place}/{chapter.file}.ipynb" for word, place in places.items()}
             there = {word: name for word, name in there.items() if name in self.notebooks}
-            if "text" in there and (self.root / "slides" / f"{chapter.file}.md").is_file():
+            if (
+                "text" in there
+                and not self.paper
+                and (self.root / "slides" / f"{chapter.file}.md").is_file()
+            ):
                 there["lecture"] = f"lecture:{chapter.file}"
             return there
 
@@ -124,9 +133,11 @@ class Site:
         return "\n\n".join([WELCOME.format(points=points), *tables, guide, *trees]) + "\n"
 
 
-def lay_out(folder: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> None:
+def lay_out(
+    folder: Path, root: Path = ROOT, only: tuple[str, ...] = (), paper: bool = False
+) -> None:
     """Write the pages of the site, as Sphinx reads them, into an empty folder."""
-    for name, text in Site(root, only).lay().items():
+    for name, text in Site(root, only, paper).lay().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
