@@ -23,7 +23,6 @@ that reads real handwritten digits, and measure what attention does and what it 
 Here it is to read, with all that its cells printed and drew; nothing needs to be installed, and
 no page asks the network for anything. {points} points of exercises are in it.
 """
-_CAPTION = re.compile(r"\*(?!\*)(.+?)\*(?:\n\n|$)", re.DOTALL)
 _STEP = re.compile(r"\[(← [^\]]*|[^\]]* →)\]\([^)]*\)( · )?")  # the theme has its own
 
 
@@ -51,7 +50,7 @@ class Site:
     def lay(self) -> dict[str, str]:
         """The text of each page."""
         for name in self.notebooks:
-            self.files[name] = self._notebook(name)
+            self.files[name] = self.page(name)
         for name in self.beside:
             path = self.root / "chapters" / PurePosixPath(name).name
             text = markdown(path.read_text(encoding="utf-8"), Source(path, ()), "", self.root)
@@ -63,7 +62,8 @@ class Site:
         self.files["index.md"] = self._index()
         return self.files
 
-    def _notebook(self, name: str) -> str:
+    def page(self, name: str) -> str:
+        """A built notebook as the site shows it."""
         import nbformat
 
         notebook = nbformat.read(self.root / name, as_version=4)
@@ -145,9 +145,11 @@ def lay_out(
 
 def caption(text: str) -> str:
     """The words of the italic caption with which a Markdown cell begins, or ""."""
-    found = _CAPTION.match(text)
-    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", found[1]) if found else ""
-    words = re.sub(r"\\[a-zA-Z]+ ?|[$`{}\\]", "", words)
+    first = text.strip().partition("\n\n")[0].replace("**", "")
+    if not (first.startswith("*") and first.endswith("*") and first.count("*") == 2):
+        return ""
+    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", first)
+    words = re.sub(r"\\(?:math\w+|boldsymbol|text|operatorname|left|right) ?|[$`{}\\]", "", words)
     return " ".join(words.replace("*", "").split())
 
 
