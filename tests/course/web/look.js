@@ -1,4 +1,3 @@
-// What a page shows, for the tests of the site.
 () => {
   const text = (skip) => {
     const found = [], walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

@@ -12,6 +12,7 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 from helpers.browsing import browser, lacking, screenshot
+from helpers.firefox import firefox
 
 from minitorch_attn.course.slides import assets
 from minitorch_attn.course.sources.text import ROOT
@@ -174,3 +175,32 @@ def test_axe_finds_nothing_serious(site: Path, chromium: Any, name: str) -> None
                 found.append(f"{scheme}, {fault['id']}: {sorted(where)[:3]} of {len(where)}")
         page.context.close()
     assert found == []
+
+
+def test_firefox_shows_every_page_too(site: Path, tmp_path: Path) -> None:
+    faults = []
+    with firefox(tmp_path) as driven:
+        for path in sorted(site.rglob("*.html")):
+            name = path.relative_to(site).as_posix()
+            if name.startswith(("lectures/", "library/")):
+                continue
+            driven.open(path)
+            for width in WIDTHS:
+                driven.resize(width)
+                for scheme in SCHEMES:
+                    driven.evaluate(f"(document.body.dataset.theme = '{scheme}', 0)")
+                    shown = driven.evaluate("document.documentElement.scrollWidth")
+                    if shown > width:
+                        faults.append(f"{name}: {shown} pixels wide at {width}, {scheme}")
+            page = driven.evaluate(f"({LOOK.strip().rstrip(';')})()")
+            faults += [f"{name}: {raw}" for raw in page["raw"] + page["untold"]]
+            faults += [f"{name}: {f['alt']}" for f in page["figures"] if not f["pixels"]]
+        driven.open(site / "search.html", "?q=softmax")
+        found = driven.evaluate(
+            "new Promise(done => setInterval(() => {"
+            "  const found = document.querySelectorAll('#search-results li a');"
+            "  if (found.length > 10) done([...found].map(link => link.textContent));"
+            "}, 100))"
+        )
+        assert "05 · Softmax" in found
+        assert faults + driven.said == []
