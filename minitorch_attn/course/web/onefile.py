@@ -14,7 +14,7 @@ from typing import Any
 
 from ...files import write_atomic
 from ..sources.text import ROOT, SourceError
-from .build import build
+from .build import write_pages
 from .live import pages, runtime
 
 _URL = re.compile(r"url\(['\"]?(?!data:)([^)'\"]+?)['\"]?\)")
@@ -33,7 +33,8 @@ def one_file(chapter: str, out: Path, root: Path = ROOT) -> Path:
     runtime.wheel(root)
     with TemporaryDirectory(prefix="one-file-") as aside:
         site = Path(aside, "site")
-        build(site, root, (chapter,))
+        write_pages("html", site, root, (chapter,))
+        pages.add(site, root)
         found = sorted((site / "notebooks").glob(f"{chapter}_*.html"))
         if not found:
             raise SourceError(f"there is no chapter {chapter}")

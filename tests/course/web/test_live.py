@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from helpers import live_page
 from helpers.browsing import browser, lacking
+from helpers.firefox import firefox
 from helpers.live_page import on, run, text_of, wait
 
 from minitorch_attn.course.book.compare import outputs_differ, timed
@@ -129,6 +130,7 @@ def test_code_and_points_survive_a_reload_and_travel(
     page.get_by_text("this is no learner.json").wait_for()
     assert on(page, check, "cell.score.textContent") == "5 of 5 points"
     # The library goes on from the points that were brought in.
+    run(page, "cell.number === 1")
     shown = run(page, "cell.source.includes('progress()')")
     assert "5 of 400 points" in text_of(shown)
     other.close()
@@ -233,3 +235,26 @@ def test_one_file_has_everything(chromium: Any, tmp_path: Path) -> None:
     on(page, solution, "cell.write(given[0])", answers.worked(find("06.2")).source)
     assert "5 of 5 points" in text_of(run(page, "cell.check === '06.2'"))
     context.close()
+
+
+def test_firefox_checks_as_well(site: Path, tmp_path: Path) -> None:
+    answer = json.dumps(answers.worked(find("06.2")).source)
+    script = """new Promise(resolve => {
+        const cells = [...document.querySelectorAll('div.cell')].map(e => e.live);
+        cells.find(cell => cell.source.includes('def attend(')).write(ANSWER);
+        const check = cells.find(cell => cell.check === '06.2');
+        check.go();
+        const watch = setInterval(() => {
+            if (!['ran', ''].includes(check.state.textContent) || !check.outputs) return;
+            clearInterval(watch);
+            resolve(check.output.textContent);
+        }, 200);
+    })""".replace("ANSWER", answer)
+    with firefox(tmp_path) as driven:
+        driven.socket.settimeout(live_page.PATIENCE / 1000)
+        driven.open(exercises(site, "06"))
+        assert "5 of 5 points" in driven.evaluate(script)
+        assert [said for said in driven.said if not said.startswith("warn")] == []
+        driven.open(exercises(site, "06"))
+        points = "[...document.querySelectorAll('.live-score')].map(e => e.textContent)"
+        assert "5 of 5 points" in driven.evaluate(points)
