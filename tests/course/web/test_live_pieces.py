@@ -144,6 +144,7 @@ def test_an_error_names_lines_of_cells_and_few_of_the_library(cells: Cells) -> N
     [
         ("import there_is_none_such", "the package there_is_none_such"),
         ('raise RuntimeError("can\'t start new thread")', "threads"),
+        ("raise OSError('encoder jpeg not available')", "JPEG pictures"),
         ("raise OSError(58, 'wasi does not support processes.')", "other processes"),
     ],
 )

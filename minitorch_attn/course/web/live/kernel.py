@@ -25,6 +25,7 @@ LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
 _LACKING = (
     (OSError, "does not support processes", "other processes"),
     (RuntimeError, "can't start new thread", "threads"),
+    (OSError, "coder jpeg not available", "JPEG pictures"),
 )
 
 Message = dict[str, Any]

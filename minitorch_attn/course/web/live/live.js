@@ -99,7 +99,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     const began = Date.now(), limit = minitorchLive.limit;
     const watch = setInterval(() => {
       const seconds = (Date.now() - began) / 1e3;
-      if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s …`, true);
+      if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s${seconds > 20 ? ': a training takes minutes here' : ''} …`, true);
     }, 1000);
     const went = await new Promise(resolve => {
       running = { cell, resolve };

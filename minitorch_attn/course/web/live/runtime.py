@@ -209,11 +209,22 @@ def _book(root: Path) -> Iterator[tuple[str, bytes]]:
             left_out = {"__pycache__", "node_modules"} | set(_ROOMS_LEFT_OUT)
             if path.is_file() and not left_out & set(name.parts):
                 yield f"app/{name.as_posix()}", path.read_bytes()
+    yield from _photographs()
+
+
+def _photographs() -> Iterator[tuple[str, bytes]]:
+    """The photographs of chapter 00 as PNG, which loses nothing; Python there reads no JPEG."""
     skimage = find_spec("skimage")
-    for picture in _PHOTOGRAPHS if skimage and skimage.origin else ():
-        photograph = Path(str(skimage and skimage.origin)).parent / "data" / picture
-        if photograph.is_file():
-            yield f"photographs/{picture}", photograph.read_bytes()
+    if not skimage or not skimage.origin:
+        return
+    from PIL import Image
+
+    for name in _PHOTOGRAPHS:
+        path = Path(skimage.origin).parent / "data" / name
+        if path.is_file():
+            out = io.BytesIO()
+            Image.open(path).save(out, "PNG")
+            yield f"photographs/{path.stem}.png", out.getvalue()
 
 
 def _zip(files: dict[str, bytes]) -> bytes:
