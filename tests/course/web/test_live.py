@@ -24,14 +24,16 @@ from minitorch_attn.course.web.live import pages, runtime
 pytestmark = pytest.mark.slow
 
 NAMES = [chapter.file for chapter in chapters()]
-WHOLE = [name for name in NAMES if "01" <= name < "10"]
+WHOLE = [name for name in NAMES if name < "10"]
 # One exercise of each of five chapters, and the number of one of its wrong answers.
 FIVE = {"01.1": 0, "03.1": 0, "05.1": 1, "06.2": 0, "08.1": 0}
-# Cells of chapters 01 to 09 that print something else in the page, and why.
+# Cells of chapters 00 to 09 that print something else in the page, and why.
 DIFFERENT = {
     ("03", "recursion"): "Python 3.15 words the RecursionError in another way",
     ("07", "loop-empty"): "and the ValueError of an empty max",
-    ("04", "wine-table"): "a training whose sums round differently: one test sample of 1,000",
+    ("04", "wine-table"): "trainings whose sums round differently end a little elsewhere",
+    ("07", "main-table"): "the same",
+    ("07", "longer"): "the same, and of three seeds one more or less decides",
 }
 
 
@@ -176,7 +178,7 @@ def test_memory_and_stack_have_limits_that_python_knows(site: Path, context: Any
         on(page, "cell.number === 1", "cell.write(given[0])", text)
         return text_of(run(page, "cell.number === 1"))
 
-    assert "MemoryError" in cell("taken = bytearray(2 << 30)")
+    assert "MemoryError" in cell("taken = bytearray(1 << 30), bytearray(1 << 30)")
     assert "RecursionError" in cell("def deep(n): return deep(n + 1)\ndeep(0)")
     chain = "from minitorch_attn import Tensor\nx = y = Tensor(1.0, requires_grad=True)\n"
     chain += "for _ in range(100_000): y = y + 1.0\n"

@@ -184,3 +184,12 @@ def test_a_training_runs_when_it_is_waited_for(capsys: pytest.CaptureFixture[str
     assert re.search("in the page: minitorch_attn info", capsys.readouterr().err)
     with pytest.raises(OSError, match="does not support processes"):
         stand_ins.Popen(["ls"])
+
+
+def test_a_job_runs_once_when_its_result_is_asked_for() -> None:
+    ran: list[int] = []
+    job = stand_ins.Executor(max_workers=2).submit(ran.append, 3)
+    assert ran == []
+    job.result()
+    job.result()
+    assert ran == [3]

@@ -40,6 +40,8 @@ def start(send: Callable[[Message], None]) -> None:
     sys.modules["__main__"] = _main
     stand_ins.install(display)
     warnings.formatwarning = _warning
+    # This Python is newer than the book's: what it means to drop one day is no news for a reader.
+    warnings.simplefilter("ignore", DeprecationWarning)
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
 
 

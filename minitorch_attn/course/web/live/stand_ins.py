@@ -1,12 +1,14 @@
 """What the book's cells use and a page lacks, done in the page's own way.
 
-A training started as a process is run when it is waited for. IPython's `display` and `Image`,
-safetensors' two functions and the four photographs of scikit-image have short forms here.
+What is started as another process, a training or a job, is run when it is waited for. IPython's
+`display` and `Image`, safetensors' two functions and the four photographs of scikit-image have
+short forms here.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -29,6 +31,7 @@ def install(display: Callable[..., None]) -> None:
     subprocess.Popen = Popen  # type: ignore[misc, assignment]
     _module("IPython", get_ipython=lambda: None, version_info=(9, 0))
     _module("IPython.display", display=display, Image=Image)
+    _module("joblib.externals.loky", get_reusable_executor=Executor)
     _module("safetensors", safe_open=safe_open, SafetensorError=SafetensorError)
     _module("safetensors.numpy", save=save)
     if PHOTOGRAPHS.is_dir():
@@ -73,6 +76,24 @@ class Popen:
         finally:
             sys.argv = before
         return 0
+
+
+class Executor:
+    """joblib's pool of processes, without any: a job runs when its result is asked for."""
+
+    def __init__(self, **_: Any) -> None:
+        pass
+
+    def submit(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Job:
+        """A job that is still to run."""
+        return Job(functools.partial(function, *args, **kwargs))
+
+
+class Job:
+    """What `Executor.submit` gives."""
+
+    def __init__(self, work: Callable[[], Any]) -> None:
+        self.result = functools.cache(work)  # as a future's: the second time it is there
 
 
 class Image:
