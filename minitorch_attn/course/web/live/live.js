@@ -16,9 +16,30 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   const kept = (key, otherwise) => {
     try { return JSON.parse(localStorage.getItem(key)) ?? otherwise; } catch { return otherwise; }
   };
-  const learner = () => JSON.parse(kept(FILES, {})['learner.json'] ?? '{"exercises": {}, "predictions": {}}');
+  function learner() {
+    const none = { exercises: {}, predictions: {} };
+    try { return merge(none, JSON.parse(kept(FILES, {})['learner.json'])); } catch { return none; }
+  }
   const keepCode = name => keep(KEPT + name, Object.fromEntries(
     cells.filter(cell => cell.page === name && cell.text !== cell.source).map(cell => [cell.id, cell.text])));
+
+  // Another page may have kept points since this one read them: the better ones stay.
+  function keepFiles(files) {
+    const mine = files['learner.json'];
+    if (mine) files['learner.json'] = JSON.stringify(merge(learner(), JSON.parse(mine)), null, 1);
+    keep(FILES, { ...kept(FILES, {}), ...files });
+  }
+
+  // Of two states the better points and all predictions stay, as when an answer is checked again.
+  function merge(old, fresh) {
+    const fine = part => part && typeof part === 'object' && Object.values(part).every(value => value && typeof value === 'object');
+    if (!fine(fresh.exercises) || !fine(fresh.predictions)) throw new Error('this is no learner.json');
+    const exercises = { ...old.exercises };
+    for (const [id, one] of Object.entries(fresh.exercises)) {
+      if (!(exercises[id]?.points > one.points)) exercises[id] = one;
+    }
+    return { exercises, predictions: { ...old.predictions, ...fresh.predictions } };
+  }
 
   // Python
 
@@ -66,9 +87,9 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
   function done({ done, seconds, memory, files }) {
     if (done !== 'start') {
-      keep(FILES, files);
+      keepFiles(files);
       points();
-      running?.resolve();
+      running?.resolve(true);
     }
     const what = done === 'start' ? 'Python is ready' : 'Done';
     tell(`${what} after ${seconds.toFixed(1)} s; ${MB(memory)} of memory.`);
@@ -86,8 +107,12 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   }
 
   let queue = Promise.resolve();
+  // A check goes on where a cell above it fails: that may be another exercise's.
   const run = list => (queue = queue.then(async () => {
-    for (const cell of list) if (await one(cell) === false) break;
+    for (const cell of list) {
+      const went = await one(cell);
+      if (!went || (cell.failed && !cell.raises && !list.at(-1).check)) break;
+    }
   }).catch(() => {}));
 
   async function one(cell) {
@@ -107,8 +132,8 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     });
     clearInterval(watch);
     running = null;
-    if (went !== false) { cell.mark('ran'); cell.ran = cell.text; }
-    return went !== false && (cell.raises || !cell.failed);
+    if (went) { cell.mark('ran'); cell.ran = cell.text; }
+    return went;
   }
 
   // A cell
@@ -267,17 +292,6 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     }
   }
 
-  // Of two states the better points and all predictions stay, as when an answer is checked again.
-  function merge(old, fresh) {
-    const fine = part => part && typeof part === 'object' && Object.values(part).every(value => value && typeof value === 'object');
-    if (!fine(fresh.exercises) || !fine(fresh.predictions)) throw new Error('this is no learner.json');
-    const exercises = { ...old.exercises };
-    for (const [id, one] of Object.entries(fresh.exercises)) {
-      if (!(exercises[id]?.points >= one.points)) exercises[id] = one;
-    }
-    return { exercises, predictions: { ...old.predictions, ...fresh.predictions } };
-  }
-
   async function open(file) {
     try {
       const content = JSON.parse(await file.text());
@@ -288,7 +302,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
         for (const cell of known) if (texts.get(cell.id) !== cell.text) cell.write(texts.get(cell.id));
         tell(`${file.name}: your code is in its cells.`);
       } else {
-        keep(FILES, { ...kept(FILES, {}), 'learner.json': JSON.stringify(merge(learner(), content), null, 1) });
+        keepFiles({ 'learner.json': JSON.stringify(content) });
         if (ready) end('Your points were brought in, and Python starts anew.');
         else tell(`${file.name}: your points are here.`);
         points();
