@@ -5,6 +5,8 @@
 # make book    build notebooks/ and exercises/ from their sources
 # make slides  build the lectures
 # make web     build the web edition (CHAPTER=06 one chapter of it)
+# make live    fetch Python for the browser (98 MB): then cells run in the pages of `make web`
+# make one-file CHAPTER=06  a chapter with its exercises, and Python to run them, as one page
 # make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
@@ -21,7 +23,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: help run study test test-all book slides web prove lint bench gpu wheel lock clean
+.PHONY: help run study test test-all book slides web live one-file prove lint bench gpu wheel lock clean
 help:
 	@sed -n 's/^# \(make [a-z-]*  .*\)/\1/p' Makefile
 
@@ -49,6 +51,13 @@ slides: .venv/test.stamp
 CHAPTER ?=
 web: .venv/web.stamp
 	$(PY) -m minitorch_attn web $(CHAPTER)
+
+live: .venv/web.stamp
+	$(PY) -m minitorch_attn live
+
+one-file: .venv/web.stamp
+	$(PY) -m minitorch_attn live
+	$(PY) -m minitorch_attn one-file $(CHAPTER)
 
 PROVE ?=
 prove: .venv/test.stamp

@@ -26,6 +26,16 @@ COMMANDS = {
     "book": (".course.book.build", "course", "build the notebooks and the exercises"),
     "slides": (".course.slides.build", "course", "build the lectures"),
     "web": (".course.web.build", "web", "build the web edition"),
+    "live": (
+        ".course.web.live.fetch",
+        "web",
+        "fetch Python for the browser, for the web edition's cells",
+    ),
+    "one-file": (
+        ".course.web.onefile",
+        "web",
+        "build a chapter with its exercises as one page that runs",
+    ),
     "prove": (
         ".course.proving.prove",
         "course",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import logging
 import re
 from pathlib import Path
 
@@ -92,6 +93,7 @@ def _cut(file: Path, codes: set[int]) -> bytes:
         from fontTools.varLib.instancer import instantiateVariableFont
     except ImportError as error:
         raise SourceError("pip install fonttools brotli: a font is cut with them") from error
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # where others turned logging on
     options = subset.Options(
         flavor="woff2", layout_features=[], hinting=False, bidi_closure=False, name_IDs=[0, 1, 13]
     )

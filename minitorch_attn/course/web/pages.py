@@ -57,6 +57,11 @@ def _block(translator: Any, node: Any) -> None:
 
 def finish(app: Any, name: str, template: str, context: dict[str, Any], doctree: Any) -> None:
     """The last touches on a page: Chinese, and for scripts what its cells are."""
+    tree = context.get("furo_navigation_tree", "")  # its captions lack their level
+    context["furo_navigation_tree"] = tree.replace(
+        'role="heading"', 'role="heading" aria-level="2"'
+    )
+    context["body"] = context.get("body", "").replace(' aria-label="Toggle hidden content"', "")
     for part in ("body", "toc"):
         if context.get(part):
             context[part] = cjk.mark(context[part])
@@ -72,5 +77,5 @@ def setup(app: Any) -> dict[str, Any]:
     app.add_html_math_renderer("katex", (_inline, None), (_block, None))
     app.connect("doctree-read", note)
     app.connect("env-check-consistency", lambda app, env: typeset(app, env))
-    app.connect("html-page-context", finish)
+    app.connect("html-page-context", finish, priority=900)  # after the theme
     return {"parallel_read_safe": False, "parallel_write_safe": False}

@@ -23,15 +23,17 @@ that reads real handwritten digits, and measure what attention does and what it 
 Here it is to read, with all that its cells printed and drew; nothing needs to be installed, and
 no page asks the network for anything. {points} points of exercises are in it.
 """
-_CAPTION = re.compile(r"\*(?!\*)(.+?)\*(?:\n\n|$)", re.DOTALL)
 _STEP = re.compile(r"\[(← [^\]]*|[^\]]* →)\]\([^)]*\)( · )?")  # the theme has its own
 
 
 class Site:
-    """The pages of the site, by the name of their source, relative to its folder."""
+    """The pages of the site, by the name of their source, relative to its folder.
 
-    def __init__(self, root: Path, only: tuple[str, ...] = ()) -> None:
-        self.root = root
+    On paper, and in an EPUB, code of the library and lectures are left out, and links to them.
+    """
+
+    def __init__(self, root: Path, only: tuple[str, ...] = (), paper: bool = False) -> None:
+        self.root, self.paper = root, paper
         book = chapters(root)  # says so if the book is not here
         self.chapters = [c for c in book if not only or c.file[:2] in only]
         if not self.chapters:
@@ -48,7 +50,7 @@ class Site:
     def lay(self) -> dict[str, str]:
         """The text of each page."""
         for name in self.notebooks:
-            self.files[name] = self._notebook(name)
+            self.files[name] = self.page(name)
         for name in self.beside:
             path = self.root / "chapters" / PurePosixPath(name).name
             text = markdown(path.read_text(encoding="utf-8"), Source(path, ()), "", self.root)
@@ -60,7 +62,8 @@ class Site:
         self.files["index.md"] = self._index()
         return self.files
 
-    def _notebook(self, name: str) -> str:
+    def page(self, name: str) -> str:
+        """A built notebook as the site shows it."""
         import nbformat
 
         notebook = nbformat.read(self.root / name, as_version=4)
@@ -94,6 +97,8 @@ class Site:
         if found == posixpath.normpath(f"notebooks/{BOOK_PAGE}") or found == "README.md":
             found = "index.md"
         elif found.endswith(".py") and (self.root / found).is_file():
+            if self.paper:
+                return ""
             self.library.add(found)
             found = f"library/{found}.md"
         elif PurePosixPath(found).with_suffix(".md").as_posix() in self.beside:
@@ -107,7 +112,11 @@ class Site:
             places = {"text": "notebooks", "exercises": "exercises"}
             there = {word: f"{place}/{chapter.file}.ipynb" for word, place in places.items()}
             there = {word: name for word, name in there.items() if name in self.notebooks}
-            if "text" in there and (self.root / "slides" / f"{chapter.file}.md").is_file():
+            if (
+                "text" in there
+                and not self.paper
+                and (self.root / "slides" / f"{chapter.file}.md").is_file()
+            ):
                 there["lecture"] = f"lecture:{chapter.file}"
             return there
 
@@ -124,9 +133,11 @@ class Site:
         return "\n\n".join([WELCOME.format(points=points), *tables, guide, *trees]) + "\n"
 
 
-def lay_out(folder: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> None:
+def lay_out(
+    folder: Path, root: Path = ROOT, only: tuple[str, ...] = (), paper: bool = False
+) -> None:
     """Write the pages of the site, as Sphinx reads them, into an empty folder."""
-    for name, text in Site(root, only).lay().items():
+    for name, text in Site(root, only, paper).lay().items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -134,9 +145,11 @@ def lay_out(folder: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> None
 
 def caption(text: str) -> str:
     """The words of the italic caption with which a Markdown cell begins, or ""."""
-    found = _CAPTION.match(text)
-    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", found[1]) if found else ""
-    words = re.sub(r"\\[a-zA-Z]+ ?|[$`{}\\]", "", words)
+    first = text.strip().partition("\n\n")[0].replace("**", "")
+    if not (first.startswith("*") and first.endswith("*") and first.count("*") == 2):
+        return ""
+    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", first)
+    words = re.sub(r"\\(?:math\w+|boldsymbol|text|operatorname|left|right) ?|[$`{}\\]", "", words)
     return " ".join(words.replace("*", "").split())
 
 
