@@ -17,6 +17,7 @@ MEMORY = 1.5
 LINEAR = 1.1  # the steepest slope of log memory over log tokens that is called linear
 IMPORT = 1.5
 GPU = 1.2
+BUSY = 2.5  # a step beside as many busy programs as there are cores, against its quiet time
 
 
 @dataclass

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Array, namespace
+from ..matrix_library import one_thread
 from ..ops.attention import allowed_pairs
 from .rows import row_products, row_sums
 
@@ -15,6 +16,7 @@ from .rows import row_products, row_sums
 SAFE_SCORE = 60
 
 
+@one_thread
 def forward(
     query: Array, key: Array, value: Array, mask: Any, causal: bool, scale: float, out: Any = None
 ) -> tuple[Array, Array]:
@@ -23,6 +25,7 @@ def forward(
     return namespace(query).matmul(weights, value, out=out), weights
 
 
+@one_thread
 def backward(
     g: Array,
     y: Array,
@@ -61,15 +64,24 @@ def _weights(query: Array, key: Array, mask: Any, causal: bool, scale: float) ->
     xp = namespace(query)
     weights = query @ key.swapaxes(-1, -2)
     weights *= scale
+    if isinstance(weights, np.ndarray) and _is_small(weights):
+        np.exp(weights, out=weights)
+        if allowed is not None:
+            weights *= allowed if allowed.ndim > 2 else allowed.astype(weights.dtype)
+        return _divided(weights, allowed)
     if allowed is not None:
         weights = xp.where(allowed, weights, -math.inf)
         top = weights.max(axis=-1, keepdims=True)
         weights -= xp.where(top == -math.inf, 0, top)
-    elif not (isinstance(weights, np.ndarray) and _is_small(weights)):
+    else:
         weights -= weights.max(axis=-1, keepdims=True)
-    weights = xp.exp(weights, out=weights)
+    return _divided(xp.exp(weights, out=weights), allowed)
+
+
+def _divided(weights: Array, allowed: Any) -> Array:
+    """Each row divided by its sum; a row that may attend to nothing stays 0."""
     total = row_sums(weights)
-    weights /= xp.where(total == 0, 1, total) if allowed is not None else total
+    weights /= namespace(weights).where(total == 0, 1, total) if allowed is not None else total
     return weights
 
 

@@ -96,6 +96,7 @@ ROOM = {
     "the key-value cache (16)": 47,
     "window and linear attention: other functions, not faster forms (16)": 80,
     "pooling over time, and the three baselines beside it (13)": 51,
+    "small products by one thread, for a busy machine": 5,
     "weights that can be 0, sparsemax and entmax with their rules (17)": 40,
 }
 
