@@ -65,6 +65,20 @@ def print_pages(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> lis
             return [paper.export(driven, page, out / "pdf" / "attention_from_scratch.pdf")]
 
 
+def bind(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
+    """Build the book, or the chapters named, as an EPUB in the site's folder.
+
+    Raises
+    ------
+    SourceError
+        If a page cannot be built, or warns.
+    """
+    with TemporaryDirectory(prefix="web-") as aside:
+        write_pages("epub", Path(aside), root, only, whole=True)
+        (bound,) = Path(aside).glob("*.epub")
+        return Path(shutil.copy(bound, out / bound.name))
+
+
 def write_pages(
     builder: str, out: Path, root: Path, only: tuple[str, ...] = (), whole: bool = False
 ) -> None:
@@ -106,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m minitorch_attn web`."""
     parser.add_argument("chapter", nargs="*", help="two digits, as in 06; the book if left out")
     parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="DIR")
+    parser.add_argument("--epub", action="store_true", help="also make an EPUB of the same")
     parser.add_argument(
         "--pdf", action="store_true", help="also print the chapters named, or else the whole book"
     )
@@ -120,6 +135,8 @@ def run(args: argparse.Namespace) -> int:
         If it cannot be built; the message says why, and what helps.
     """
     first = build(args.out, only=tuple(args.chapter))
+    if args.epub:
+        print(os.path.relpath(bind(args.out, only=tuple(args.chapter))))
     for printed in print_pages(args.out, only=tuple(args.chapter)) if args.pdf else ():
         print(os.path.relpath(printed))
     print(f"open {os.path.relpath(first)}")
