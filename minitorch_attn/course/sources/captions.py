@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-_CAPTION = re.compile(r"\*(?!\*)(.+?)\*(?:\n\n|$)", re.DOTALL)
-
 
 def caption(text: str) -> str:
     """The words of the italic caption with which a Markdown cell begins, or ""."""
-    found = _CAPTION.match(text)
-    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", found[1]) if found else ""
-    words = re.sub(r"\\[a-zA-Z]+ ?|[$`{}\\]", "", words)
+    first = text.strip().partition("\n\n")[0].replace("**", "")
+    if not (first.startswith("*") and first.endswith("*") and first.count("*") == 2):
+        return ""
+    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", first)
+    words = re.sub(r"\\(?:math\w+|boldsymbol|text|operatorname|left|right) ?|[$`{}\\]", "", words)
     return " ".join(words.replace("*", "").split())

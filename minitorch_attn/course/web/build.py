@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from ..book import cjk
 from ..slides import assets, pdf
 from ..slides import build as lectures
-from ..sources.text import ROOT, SourceError
+from ..sources.text import ROOT, SourceError, need_checkout
 from . import paper
 from .live import pages as live
 from .prepare import lay_out
@@ -34,7 +34,7 @@ def build(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
     if out.is_dir():
         shutil.rmtree(out)
     write_pages("html", out, root, only)
-    lectures.build(root, out / "lectures", only)
+    lectures.build(root, out / "lectures", only, site="..")
     if missing := live.add(out, root):
         print(missing)
     return out / "index.html"
@@ -134,6 +134,7 @@ def run(args: argparse.Namespace) -> int:
     SourceError
         If it cannot be built; the message says why, and what helps.
     """
+    need_checkout("web")
     first = build(args.out, only=tuple(args.chapter))
     if args.epub:
         print(os.path.relpath(bind(args.out, only=tuple(args.chapter))))
