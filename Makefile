@@ -1,13 +1,19 @@
+# make         list these targets
 # make run     train the attention classifier on real digits and show where it looks
 # make study   open the book in JupyterLab
 # make test    run the tests (make test-all adds the slow ones)
 # make book    build notebooks/ and exercises/ from their sources
 # make slides  build the lectures
+# make web     build the web edition (CHAPTER=06 one chapter of it)
+# make live    fetch Python for the browser (98 MB): then cells run in the pages of `make web`
+# make one-file CHAPTER=06  a chapter with its exercises, and Python to run them, as one page
 # make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
 # make gpu     six minutes on an NVIDIA GPU: tests, steps, attention, memory, in runs/gpu.json
+# make wheel   pack the library and the whole book for pip, in dist/
 # make lock    pin anew what `make` installs
+# make clean   delete what make made: environments, caches, runs
 
 PYTHON ?= python3
 ifeq ($(OS),Windows_NT)
@@ -17,9 +23,15 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides prove lint bench gpu lock clean
+.PHONY: help run study test test-all book slides web live one-file prove lint bench gpu wheel lock clean
+help:
+	@sed -n 's/^# \(make [a-z-]*  .*\)/\1/p' Makefile
+
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
+	@echo
+	@echo "Look at runs/cued/where_it_looks.png. All that was installed is in .venv; make clean removes it."
+	@echo "Next: make study opens the book, which builds this model step by step."
 
 study: .venv/study.stamp
 	$(PY) -m minitorch_attn study
@@ -35,6 +47,17 @@ book: .venv/test.stamp
 
 slides: .venv/test.stamp
 	$(PY) -m minitorch_attn slides
+
+CHAPTER ?=
+web: .venv/web.stamp
+	$(PY) -m minitorch_attn web $(CHAPTER)
+
+live: .venv/web.stamp
+	$(PY) -m minitorch_attn live
+
+one-file: .venv/web.stamp
+	$(PY) -m minitorch_attn live
+	$(PY) -m minitorch_attn one-file $(CHAPTER)
 
 PROVE ?=
 prove: .venv/test.stamp
@@ -55,6 +78,7 @@ bench: .cache/bench/bench.stamp
 	$(BENCH_PY) -m benchmarks $(BENCH)
 
 .cache/bench/bench.stamp: requirements/run.txt pyproject.toml
+	@echo "Installing what make bench compares with, PyTorch too, into .cache/bench; it takes minutes ..."
 	$(PYTHON) -m venv .cache/bench
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[bench]"
@@ -75,6 +99,7 @@ gpu:
 
 # Each stamp says that .venv holds what requirements/NAME.txt pins, and this package, editable.
 .venv/%.stamp: requirements/%.txt pyproject.toml | .venv/python.stamp
+	@echo "Installing what requirements/$*.txt pins into .venv, once; for a minute or more pip says nothing ..."
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -85,10 +110,14 @@ gpu:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
+wheel: .venv/run.stamp
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls -l dist
+
 # A universal lock: one file serves every platform and every Python from 3.11 on.
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/$(notdir $(BIN))/python -m pip install --quiet uv
-	for extra in run study test; do \
+	for extra in run study web test; do \
 	  .cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
 	    --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
 	    --extra $$extra pyproject.toml requirements/build.in -o requirements/$$extra.txt || exit 1; \
@@ -98,4 +127,4 @@ lock:
 	  requirements/ci.in -o requirements/ci.txt
 
 clean:
-	rm -rf .venv .cache runs node_modules
+	rm -rf .venv .cache runs dist node_modules

@@ -30,6 +30,7 @@ RELEASED = "released"  # stands for a record that a backward pass has used up
 class _Mode(threading.local):
     recording = True
     debugging = False
+    dropped: list[Any] | None = None  # records to let go of; a list while that is being done
 
 
 mode = _Mode()
@@ -63,6 +64,7 @@ class Tensor:
     _marks: Any  # in debug mode, a checksum of each array that the rule will see
 
     def __init__(self, data: TensorLike, requires_grad: bool = False) -> None:
+        self._node = self._marks = None  # first: what fails below is let go of as well
         if isinstance(data, Tensor):
             check_no_history("Tensor(t)", data.requires_grad)
             data = data.data
@@ -71,7 +73,12 @@ class Tensor:
         self.grad = None
         self._tracked = requires_grad
         self._id = next_id()
-        self._node = self._marks = None
+
+    def __del__(self) -> None:
+        # A record holds its inputs, each with a record of its own. Left to itself Python lets go of
+        # them one inside another, and a small stack (a browser's) does not hold a long chain.
+        if type(self._node) is tuple:
+            _let_go(self)
 
     @property
     def requires_grad(self) -> bool:
@@ -192,6 +199,19 @@ class Tensor:
         __neg__ = __abs__ = abs = exp = log = sqrt = tanh = _one
         sum = mean = max = min = var = _reduce
         __getitem__ = astype = reshape = transpose = swapaxes = squeeze = to = _other
+
+
+def _let_go(x: Tensor) -> None:
+    """Release the record of a tensor that goes, and all that go with it, one after another."""
+    if mode.dropped is not None:  # called from the loop below, which gets to it
+        mode.dropped.append(x._node)
+        x._node = None
+        return
+    mode.dropped = [x._node]
+    x._node = None
+    while mode.dropped:
+        mode.dropped.pop()
+    mode.dropped = None
 
 
 def _another(kind: type, data: Array, requires_grad: bool, grad: Array | None) -> Tensor:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, mpi, viz
-from ..arguments import positive
+from ..arguments import positive, this_program
 from ..errors import MinitorchError
 from ..files import write_atomic
 from ..recipes import RECIPES, Recipe, make_trainer
@@ -226,16 +226,17 @@ def _alone(out: Path) -> Iterator[None]:
 
 def _again(args: argparse.Namespace, out: Path, comm: Any) -> str:
     """The command that goes on with this run."""
-    words = [] if comm is None else ["mpiexec", "-n", str(comm.size)]
-    words += ["python", "-m", "minitorch_attn"]
-    words += ["train", "--data", args.data, "--model", args.model]
+    program = this_program()
+    if comm is not None:
+        program = f"mpiexec -n {comm.size} python -m minitorch_attn"
+    words = ["train", "--data", args.data, "--model", args.model]
     for name in ("epochs", "seeds"):
         if getattr(args, name):
             words += [f"--{name}", str(getattr(args, name))]
     if args.device != "cpu":
         words += ["--device", args.device]
     words += [] if args.pictures else ["--no-pictures"]
-    return shlex.join([*words, "--out", str(out), "--resume"])
+    return f"{program} {shlex.join([*words, '--out', str(out), '--resume'])}"
 
 
 def _train_all(

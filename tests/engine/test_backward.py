@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import traceback
 import weakref
 from collections.abc import Callable, Iterator
 
@@ -25,6 +27,33 @@ def test_a_chain_of_100_000_ops_dropped_undifferentiated() -> None:
     del y
     assert gone() is None
     assert x.grad is None
+
+
+def test_a_dropped_chain_needs_no_stack() -> None:
+    before = threading.stack_size(32 * 1024)  # the least there is
+    try:
+        thread = threading.Thread(target=lambda: chain(100_000))
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join()
+
+
+def test_records_are_let_go_of_one_after_another() -> None:
+    depths: list[int] = []
+
+    def gone(_: object) -> None:
+        stack = traceback.extract_stack()
+        depths.append(sum(frame.name == "_let_go" for frame in stack))
+
+    _, y = chain(100)
+    seen, x = [], y
+    while type(x._node) is tuple:
+        x = next(i for i in x._node[1] if isinstance(i, Tensor))
+        seen.append(weakref.ref(x, gone))
+    del x, y
+    # Python's own way, one inside another, overflows a small stack where it is not on its guard.
+    assert depths == [1] * 99
 
 
 def test_a_chain_of_10_000_ops_with_create_graph() -> None:

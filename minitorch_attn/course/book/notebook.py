@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ..sources.contents import chapters
-from ..sources.text import ROOT, Source, SourceError, headings_of, notebook_anchor, quote
+from ..sources.text import (
+    ROOT,
+    Source,
+    SourceError,
+    headings_of,
+    library,
+    notebook_anchor,
+    quote,
+)
 
 # A fenced block or inline code, or else a link: only the links are rewritten.
 _LINK = re.compile(
@@ -23,7 +32,8 @@ _BUILT = {"chapters": "notebooks", "solutions": "exercises"}
 def markdown(text: str, source: Source, where: str, root: Path = ROOT) -> str:
     """A Markdown cell of a source as it stands in the notebook: code quoted, links turned."""
     try:
-        return _relink(_insert_quotes(text, root), source, root)
+        quoted = _insert_quotes(text, root)
+        return turn_links(quoted, lambda target: _target(target, source, root))
     except SourceError as error:
         raise SourceError(f"{source.path.name}, {where}: {error}") from error
 
@@ -39,15 +49,20 @@ def _insert_quotes(text: str, root: Path) -> str:
     return QUOTE.sub(insert, text)
 
 
-def _relink(text: str, source: Source, root: Path) -> str:
-    def turn(found: re.Match[str]) -> str:
+def turn_links(text: str, turn: Callable[[str], str]) -> str:
+    """The links of a Markdown text with their targets turned; where it is "", the words stay alone.
+
+    What is code stays as it is.
+    """
+
+    def turned(found: re.Match[str]) -> str:
         if found["code"]:
             return found[0]
-        target = _target(found["target"], source, root)
+        target = turn(found["target"])
         return f"[{found['text']}]({target})" if target else found["text"]
 
     # The text of a link may be code itself: look at links first where a line begins with one.
-    return _LINK.sub(turn, text)
+    return _LINK.sub(turned, text)
 
 
 def _target(target: str, source: Source, root: Path) -> str:
@@ -61,7 +76,7 @@ def _target(target: str, source: Source, root: Path) -> str:
     file = (source.path.parent / path).resolve() if path else source.path.resolve()
     folder = file.parent.name
     if file.suffix != ".md" or folder not in _BUILT:
-        if file.exists():
+        if file.exists() or (library(root) / path.removeprefix("../")).exists():
             return target
         from_source = {built: source for source, built in _BUILT.items()}
         if file.suffix == ".ipynb" and folder in from_source and _planned(file.stem, root):

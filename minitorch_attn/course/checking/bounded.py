@@ -11,6 +11,7 @@ import ctypes
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
@@ -129,7 +130,8 @@ def time_limit(seconds: float) -> Iterator[None]:
 
     Again, since a bare `except:` in the loop may have caught the first.
     """
-    alarm = _by_signal if _can_ring() else _by_thread
+    no_threads = sys.platform in ("wasi", "emscripten")
+    alarm = _by_watching if no_threads else _by_signal if _can_ring() else _by_thread
     with alarm(seconds):
         yield
 
@@ -210,3 +212,34 @@ def _by_thread(seconds: float) -> Iterator[None]:
         with lock:
             over.set()
             throw(ctypes.c_ulong(thread), None)  # one that was not raised yet
+
+
+@contextlib.contextmanager
+def _by_watching(seconds: float) -> Iterator[None]:
+    """Where there are no threads, in a browser: look at the clock wherever code jumps or returns.
+
+    A loop does the first and a recursion the second. A single call of the library's that takes
+    long is waited for.
+    """
+    watch = sys.monitoring
+    events, tool = watch.events, watch.DEBUGGER_ID
+    if watch.get_tool(tool):  # somebody else watches, a limit around this one for instance
+        yield
+        return
+    end = time.monotonic() + seconds
+
+    def look(*_: Any) -> None:
+        nonlocal end
+        if time.monotonic() > end:
+            end += 1.0  # again in a second
+            raise _TimeIsUp
+
+    watch.use_tool_id(tool, "time limit")
+    try:
+        for event in (events.JUMP, events.PY_RETURN):
+            watch.register_callback(tool, event, look)
+        watch.set_events(tool, events.JUMP | events.PY_RETURN)
+        yield
+    finally:
+        watch.set_events(tool, events.NO_EVENTS)
+        watch.free_tool_id(tool)

@@ -136,6 +136,9 @@ class Kept:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold the system's lock on the file: it ends with its process, the file may lie there."""
+    if sys.platform in ("wasi", "emscripten"):  # a browser: one program, its files its own
+        yield
+        return
     from filelock import FileLock
 
     lock = FileLock(path, timeout=PATIENCE)

@@ -97,10 +97,38 @@ def test_so_it_does_outside_the_main_thread() -> None:
     assert said
 
 
-@pytest.mark.parametrize("way", [bounded._by_signal, bounded._by_thread])
-def test_what_ends_in_time_is_left_alone_and_nothing_rings_later(way: Any) -> None:
+WAYS = [bounded._by_signal, bounded._by_thread, bounded._by_watching]
+
+
+def skip_what_is_not_here(way: Any) -> None:
     if way is bounded._by_signal and not hasattr(signal, "setitimer"):
         pytest.skip("this system has no timers")
+    if way is bounded._by_watching and not hasattr(sys, "monitoring"):
+        pytest.skip("this Python cannot be watched: 3.12 and newer can")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_endless_loop_and_an_endless_recursion_end(way: Any) -> None:
+    skip_what_is_not_here(way)
+
+    def loop() -> None:
+        while True:
+            with contextlib.suppress(Exception):
+                sum(range(10))
+
+    def recursion(depth: int = 0) -> None:
+        if depth < 200:
+            recursion(depth + 1)
+            recursion(depth + 1)
+
+    for endless in (loop, recursion):
+        with pytest.raises(bounded._TimeIsUp), way(0.2):
+            endless()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_ends_in_time_is_left_alone_and_nothing_rings_later(way: Any) -> None:
+    skip_what_is_not_here(way)
     before = threading.active_count()
     for _ in range(50):
         with way(0.3):

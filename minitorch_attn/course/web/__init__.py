@@ -1,0 +1,1 @@
+"""Building the web edition: the book as pages that open from the disk, without Python."""

@@ -1,0 +1,158 @@
+"""What a notebook's kernel does, inside the page: run a cell, and hand over what it shows.
+
+Runs on WebAssembly, in a worker of the browser; `worker.js` calls `start` and `run`. What is shown
+goes to the page as messages like the outputs of a notebook, see nbformat.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import io
+import json
+import linecache
+import sys
+import traceback
+import types
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from . import stand_ins
+
+LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
+# What a browser does not have, by the error that tells: a word for it, for one line.
+_LACKING = (
+    (OSError, "does not support processes", "other processes"),
+    (RuntimeError, "can't start new thread", "threads"),
+    (OSError, "coder jpeg not available", "JPEG pictures"),
+)
+
+Message = dict[str, Any]
+_send: Callable[[Message], None]
+_main = types.ModuleType("__main__")
+
+
+def start(send: Callable[[Message], None]) -> None:
+    """Make ready to run cells; `send` takes each message to the page."""
+    global _send
+    _send = send
+    sys.modules["__main__"] = _main
+    stand_ins.install(display)
+    warnings.formatwarning = _warning
+    # This Python is newer than the book's: what it means to drop one day is no news for a reader.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
+
+
+class _Stream(io.TextIOBase):
+    """Sends what is printed, as it is printed."""
+
+    encoding = "utf-8"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        if text:
+            _send({"output_type": "stream", "name": self.name, "text": text})
+        return len(text)
+
+
+def run(source: str, name: str) -> None:
+    """Run a cell in the page's one namespace. What it raises is shown, not raised."""
+    file = f"<{name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    try:
+        tree = ast.parse(source, file)
+        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+        exec(compile(tree, file, "exec"), _main.__dict__)
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), file, "eval"), _main.__dict__)
+            if value is not None and not source.rstrip().endswith(";"):
+                _main.__dict__["_"] = value
+                _send({"output_type": "execute_result", "data": bundle(value)})
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        _send(told(error, file))
+    finally:
+        if "matplotlib.pyplot" in sys.modules:
+            sys.modules["matplotlib.pyplot"].show()
+
+
+def display(*values: Any) -> None:
+    """Show values, as IPython's function of this name does."""
+    for value in values:
+        _send({"output_type": "display_data", "data": bundle(value)})
+
+
+def bundle(value: Any) -> dict[str, str]:
+    """A value in the forms in which it can be shown, by their media type."""
+    if hasattr(value, "_repr_mimebundle_"):
+        return value._repr_mimebundle_()
+    data = {"text/plain": repr(value)}
+    if hasattr(value, "_repr_html_"):
+        data["text/html"] = value._repr_html_()
+    if hasattr(value, "_repr_png_"):
+        data["image/png"] = base64.b64encode(value._repr_png_()).decode()
+    return data
+
+
+def told(error: BaseException, file: str) -> Message:
+    """An error as a notebook keeps it: the reader's own lines, few of the library's, the message.
+
+    Where the browser lacks something, one line says what.
+    """
+    kind, message = type(error).__name__, str(error)
+    if what := _lacking(error):
+        message = f"this cell needs {what}; a page has none: run it in the book on your computer"
+        return _error("NotInThePage", message, [f"NotInThePage: {message}"])
+    frames = traceback.extract_tb(error.__traceback__)
+    at = next((i for i, frame in enumerate(frames) if frame.filename == file), len(frames))
+    shown, library = [], 0
+    for frame in frames[at:]:
+        own = frame.filename.startswith("<")
+        library += not own
+        if own:
+            where = "this cell" if frame.filename == file else frame.filename.strip("<>")
+            shown.append(f"line {frame.lineno} of {where}: {frame.line}")
+        elif library <= LIBRARY_FRAMES:
+            path = frame.filename.removeprefix("/app/")
+            shown.append(f"  {path}, line {frame.lineno}, in {frame.name}")
+    if isinstance(error, SyntaxError):
+        shown, message = [], f"{error.msg} (line {error.lineno} of this cell)"
+    text = f"{kind}: {message}".removesuffix(": ")
+    return _error(kind, message, [*shown, text, *getattr(error, "__notes__", ())])
+
+
+def _error(kind: str, message: str, lines: list[str]) -> Message:
+    return {"output_type": "error", "ename": kind, "evalue": message, "traceback": lines}
+
+
+def _lacking(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        top = error.name.partition(".")[0]
+        return "" if top == "minitorch_attn" else f"the package {top}"
+    return next((w for k, said, w in _LACKING if isinstance(error, k) and said in str(error)), "")
+
+
+def _warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    where = f"line {lineno} of this cell" if filename[0] == "<" else f"{filename}:{lineno}"
+    return f"{where}: {category.__name__}: {message}\n"
+
+
+def serve(call: Callable[[bytes], bytes]) -> None:
+    """Start, with messages going through a function of the browser's that takes bytes."""
+
+    def send(message: Message) -> None:
+        call(json.dumps(message).encode())
+
+    start(send)

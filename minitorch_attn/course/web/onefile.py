@@ -1,0 +1,162 @@
+"""One chapter and its exercises as one HTML file that needs nothing else: for a stick."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import mimetypes
+import os
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from ...files import write_atomic
+from ..sources.text import ROOT, SourceError
+from .build import write_pages
+from .live import pages, runtime
+
+_URL = re.compile(r"url\(['\"]?(?!data:)([^)'\"]+?)['\"]?\)")
+_NAVIGATION = ".sidebar-drawer, .related-pages, label[for='__navigation']"
+_UNUSED = ("search", "doctools", "sphinx_highlight", "documentation_options")  # one page
+
+
+def one_file(chapter: str, out: Path, root: Path = ROOT) -> Path:
+    """Build the page; returns where it is.
+
+    Raises
+    ------
+    SourceError, NoRuntime
+        If the pages cannot be built; if there is no Python for the browser.
+    """
+    runtime.wheel(root)
+    with TemporaryDirectory(prefix="one-file-") as aside:
+        site = Path(aside, "site")
+        write_pages("html", site, root, (chapter,))
+        pages.add(site, root)
+        found = sorted((site / "notebooks").glob(f"{chapter}_*.html"))
+        if not found:
+            raise SourceError(f"there is no chapter {chapter}")
+        text = _page(found[0], site, root)
+    target = out / f"{found[0].stem}.html"
+    write_atomic(target, text.encode())
+    return target
+
+
+def _page(chapter: Path, site: Path, root: Path) -> str:
+    soup, notebooks = _soup(chapter), [root / "notebooks" / f"{chapter.stem}.ipynb"]
+    exercises = site / "exercises" / chapter.name
+    if exercises.is_file():
+        section = _soup(exercises).select_one("article section")
+        for element in section.select("[id]"):  # both pages may have one of this name
+            if not element["id"].startswith("cell-"):
+                element["id"] = f"x-{element['id']}"
+        section["id"] = "exercises"
+        soup.select_one("article section").insert_after(section)
+        notebooks.append(root / "exercises" / f"{chapter.stem}.ipynb")
+    for part in soup.select(_NAVIGATION):
+        part.decompose()
+    _turn_links(soup, chapter.stem)
+    _inline(soup, chapter.parent)
+    alone = soup.new_tag("style")
+    alone.string = ".page { justify-content: center; }"  # there is no list of chapters at its left
+    soup.head.append(alone)
+    for script in _live(site / pages.FOLDER, notebooks, root):
+        tag = soup.new_tag("script")
+        tag.string = script
+        soup.body.append(tag)
+    return str(soup)
+
+
+def _soup(page: Path) -> Any:
+    from bs4 import BeautifulSoup
+
+    return BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+
+
+def _turn_links(soup: Any, stem: str) -> None:
+    """Links between the two pages stay in this one; words that lead to others stand alone."""
+    for link in soup.select("a[href]"):
+        target = link["href"]
+        if target.startswith("#") or re.match(r"[a-z]+:", target):
+            continue
+        path, _, mark = target.partition("#")
+        if Path(path).stem != stem or path.startswith("../lectures"):
+            link.unwrap()
+        elif "exercises" in path:
+            link["href"] = f"#x-{mark}" if mark else "#exercises"
+        else:
+            link["href"] = f"#{mark}"
+
+
+def _inline(soup: Any, folder: Path) -> None:
+    """Style sheets, scripts and pictures as part of the page."""
+    for sheet in soup.select("link[href]"):
+        path = folder / sheet["href"].partition("?")[0]
+        if "stylesheet" in sheet.get("rel", ()) and path.is_file():
+            style = soup.new_tag("style")
+            style.string = _with_fonts(path)
+            sheet.replace_with(style)
+        elif "icon" in sheet.get("rel", ()) and path.is_file():
+            sheet["href"] = _data(path)
+        else:
+            sheet.decompose()
+    for script in soup.select("script[src]"):
+        path = folder / script["src"].partition("?")[0]
+        if "/live/" in script["src"] or path.stem in _UNUSED or not path.is_file():
+            script.decompose()
+            continue
+        del script["src"]
+        script.string = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+    for picture in soup.select("img[src]"):
+        path = folder / picture["src"]
+        if path.is_file():
+            picture["src"] = _data(path)
+
+
+def _with_fonts(sheet: Path) -> str:
+    def turn(found: re.Match[str]) -> str:
+        path = sheet.parent / found[1].partition("?")[0].partition("#")[0]
+        return f"url({_data(path)})" if path.is_file() else found[0]
+
+    return _URL.sub(turn, sheet.read_text(encoding="utf-8"))
+
+
+def _data(path: Path) -> str:
+    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+
+
+def _live(folder: Path, notebooks: list[Path], root: Path) -> list[str]:
+    """The scripts: Python, and the cells of both pages as those of one."""
+    shown = {
+        path.relative_to(root).with_suffix("").as_posix(): json.loads(
+            path.read_text(encoding="utf-8")
+        )
+        for path in notebooks
+    }
+    content = runtime.payload(root)
+    size = sum(len(part) for part in content.values()) * 4 // 3
+    parts = [
+        runtime.as_script(name, part)
+        for name, whole in content.items()
+        for part in runtime.parts(whole)
+    ]
+    facts = {"payload": {name: [None] for name in content}, "size": size, "base": "", "read": ""}
+    begin = pages.begin(shown, **facts)
+    live, worker = ((folder / n).read_text(encoding="utf-8") for n in ("live.js", "worker.js"))
+    return [live, worker, *parts, begin]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `python -m minitorch_attn one-file`."""
+    parser.add_argument("chapter", help="two digits, as in 06")
+    parser.add_argument("--out", type=Path, default=ROOT / "site-one", metavar="DIR")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build it; returns 0. Raises SourceError or NoRuntime if it cannot be built."""
+    path = one_file(args.chapter, args.out)
+    print(f"open {os.path.relpath(path)} ({path.stat().st_size / 1e6:.0f} MB)")
+    return 0

@@ -1,0 +1,268 @@
+"""Cells that run in the page, in a real browser, from the disk with the network off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from helpers import live_page
+from helpers.browsing import browser, lacking
+from helpers.firefox import firefox
+from helpers.live_page import on, run, text_of, wait
+
+from minitorch_attn.course.book.compare import outputs_differ, timed
+from minitorch_attn.course.checks import find
+from minitorch_attn.course.proving import answers
+from minitorch_attn.course.sources.contents import chapters
+from minitorch_attn.course.sources.text import ROOT
+from minitorch_attn.course.web.live import pages, runtime
+
+pytestmark = pytest.mark.slow
+
+NAMES = [chapter.file for chapter in chapters()]
+WHOLE = [name for name in NAMES if name < "10"]
+# One exercise of each of five chapters, and the number of one of its wrong answers.
+FIVE = {"01.1": 0, "03.1": 0, "05.1": 1, "06.2": 0, "08.1": 0}
+# Cells of chapters 00 to 09 that print something else in the page, and why.
+DIFFERENT = {
+    ("03", "recursion"): "Python 3.15 words the RecursionError in another way",
+    ("07", "loop-empty"): "and the ValueError of an empty max",
+    ("04", "wine-table"): "trainings whose sums round differently end a little elsewhere",
+    ("07", "main-table"): "the same",
+    ("09", "deep-table"): "the same",
+    ("07", "longer"): "the same, and of three seeds one more or less decides",
+}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("live") / "site"
+    names = [f"notebooks/{name}" for name in WHOLE]
+    names += [f"exercises/{name}" for name in NAMES if name[:2] in {id[:2] for id in FIVE}]
+    live_page.lay(made, names)
+    if said := pages.add(made):
+        lacking(said)
+    return made
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as driven:
+        yield driven
+
+
+@pytest.fixture
+def context(chromium: Any) -> Iterator[Any]:
+    made = chromium.new_context(offline=True)
+    yield made
+    made.close()
+
+
+def opened(context: Any, path: Path) -> Any:
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.on(
+        "request",
+        lambda asked: None if asked.url[:4] in ("file", "blob", "data") else pytest.fail(asked.url),
+    )
+    page.goto(path.as_uri())
+    return page
+
+
+def exercises(site: Path, chapter: str) -> Path:
+    return next((site / "exercises").glob(f"{chapter}_*.html"))
+
+
+@pytest.mark.parametrize("id", FIVE)
+def test_a_wrong_and_a_right_answer_are_checked(site: Path, context: Any, id: str) -> None:
+    exercise = find(id)
+    wrong = exercise.wrong_answers[FIVE[id]]
+    page = opened(context, exercises(site, id[:2]))
+    solution, check = f"cell.source.includes('def {exercise.function}(')", f"cell.check === '{id}'"
+    library = f"minitorch_attn.course.checks.ch{id[:2]}"
+    mistake = f"from {library} import {wrong.function.__name__} as {exercise.function}"
+    on(page, solution, "cell.write(given[0])", mistake)
+    (shown,) = run(page, check)
+    assert f"this looks like: “{wrong.name}”. {wrong.explanation}" in shown["data"]["text/plain"]
+    assert "minitorch-report" in shown["data"]["text/html"]
+    on(page, solution, "cell.write(given[0])", answers.worked(exercise).source)
+    (shown,) = run(page, check)
+    full = f"{exercise.points:g} of {exercise.points:g} points"
+    assert full in shown["data"]["text/plain"]
+    assert on(page, check, "cell.score.textContent") == full
+
+
+def test_code_and_points_survive_a_reload_and_travel(
+    site: Path, context: Any, chromium: Any, tmp_path: Path
+) -> None:
+    page = opened(context, exercises(site, "06"))
+    solution, check = "cell.source.includes('def attend(')", "cell.check === '06.2'"
+    answer = answers.worked(find("06.2")).source
+    on(page, solution, "cell.write(given[0])", answer)
+    run(page, check)
+    # Another page kept points meanwhile.
+    others = {"exercises": {"05.1": {"points": 4, "total": 5}}, "predictions": {}}
+    files = json.dumps({"learner.json": json.dumps(others)})
+    page.evaluate("files => localStorage.setItem('minitorch_attn:files', files)", files)
+    run(page, check)
+    page.reload()
+    assert on(page, solution, "cell.text") == answer
+    assert on(page, check, "cell.score.textContent") == "5 of 5 points"
+    for name in ("notebook", "points"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"save {name}").click()
+        download.value.save_as(tmp_path / download.value.suggested_filename)
+    notebook = nbformat.read(tmp_path / "06_one_query.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert answer in [cell.source for cell in notebook.cells]
+    kept = json.loads((tmp_path / "learner.json").read_text(encoding="utf-8"))
+    assert {id: done["points"] for id, done in kept["exercises"].items()} == {"06.2": 5, "05.1": 4}
+
+    other = chromium.new_context(offline=True)
+    page = opened(other, exercises(site, "06"))
+    assert on(page, check, "cell.score.textContent") == ""
+    for name in ("06_one_query.ipynb", "learner.json"):
+        page.set_input_files("input[type=file]", tmp_path / name)
+        page.wait_for_function(
+            "name => document.querySelector('.live-bar').textContent.includes(name)", arg=name
+        )
+    assert on(page, solution, "cell.text") == answer
+    assert on(page, check, "cell.score.textContent") == "5 of 5 points"
+    page.set_input_files("input[type=file]", tmp_path / "06_one_query.ipynb")
+    (tmp_path / "learner.json").write_text('{"exercises": {"06.2": 5}}')
+    page.set_input_files("input[type=file]", tmp_path / "learner.json")
+    page.get_by_text("this is no learner.json").wait_for()
+    assert on(page, check, "cell.score.textContent") == "5 of 5 points"
+    # The library goes on from the points that were brought in.
+    run(page, "cell.number === 1")
+    shown = run(page, "cell.source.includes('progress()')")
+    assert "9 of 400 points" in text_of(shown)
+    other.close()
+
+
+def test_what_does_not_end_is_stopped(site: Path, context: Any) -> None:
+    page = opened(context, exercises(site, "06"))
+    first, check = "cell.number === 1", "cell.check === '06.2'"
+    solution = "cell.source.includes('def attend(')"
+    # By the check's own limit: the variables stay.
+    on(
+        page,
+        solution,
+        "cell.write(given[0])",
+        "def attend(query, key, value):\n    while True:\n        pass",
+    )
+    on(page, check, "cell.write(given[0])", "check('06.2', seconds=2)")
+    assert "was stopped after 2 seconds" in text_of(run(page, check))
+    assert "Does each of its loops end?" in text_of(live_page.outputs(page, check))
+    on(page, first, "cell.write(given[0])", "attend.__name__")
+    assert text_of(run(page, first)) == "'attend'"
+    # By the button.
+    on(page, first, "cell.write(given[0])", "print('begun')\nwhile True:\n    pass")
+    on(page, first, "void cell.go()")
+    page.get_by_text("begun", exact=True).wait_for()
+    page.get_by_role("button", name="stop").click()
+    wait(page)
+    page.get_by_text("run the cells above again").wait_for()
+    on(page, first, "cell.write(given[0])", "attend")
+    assert "NameError" in text_of(run(page, first))
+    # By the page's limit.
+    page.evaluate("minitorchLive.limit = 3")
+    on(page, first, "cell.write(given[0])", "while True:\n    pass")
+    on(page, first, "void cell.go()")
+    page.get_by_text("Stopped after 3 seconds.").first.wait_for()
+    wait(page)
+
+
+def test_memory_and_stack_have_limits_that_python_knows(site: Path, context: Any) -> None:
+    page = opened(context, exercises(site, "06"))
+
+    def cell(text: str) -> str:
+        on(page, "cell.number === 1", "cell.write(given[0])", text)
+        return text_of(run(page, "cell.number === 1"))
+
+    assert "MemoryError" in cell("taken = bytearray(1 << 30), bytearray(1 << 30)")
+    assert "RecursionError" in cell("def deep(n): return deep(n + 1)\ndeep(0)")
+    chain = "from minitorch_attn import Tensor\nx = y = Tensor(1.0, requires_grad=True)\n"
+    chain += "for _ in range(100_000): y = y + 1.0\n"
+    assert cell(f"{chain}y.backward()\ndel y\nfloat(x.grad)") == "1.0"
+    assert cell(f"{chain}del y\nprint('gone')").strip() == "gone"
+    assert "in the book on your computer" in cell("import subprocess\nsubprocess.run(['ls'])")
+    assert "in the book on your computer" in cell("import threading\nthreading.Thread().start()")
+    assert cell("1 + 1") == "2"
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_chapter_says_in_the_page_what_its_notebook_says(
+    site: Path, context: Any, name: str
+) -> None:
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    page = opened(context, site / "notebooks" / f"{name}.html")
+    page.get_by_role("button", name="run all", exact=True).click()
+    wait(page)
+    found = {}
+    for cell in notebook.cells:
+        if cell.cell_type != "code" or timed(cell):
+            continue
+        old, new = cell.outputs, live_page.outputs(page, f"cell.id === '{cell.id}'")
+        for output in (*old, *new):
+            if "image/png" in output.get("data", {}):
+                output["data"] = {"image/png": ""}  # that there is one; fonts and sizes differ
+            if "traceback" in output:
+                output["traceback"] = ["".join(output["traceback"]).rstrip()]
+        if what := outputs_differ(old, new):
+            found[name[:2], cell.metadata.get("name", cell.id)] = what
+    assert set(found) == {place for place in DIFFERENT if place[0] == name[:2]}, found
+
+
+def test_one_file_has_everything(chromium: Any, tmp_path: Path) -> None:
+    pytest.importorskip("myst_nb")
+    from minitorch_attn.course.web import onefile
+
+    try:
+        path = onefile.one_file("06", tmp_path)
+    except runtime.NoRuntime as missing:
+        lacking(missing)
+    context = chromium.new_context(offline=True)
+    page = opened(context, path)
+    assert (
+        page.locator(
+            "link[href]:not([href^='data:']), script[src], img:not([src^='data:'])"
+        ).count()
+        == 0
+    )
+    dead = page.evaluate(
+        "[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.hash.slice(1))"
+        ".filter(id => id && !document.getElementById(decodeURIComponent(id)))"
+    )
+    assert dead == []
+    solution = "cell.page.startsWith('exercises') && cell.source.includes('def attend(')"
+    on(page, solution, "cell.write(given[0])", answers.worked(find("06.2")).source)
+    assert "5 of 5 points" in text_of(run(page, "cell.check === '06.2'"))
+    context.close()
+
+
+def test_firefox_checks_as_well(site: Path, tmp_path: Path) -> None:
+    answer = json.dumps(answers.worked(find("06.2")).source)
+    script = """new Promise(resolve => {
+        const cells = [...document.querySelectorAll('div.cell')].map(e => e.live);
+        cells.find(cell => cell.source.includes('def attend(')).write(ANSWER);
+        const check = cells.find(cell => cell.check === '06.2');
+        check.go();
+        const watch = setInterval(() => {
+            if (!['ran', ''].includes(check.state.textContent) || !check.outputs) return;
+            clearInterval(watch);
+            resolve(check.output.textContent);
+        }, 200);
+    })""".replace("ANSWER", answer)
+    with firefox(tmp_path) as driven:
+        driven.socket.settimeout(live_page.PATIENCE / 1000)
+        driven.open(exercises(site, "06"))
+        assert "5 of 5 points" in driven.evaluate(script)
+        assert [said for said in driven.said if not said.startswith("warn")] == []
+        driven.open(exercises(site, "06"))
+        points = "[...document.querySelectorAll('.live-score')].map(e => e.textContent)"
+        assert "5 of 5 points" in driven.evaluate(points)

