@@ -191,8 +191,8 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
     "attention: an empty row divided by zero": (
         within(
             "fast.whole",
-            "weights_of",
-            "xp.where(total == 0, 1, total) if allowed is not None else total",
+            "_divided",
+            "namespace(weights).where(total == 0, 1, total) if allowed is not None else total",
             "total",
         ),
         ("attention",),
