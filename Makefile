@@ -1,3 +1,4 @@
+# make         list these targets
 # make run     train the attention classifier on real digits and show where it looks
 # make study   open the book in JupyterLab
 # make test    run the tests (make test-all adds the slow ones)
@@ -9,7 +10,10 @@
 # make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)
+# make gpu     six minutes on an NVIDIA GPU: tests, steps, attention, memory, in runs/gpu.json
+# make wheel   pack the library and the whole book for pip, in dist/
 # make lock    pin anew what `make` installs
+# make clean   delete what make made: environments, caches, runs
 
 PYTHON ?= python3
 ifeq ($(OS),Windows_NT)
@@ -19,9 +23,15 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: run study test test-all book slides web live one-file prove lint bench lock clean
+.PHONY: help run study test test-all book slides web live one-file prove lint bench gpu wheel lock clean
+help:
+	@sed -n 's/^# \(make [a-z-]*  .*\)/\1/p' Makefile
+
 run: .venv/run.stamp
 	$(PY) -m minitorch_attn train --data cued --out runs/cued --resume
+	@echo
+	@echo "Look at runs/cued/where_it_looks.png. All that was installed is in .venv; make clean removes it."
+	@echo "Next: make study opens the book, which builds this model step by step."
 
 study: .venv/study.stamp
 	$(PY) -m minitorch_attn study
@@ -68,13 +78,28 @@ bench: .cache/bench/bench.stamp
 	$(BENCH_PY) -m benchmarks $(BENCH)
 
 .cache/bench/bench.stamp: requirements/run.txt pyproject.toml
+	@echo "Installing what make bench compares with, PyTorch too, into .cache/bench; it takes minutes ..."
 	$(PYTHON) -m venv .cache/bench
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	$(BENCH_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[bench]"
 	@touch $@
 
+GPU_PY := .cache/gpu/$(notdir $(BIN))/python
+gpu:
+	@$(PYTHON) -c "import ctypes; ctypes.CDLL('libcuda.so.1')" 2>/dev/null || \
+	  { echo "make gpu needs an NVIDIA GPU, and this machine has no driver of one"; exit 2; }
+	$(MAKE) --no-print-directory .cache/gpu/gpu.stamp
+	$(GPU_PY) -m benchmarks.gpu
+
+.cache/gpu/gpu.stamp: requirements/test.txt pyproject.toml
+	$(PYTHON) -m venv .cache/gpu
+	$(GPU_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/test.txt
+	$(GPU_PY) -m pip install --quiet --disable-pip-version-check --no-build-isolation $(TORCH_INDEX) -e ".[cuda,bench]"
+	@touch $@
+
 # Each stamp says that .venv holds what requirements/NAME.txt pins, and this package, editable.
 .venv/%.stamp: requirements/%.txt pyproject.toml | .venv/python.stamp
+	@echo "Installing what requirements/$*.txt pins into .venv, once; for a minute or more pip says nothing ..."
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
@@ -85,6 +110,10 @@ bench: .cache/bench/bench.stamp
 	$(PYTHON) -m venv .venv
 	@touch $@
 
+wheel: .venv/run.stamp
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls -l dist
+
 # A universal lock: one file serves every platform and every Python from 3.11 on.
 lock:
 	$(PYTHON) -m venv .cache/lock && .cache/lock/$(notdir $(BIN))/python -m pip install --quiet uv
@@ -93,6 +122,9 @@ lock:
 	    --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
 	    --extra $$extra pyproject.toml requirements/build.in -o requirements/$$extra.txt || exit 1; \
 	done
+	.cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
+	  requirements/ci.in -o requirements/ci.txt
 
 clean:
-	rm -rf .venv .cache runs node_modules
+	rm -rf .venv .cache runs dist node_modules

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from . import bars, figures, lengths, machine, peak, report, start
+from . import bars, busy, figures, lengths, machine, peak, report, start
 from .contestant import CONTESTANTS
 from .referee import ROOT, BenchError, Plan, Timing, missing, race
 from .workloads import ATTENTIONS, CLASSIFIERS, DENSE, FAMILIES, LENGTHS, MAIN, OPS, Workload
@@ -139,6 +139,9 @@ def measure(args: argparse.Namespace) -> tuple[dict[str, Any], list[bars.Row]]:
     if "length" in families:
         sizes = LENGTHS[:1] if args.quick else LENGTHS
         results["length"], more = lengths.measure(names, sizes, args.threads)
+        rows += more
+    if "busy" in families:
+        results["busy"], more = busy.measure(names, plan, args.quick)
         rows += more
     if "start" in families:
         results["start"], more = start.measure(

@@ -17,6 +17,7 @@ MEMORY = 1.5
 LINEAR = 1.1  # the steepest slope of log memory over log tokens that is called linear
 IMPORT = 1.5
 GPU = 1.2
+BUSY = 2.5  # a step beside as many busy programs as there are cores, against its quiet time
 
 
 @dataclass
@@ -59,8 +60,8 @@ def bar(name: str, workload: Workload) -> float | None:
         return 0.25 if family == "ops" else None
     if name in ("numpy", "numpy-threads"):
         return 1.1 if family == "classifier" else None
-    if name == "torch-gpu":
-        return GPU if family == "classifier" and workload.size in CLASSIFIERS[2:] else None
+    if name in ("torch-gpu", "torch-gpu-reading"):
+        return GPU if long or workload.size in CLASSIFIERS[2:] else None
     return None
 
 

@@ -77,6 +77,14 @@ CONTESTANTS = {
     "torch-gpu": Contestant(
         "PyTorch eager, GPU", "torch_eager", ("torch",), ON_GPU, {"device": "cuda"}, gpu=True
     ),
+    "torch-gpu-reading": Contestant(
+        "PyTorch eager, GPU, its loss read at each step",
+        "torch_eager",
+        ("torch",),
+        {"dense": 0, "classifier": 0},
+        {"device": "cuda", "reads_loss": True},
+        gpu=True,
+    ),
     "torch-compiled": Contestant(
         "PyTorch compiled, GPU",
         "torch_eager",

@@ -24,7 +24,7 @@ ATTENTIONS = (
     (1, 8, 4096, 64),
 )
 LENGTHS = (512, 1024, 2048, 4096, 8192, 16384)
-FAMILIES = ("ops", "dense", "classifier", "attention", "length", "start", "main")
+FAMILIES = ("ops", "dense", "classifier", "attention", "length", "start", "main", "busy")
 
 
 @dataclass(frozen=True)

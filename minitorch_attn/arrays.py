@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import MinitorchError
+from .matrix_library import one_thread
 
 # numpy.ndarray or cupy.ndarray. Neither library can be named for the other's type checker.
 Array: TypeAlias = Any
@@ -114,6 +115,7 @@ def add_rows(rows: Array, values: Array, count: int) -> Array:
     return result
 
 
+@one_thread
 def column_sums(x: Array) -> Array:
     """Sum over all axes but the last: (..., D) to (D,)."""
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])

@@ -233,6 +233,7 @@ class AdamW(Adam):
         super().update(data, gradient, mean, square)
 
 
+@sooner(fast.gradient_norm)
 def gradient_norm(parameters: Iterable[Parameter]) -> float:
     """The length of all gradients taken together as one vector."""
     gradients = [p.grad for p in parameters if p.grad is not None]

@@ -7,6 +7,7 @@ that record, `backward.py` walks it backwards, and `ops/methods.py` gives Tensor
 from __future__ import annotations
 
 import itertools
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -154,6 +155,8 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        if not self.size:
+            raise ValueError("nothing is neither true nor false: use tensor.size > 0")
         return bool(self.data)
 
     def __float__(self) -> float:
@@ -163,7 +166,9 @@ class Tensor:
         return int(self.data)
 
     def __index__(self) -> int:
-        return self.data.__index__()
+        if self.ndim:
+            raise TypeError("only a tensor without axes is an index")
+        return operator.index(self.data.item())  # CuPy's arrays are none themselves
 
     def __format__(self, spec: str) -> str:
         return format(self.item() if spec else str(self), spec)

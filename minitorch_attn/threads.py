@@ -3,7 +3,7 @@
 NumPy lets go of Python's lock inside its loops and matrix products, so threads that each take a
 part of the work share the cores: half of a batch, or some of the heads. The matrix library has
 threads of its own, which keep a core busy for a while even when they have nothing left to do; so
-inside `sharing` it is held to one.
+inside `sharing` it is held to one (`matrix_library`).
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import contextlib
 import math
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import MinitorchError
+from .matrix_library import OneThread
 
 T = TypeVar("T")
 
@@ -33,10 +33,14 @@ class _State:
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.blocks = 0  # how many `with sharing()` are open
-        self.count = 1  # how many threads share the work inside them
+        self.counts: dict[int, int] = {}  # of each open `with sharing()`, in the order they opened
         self.pool: Any = None
-        self.release: Callable[[], Any] = int
+
+    @property
+    def count(self) -> int:
+        """How many threads share the work: as many as the outermost block says."""
+        counts = list(self.counts.values())
+        return counts[0] if counts else 1
 
 
 _state = _State()
@@ -111,55 +115,23 @@ def _checked(count: Any) -> int:
     return number
 
 
-@contextmanager
-def sharing(count: int | None = None) -> Iterator[None]:
+class sharing(OneThread):
     """Inside the block `parallel_map` uses `count` threads, and the matrix library one in each.
 
     `count` is `threads()` by default. Of nested blocks the outermost decides.
     """
-    count = threads() if count is None else _checked(count)
-    state = _state
-    with state.lock:
-        state.blocks += 1
-        if state.blocks == 1:
-            state.count = count
-            state.release = _hold_to_one()
-    try:
-        yield
-    finally:
-        with state.lock:
-            state.blocks -= 1
-            if not state.blocks:
-                state.release()
-                state.count = 1
 
+    def __init__(self, count: int | None = None) -> None:
+        super().__init__()
+        self.count = threads() if count is None else _checked(count)
 
-@cache
-def _controller() -> Any:
-    from threadpoolctl import ThreadpoolController  # 20 ms, for those who need it
+    def _begin(self) -> None:
+        _state.counts[self.number] = self.count
+        super()._begin()
 
-    return ThreadpoolController()
-
-
-def _hold_to_one() -> Callable[[], None]:
-    """Hold the matrix library to one thread; what is returned gives it back its own."""
-    libraries = _controller().lib_controllers
-
-    def from_any_thread() -> None:
-        # threadpoolctl 3.8 obeys the thread that asked first until told that it is done; here the
-        # first block may begin in one thread and the last one end in another.
-        for library in libraries:
-            getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
-
-    from_any_thread()
-    limit = _controller().limit(limits=1, user_api="blas")
-
-    def release() -> None:
-        from_any_thread()
-        limit.restore_original_limits()
-        from_any_thread()
-
-    return release
+    def _end(self) -> None:
+        _state.counts.pop(self.number, None)
+        super()._end()
 
 
 def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
@@ -169,7 +141,8 @@ def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
     begun then.
     """
     state = _state
-    if len(parts) < 2 or state.count == 1 or hasattr(_worker, "active"):
+    count = state.count
+    if len(parts) < 2 or count == 1 or hasattr(_worker, "active"):
         return [function(part) for part in parts]
 
     todo = iter(range(len(parts)))
@@ -180,8 +153,9 @@ def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
         """Do parts until none is left: a slow one keeps nobody waiting."""
         _worker.active = True
         try:
-            for i in todo:  # each number goes to one thread: next() holds Python's lock
-                results[i] = function(parts[i])
+            with OneThread():
+                for i in todo:  # each number goes to one thread: next() holds Python's lock
+                    results[i] = function(parts[i])
         except BaseException as error:
             errors.append(error)
             collections.deque(todo, maxlen=0)  # nobody begins another part
@@ -189,11 +163,11 @@ def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
             del _worker.active
 
     with state.lock:
-        if state.pool is None or state.pool._max_workers < state.count - 1:
+        if state.pool is None or state.pool._max_workers < count - 1:
             from concurrent.futures import ThreadPoolExecutor
 
-            state.pool = ThreadPoolExecutor(state.count - 1, "minitorch_attn")
-    helpers = [state.pool.submit(work) for _ in range(min(state.count, len(parts)) - 1)]
+            state.pool = ThreadPoolExecutor(count - 1, "minitorch_attn")
+    helpers = [state.pool.submit(work) for _ in range(min(count, len(parts)) - 1)]
     work()  # the thread that asks does its share
     for helper in helpers:
         helper.result()

@@ -56,9 +56,9 @@ def _raw_parts(outputs: Any) -> Any:
     return tuple(map(_raw_parts, outputs)) if isinstance(outputs, tuple) else raw(outputs)
 
 
-def _examples(batch: Any) -> int:
+def examples(batch: Any) -> int:
     """How many examples there are in an array, or in a tuple of arrays."""
-    return _examples(batch[0]) if isinstance(batch, tuple) else len(batch)
+    return examples(batch[0]) if isinstance(batch, tuple) else len(batch)
 
 
 def accuracy(logits: Any, targets: Any) -> float:
@@ -142,8 +142,9 @@ class Trainer:
         """Train until so many epochs are done, counting those before a resume.
 
         However a run is cut into calls, by Ctrl-C or an error too, it ends as one call does: an
-        epoch that was broken off is undone, and done again by the next call. Asks the C library to
-        keep freed memory, for the whole process (`keep_freed_memory`).
+        epoch that was broken off is undone, and done again by the next call. (On a GPU, but for
+        rounding: it adds up rows that occur twice, as of an embedding, in any order.) Asks the C
+        library to keep freed memory, for the whole process (`keep_freed_memory`).
 
         Returns
         -------
@@ -200,22 +201,30 @@ class Trainer:
         for i, (inputs, targets) in enumerate(self.loader.epoch(self.epoch)):
             inputs, targets = move(inputs, self.device), move(targets, self.device)
             self.optimizer.zero_grad()
-            value, outputs = compute_gradients(self.model, inputs, targets, self.loss)
+            value, outputs = self._compute_gradients(inputs, targets)
             if not math.isfinite(value):
                 self._explain_loss(value)
             self._step(rate * self.schedule(self.epoch * len(self.loader) + i))
-            count = _examples(targets)
-            loss_sum += value * count
-            right += self.accuracy(outputs, targets) * count
-            seen += count
+            if count := examples(targets):
+                loss_sum += value * count
+                right += self.accuracy(outputs, targets) * count
+                seen += count
             bar.update()
-            if bar.n % 20 == 0:
+            if bar.n % 20 == 0 and seen:
                 bar.set_postfix(epoch=self.epoch + 1, loss=f"{loss_sum / seen:.3f}", refresh=False)
+        loss_sum, right, seen = self._over_all(loss_sum, right, seen)
         return {
             "train_loss": loss_sum / seen,
             "train_accuracy": right / seen,
             "learning_rate": rate * self.schedule((self.epoch + 1) * len(self.loader) - 1),
         }
+
+    def _compute_gradients(self, inputs: Any, targets: Any) -> tuple[float, Any]:
+        return compute_gradients(self.model, inputs, targets, self.loss)
+
+    def _over_all(self, *sums: float) -> tuple[float, ...]:
+        """What these sums come to over all who train: here nobody else does."""
+        return sums
 
     def _step(self, rate: float) -> None:
         """One step at this rate; between steps the optimiser keeps its own."""
@@ -247,13 +256,16 @@ class Trainer:
         try:
             with no_grad():
                 for inputs, targets in Loader(data, batch_size, shuffle=False):
+                    if not (count := examples(targets)):
+                        continue
                     inputs, targets = move(inputs, self.device), move(targets, self.device)
-                    outputs, count = _apply(self.model, inputs), _examples(targets)
+                    outputs = _apply(self.model, inputs)
                     loss_sum += self.loss(outputs, targets).item() * count
                     right += self.accuracy(_raw_parts(outputs), targets) * count
         finally:  # each part as it was, whatever happened
             for module, mode in modes:
                 module.training = mode
+        loss_sum, right = self._over_all(loss_sum, right)
         return {"loss": loss_sum / len(data), "accuracy": right / len(data)}
 
     def _best_epoch(self) -> int:

@@ -271,13 +271,22 @@ def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Arr
     counted = targets if ignore is None else targets[targets != ignore]
     if not counted.size:
         raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    smallest, largest = int(counted.min()), int(counted.max())
+    smallest, largest = _ends(counted)
     if smallest < 0 or largest >= logits.shape[-1]:
         raise IndexError(
             f"cross_entropy: targets lie in [{smallest}, {largest}], but logits of shape "
             f"{logits.shape} have classes 0 to {logits.shape[-1] - 1}"
         )
     return targets
+
+
+def _ends(x: Array) -> tuple[int, int]:
+    """The smallest and the largest number; a GPU is waited for once."""
+    xp = namespace(x)
+    if xp is np:
+        return int(x.min()), int(x.max())
+    smallest, largest = to_numpy(xp.stack([x.min(), x.max()])).tolist()
+    return smallest, largest
 
 
 def check_indices(indices: Any, x: Array, low: int, high: int, name: str, what: str) -> Array:
@@ -294,7 +303,7 @@ def check_indices(indices: Any, x: Array, low: int, high: int, name: str, what: 
     if indices.dtype.kind not in "iu":
         raise TypeError(f"{name} needs integer indices, not dtype {indices.dtype}")
     if indices.size:
-        smallest, largest = int(indices.min()), int(indices.max())
+        smallest, largest = _ends(indices)
         if smallest < low or largest >= high:
             wrong = smallest if smallest < low else largest
             raise IndexError(f"{name}: {what} is {wrong}, and must lie in [{low}, {high})")

@@ -98,7 +98,7 @@ def where_it_looks(
     tiles = scenes.tiles.shape[1]
     letters = [chr(ord("A") + tag) for tag in range(tiles)]
     figure, axes = plt.subplots(
-        count, tiles + 1, figsize=(1.05 * (tiles + 1), 1.5 * count + 0.9), squeeze=False
+        count, tiles + 1, figsize=(0.92 * (tiles + 1), 1.35 * count + 0.8), squeeze=False
     )
     for row in range(count):
         place, tags = scenes.positions[row], scenes.tags[row]

@@ -1,7 +1,9 @@
 """PyTorch, eager; with `plain`, attention from its own products and softmax.
 
-With device="cuda" the same on a GPU, and with `compiled` through torch.compile. Adam is the fused
-one, PyTorch's fastest, which one must ask for; with `default_adam` the one that comes unasked.
+With device="cuda" the same on a GPU, and with `compiled` through torch.compile; `reads_loss` reads
+the loss at each step, as a training loop that shows it does, and as this library's does. Adam is
+the fused one, PyTorch's fastest, which one must ask for; with `default_adam` the one that comes
+unasked.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ def start(
     device: str = "cpu",
     compiled: bool = False,
     default_adam: bool = False,
+    reads_loss: bool = False,
 ) -> dict[str, str]:
     """Set the threads; returns the versions."""
     if device == "cuda" and not torch.cuda.is_available():
@@ -37,7 +40,9 @@ def start(
     torch.set_num_threads(threads)
     versions = {"torch": torch.__version__}
     if device == "cuda":
+        torch.set_float32_matmul_precision("highest")  # as CuPy: not TF32, which has 10 bits
         versions["GPU"] = torch.cuda.get_device_name()
+        versions["torch TF32"] = str(torch.backends.cuda.matmul.allow_tf32)
     return versions
 
 
@@ -47,6 +52,7 @@ def prepare(
     device: str = "cpu",
     compiled: bool = False,
     default_adam: bool = False,
+    reads_loss: bool = False,
 ) -> Job:
     """The workload as a job."""
     wait = torch.cuda.synchronize if device == "cuda" else None
@@ -59,7 +65,7 @@ def prepare(
         return _ops(given)
     if workload.family in ("attention", "length"):
         return _attention(given, workload.causal, plain, compiled, wait)
-    return _training(workload, given, device, compiled, default_adam, wait)
+    return _training(workload, given, device, compiled, default_adam, reads_loss, wait)
 
 
 def _ops(given: dict[str, Any]) -> Job:
@@ -97,6 +103,7 @@ def _training(
     device: str,
     compiled: bool,
     default_adam: bool,
+    reads_loss: bool,
     wait: Any,
 ) -> Job:
     if workload.family == "dense":
@@ -123,7 +130,7 @@ def _training(
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        return loss.detach()
+        return loss.item() if reads_loss else loss.detach()
 
     return Job(
         step, lambda: training_results(reset, step, lambda: gradients_of(model)), reset, wait

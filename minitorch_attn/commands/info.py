@@ -10,6 +10,8 @@ import sys
 from .. import __version__
 from ..arrays import DeviceError
 from ..devices import cupy
+from ..matrix_library import LARGE
+from ..threads import threads
 
 PACKAGES = ("numpy", "safetensors", "tqdm", "scikit-learn", "matplotlib", "jupyterlab", "nbgrader")
 
@@ -18,10 +20,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """No options."""
 
 
+def _matrix_library() -> str:
+    """What multiplies matrices, and with how many threads."""
+    from threadpoolctl import threadpool_info
+
+    own = [x for x in threadpool_info() if x["user_api"] == "blas"]
+    words = [
+        f"{x['num_threads']} ({x['internal_api']} {x['version']} {x.get('architecture', '')})"
+        for x in own
+    ]
+    return f"{', '.join(words) or 'unknown'}, 1 for products of less than {LARGE:,}"
+
+
 def run(args: argparse.Namespace) -> int:
     print(f"minitorch_attn  {__version__}")
     print(f"Python          {platform.python_version()} ({sys.executable})")
     print(f"machine         {platform.machine()}, {platform.system()} {platform.release()}")
+    print(f"threads         {threads()}; the matrix library {_matrix_library()}")
     for package in PACKAGES:
         try:
             version = importlib.metadata.version(package)

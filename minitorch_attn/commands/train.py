@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import shlex
 import statistics
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, viz
-from ..arguments import positive
+from .. import __version__, mpi, viz
+from ..arguments import positive, this_program
 from ..errors import MinitorchError
 from ..files import write_atomic
 from ..recipes import RECIPES, Recipe, make_trainer
-from ..threads import sharing, threads
+from ..shared_training import check_loss
+from ..threads import set_threads, sharing, threads
 from ..training import Trainer
 
 
@@ -68,8 +71,34 @@ class UsageError(MinitorchError, ValueError):
 
 
 def run(args: argparse.Namespace) -> int:
+    comm = mpi.world()
     if args.own is not None:
-        return _run_own(args)
+        return mpi.from_first(comm, lambda: _run_own(args, comm))
+    settings, names, out = mpi.from_first(comm, lambda: _prepare(args, comm))
+    try:
+        with mpi.only_first_prints(comm):
+            return _train(args, settings, names, out, comm)
+    except (KeyboardInterrupt, OSError) as error:
+        why = str(error) and f" ({error})"
+        words = (
+            f"\nStopped{why}. Nothing before the last finished epoch is lost; go on with:\n"
+            f"  {_again(args, out, comm)}"
+        )
+        return mpi.end_all(comm, words, 130 if isinstance(error, KeyboardInterrupt) else 1)
+    except Exception as error:
+        if comm is None:
+            raise
+        known = isinstance(error, MinitorchError)
+        words = str(error) if known else traceback.format_exc().rstrip()
+        return mpi.end_all(
+            comm,
+            f"train, process {comm.rank} of {comm.size}, and so all of them: {words}",
+            error.status if isinstance(error, MinitorchError) else 1,
+        )
+
+
+def _prepare(args: argparse.Namespace, comm: Any) -> tuple[dict[str, Any], tuple[str, ...], Path]:
+    """The settings, the models and the folder, which is this run's from now on."""
     recipe = RECIPES[args.data]
     if args.model not in ("all", *recipe.models):
         raise UsageError(
@@ -85,32 +114,47 @@ def run(args: argparse.Namespace) -> int:
     }
     out = args.out or Path("runs") / args.data
     threads()  # a number that is none is told before anything is written
+    if comm is not None:
+        check_loss(recipe.loss)
+        if args.device != "cpu":
+            raise UsageError("--device cuda: processes share a step on the CPU only")
     _claim(out, settings, args.resume)
-    try:
-        with _alone(out), sharing():
-            runs = _train_all(settings, names, out)
-            metrics = {**settings, "version": __version__, "models": _summaries(recipe, runs)}
-            if args.model == "all":
-                metrics["models"] |= _baselines(recipe, settings["seeds"])
-            write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
-            print(table(metrics))
-            written = [(out / "metrics.json", "every figure above")]
-            written += _artifacts(args.data, runs, out, args.pictures)
-    except (KeyboardInterrupt, OSError) as error:
-        why = str(error) and f" ({error})"
+    if comm is not None:
         print(
-            f"\nStopped{why}. Nothing before the last finished epoch is lost; go on with:\n"
-            f"  python -m minitorch_attn {_again(args, out)}",
-            file=sys.stderr,
+            f"{comm.size} processes share each batch. If one dies, all end; this goes on from the "
+            f"last finished epoch:\n  {_again(args, out, comm)}",
+            flush=True,
         )
-        return 130 if isinstance(error, KeyboardInterrupt) else 1
+    return settings, names, out
+
+
+def _train(
+    args: argparse.Namespace, settings: dict[str, Any], names: Any, out: Path, comm: Any
+) -> int:
+    """Train, and write what came of it; of several processes all train, and the first writes."""
+    recipe, is_first = RECIPES[args.data], comm is None or comm.rank == 0
+    if comm is not None and "MINITORCH_ATTN_THREADS" not in os.environ:
+        set_threads(max(1, threads() // mpi.neighbours(comm)))
+    with _alone(out) if is_first else contextlib.nullcontext(), sharing():
+        runs = _train_all(settings, names, out, comm)
+        if not is_first:
+            return 0
+        metrics = {**settings, "version": __version__, "models": _summaries(recipe, runs)}
+        if comm is not None:
+            metrics["processes"] = comm.size
+        if args.model == "all":
+            metrics["models"] |= _baselines(recipe, settings["seeds"])
+        write_atomic(out / "metrics.json", (json.dumps(metrics, indent=2) + "\n").encode())
+        print(table(metrics))
+        written = [(out / "metrics.json", "every figure above")]
+        written += _artifacts(args.data, runs, out, args.pictures)
     print("\nWritten:")
     for path, what in written:
         print(f"  {path}: {what}")
     return 0
 
 
-def _run_own(args: argparse.Namespace) -> int:
+def _run_own(args: argparse.Namespace, comm: Any) -> int:
     """Train on a learner's answers."""
     others = {
         "--model": args.model not in ("all", "attention"),
@@ -119,6 +163,7 @@ def _run_own(args: argparse.Namespace) -> int:
         "--out": args.out is not None,
         "--resume": args.resume,
         "--no-pictures": not args.pictures,
+        "mpiexec": comm is not None,
     }
     given = [name for name, is_given in others.items() if is_given]
     if given:
@@ -179,7 +224,11 @@ def _alone(out: Path) -> Iterator[None]:
         ) from None
 
 
-def _again(args: argparse.Namespace, out: Path) -> str:
+def _again(args: argparse.Namespace, out: Path, comm: Any) -> str:
+    """The command that goes on with this run."""
+    program = this_program()
+    if comm is not None:
+        program = f"mpiexec -n {comm.size} python -m minitorch_attn"
     words = ["train", "--data", args.data, "--model", args.model]
     for name in ("epochs", "seeds"):
         if getattr(args, name):
@@ -187,10 +236,12 @@ def _again(args: argparse.Namespace, out: Path) -> str:
     if args.device != "cpu":
         words += ["--device", args.device]
     words += [] if args.pictures else ["--no-pictures"]
-    return shlex.join([*words, "--out", str(out), "--resume"])
+    return f"{program} {shlex.join([*words, '--out', str(out), '--resume'])}"
 
 
-def _train_all(settings: dict[str, Any], names: Any, out: Path) -> dict[str, list[Trainer]]:
+def _train_all(
+    settings: dict[str, Any], names: Any, out: Path, comm: Any
+) -> dict[str, list[Trainer]]:
     runs: dict[str, list[Trainer]] = {}
     for name in names:
         for seed in range(settings["seeds"]):
@@ -202,6 +253,7 @@ def _train_all(settings: dict[str, Any], names: Any, out: Path) -> dict[str, lis
                 device=settings["device"],
                 folder=out / f"{name}-seed{seed}",
                 progress=sys.stderr.isatty(),
+                comm=comm,
             )
             trainer.resume()
             trainer.fit(settings["epochs"])

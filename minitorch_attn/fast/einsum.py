@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..arrays import Array, namespace
 from ..forms import faster
+from ..matrix_library import LARGE, one_thread
 from ..ops.linalg import einsum_reference
 from ..ops.op import op, ready
 from ..ops.shape import reshape
@@ -35,4 +37,12 @@ def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:
 @op(variadic_rule=_einsum_rule)
 def _einsum(*arrays: Array, subscripts: str) -> Any:
     terms, output = parse_einsum(subscripts, arrays)
-    return namespace(*arrays).einsum(f"{','.join(terms)}->{output}", *arrays, optimize=True)
+    pairs = [
+        pair for t, x in zip(terms, arrays, strict=True) for pair in zip(t, x.shape, strict=True)
+    ]
+    contract = _contract if math.prod(dict(pairs).values()) >= LARGE else one_thread(_contract)
+    return contract(*arrays, form=f"{','.join(terms)}->{output}")
+
+
+def _contract(*arrays: Array, form: str) -> Any:
+    return namespace(*arrays).einsum(form, *arrays, optimize=True)

@@ -69,7 +69,8 @@ def packed_attention(
 ) -> Tensor:
     """Attention of several heads among the same tokens, on arrays that stay where they are.
 
-    It is `attention` between `split_heads` and `merge_heads`, as one op: no head is copied.
+    It is `attention` between `split_heads` and `merge_heads`, as one op: no head is copied,
+    where the library's matrix product takes arrays as they lie, as NumPy's does and CuPy's not.
 
     Parameters
     ----------

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import Array, add_rows, namespace
 from ..forms import faster
+from ..matrix_library import one_thread
 
 
 @faster(add_rows)
@@ -26,6 +27,7 @@ def add_sorted_rows(rows: Array, values: Array, count: int) -> Array:
     return result
 
 
+@one_thread
 def row_sums(x: Array, weights: Array | None = None) -> Array:
     """Sum over the last axis, which stays with size 1; of x times `weights` (D,), where given.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import device_of
 from ..draws import Rng, generator
 from ..nn import Dropout, Module, MultiHeadAttention, Parameter
 from ..tensor import TensorLike, raw
@@ -70,7 +71,7 @@ class Attention(Module):
                 f"{raw(inputs).shape}"
             )
         if self.heads is None:
-            self.build(raw(inputs).shape[-1])
+            self.build(raw(inputs).shape[-1]).to(device_of(raw(inputs)))
         assert self.heads is not None
         context, weights = self.heads(inputs, return_weights=True)
         context = self.dropout(context)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ..forms import fastest
+from ..matrix_library import multiply
 from ..tensor import Tensor, TensorLike, raw
 from ..validation import check_axes, check_linear, check_subscripts, parse_einsum
 from .op import op, ready
@@ -16,9 +17,9 @@ from .shape import reshape, transpose
 def product(a: Any, b: Any) -> Any:
     """a @ b; against a single matrix all rows of a batch in one product, not a product each."""
     if b.ndim == 2 and a.ndim > 2:
-        rows = a.reshape(math.prod(a.shape[:-1]), a.shape[-1]) @ b
+        rows = multiply(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b)
         return rows.reshape(*a.shape[:-1], b.shape[-1])
-    return a @ b
+    return multiply(a, b)
 
 
 def left_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -29,7 +30,7 @@ def right_rule(g: Any, y: Any, a: Any, b: Any) -> Any:
     if b.ndim == 2 and a.ndim > 2:  # as in product: not a product for each of the batch and a sum
         rows = math.prod(a.shape[:-1])
         a, g = a.reshape(rows, a.shape[-1]), g.reshape(rows, g.shape[-1])
-    return a.swapaxes(-1, -2) @ g
+    return multiply(a.swapaxes(-1, -2), g)
 
 
 @op(

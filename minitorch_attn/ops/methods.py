@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..arrays import check_same_library
 from ..backward import backward
 from ..tensor import Tensor, TensorLike, raw
 from . import arithmetic, elementwise, linalg, op, reduce, shape
@@ -55,7 +56,12 @@ def _reflected(function: Any) -> Any:
 
 def _comparison(name: str) -> Any:
     """Comparisons give plain boolean arrays: they have no gradient."""
-    return lambda self, other: getattr(self.data, name)(raw(other))
+
+    def compare(self: Tensor, other: Any) -> Any:
+        check_same_library(self.data, raw(other))
+        return getattr(self.data, name)(raw(other))
+
+    return compare
 
 
 def _method(function: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import namespace
+from ..matrix_library import multiply
 from ..tensor import Tensor, TensorLike, raw
 from .elementwise import where
 from .linalg import matmul
@@ -41,7 +42,7 @@ def _turned(allowed: Any) -> Any:
 def pair_products(a: TensorLike, b: TensorLike, /, allowed: Any) -> Any:
     """a_i · b_j, (..., N, d) and (..., S, d) to (..., N, S); 0 where not allowed."""
     with np.errstate(all="ignore"):
-        return namespace(a).where(allowed, a @ b.swapaxes(-1, -2), 0)
+        return namespace(a).where(allowed, multiply(a, b.swapaxes(-1, -2)), 0)
 
 
 @op(
@@ -55,7 +56,7 @@ def pair_sums(a: TensorLike, b: TensorLike, /, allowed: Any) -> Any:
     rest = xp.flatnonzero(~good.all(axis=tuple(range(b.ndim - 2)))[..., 0])
     with np.errstate(all="ignore"):
         a = xp.where(allowed, a, 0)
-        y = a @ xp.where(good, b, 0)
+        y = multiply(a, xp.where(good, b, 0))
         for j in rest.tolist():  # the rows that are left out above, each by itself
             own = xp.where(good[..., j, :], 0, b[..., j, :])[..., None, :]
             y += xp.where(xp.broadcast_to(allowed, a.shape)[..., j, None], a[..., j, None] * own, 0)

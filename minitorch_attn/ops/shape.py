@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import index_add, namespace
+from ..arrays import check_same_library, index_add, is_basic_index, namespace
 from ..tensor import Tensor, TensorLike, raw
 from ..validation import check_axis, check_sections, check_some
 from .op import op, ready
@@ -119,8 +119,15 @@ def split(x: TensorLike, /, sections: int | Sequence[int], axis: int = 0) -> lis
     hint="an index has at most one entry for each axis, each within the axis's size",
 )
 def getitem(x: TensorLike, /, index: Any) -> Any:
-    """x[index], for basic, integer-array and boolean indices."""
-    return x[_raw_index(index)]
+    """x[index], for basic, integer-array and boolean indices.
+
+    On a GPU a place in an array that x does not have is another one, counted round: to look would
+    mean to wait. `take` and `embedding` look.
+    """
+    index = _raw_index(index)
+    if not is_basic_index(index):
+        check_same_library(x, *(index if isinstance(index, tuple) else (index,)))
+    return x[index]
 
 
 @op(lambda g, y, x, index, shape: getitem(g, index))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
 from ..nn import Module
 from ..optim import AdamW, warmup_cosine
+from ..shared_training import SharedTrainer
 from ..training import Trainer
 from .cued import CUED
 from .dates import DATES
@@ -44,13 +46,15 @@ def make_trainer(
     device: str = "cpu",
     folder: Path | None = None,
     progress: bool = True,
+    comm: Any = None,
 ) -> Trainer:
-    """Everything for one run, ready to fit."""
+    """Everything for one run, ready to fit; with a communicator, a `SharedTrainer`."""
     recipe = RECIPES[data]
     train, test = recipe.load(seed)
     net = make_model(data, model, train, seed).to(device)
     steps = (epochs or recipe.epochs) * -(-len(train) // recipe.batch_size)
-    return Trainer(
+    kind: Any = Trainer if comm is None else functools.partial(SharedTrainer, comm)
+    return kind(
         net,
         AdamW(net.named_parameters(), recipe.lr, weight_decay=recipe.weight_decay),
         train,

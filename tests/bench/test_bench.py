@@ -57,6 +57,11 @@ def test_quick_prints_a_table_and_writes_it(tmp_path: Path) -> None:
     assert results["peak"]["NumPy"]["gflops"] > 0
     assert results["length"][0]["peak_mib"] is None or results["length"][0]["peak_mib"] > 0
 
+    busy = [row for row in rows if "busy programs" in row["workload"]]
+    assert {row["against"] for row in busy} >= {"minitorch_attn, quiet"}
+    assert all(row["theirs"] > 0 for row in busy)
+    assert set(results["busy"]) == {DENSE.name, Workload("classifier", CLASSIFIERS[0]).name}
+
     head = next(line for line in done.stdout.splitlines() if line.startswith("workload"))
     assert head.split()[:3] == ["workload", "ours", "against"]
     table = (tmp_path / "table.md").read_text(encoding="utf-8")

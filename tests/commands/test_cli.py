@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from minitorch_attn import __version__
-from minitorch_attn.__main__ import main
+from minitorch_attn.__main__ import COMMANDS, main
+from minitorch_attn.arguments import this_program
 from minitorch_attn.files import load_arrays
 from minitorch_attn.models import Classifier
 
@@ -213,7 +214,6 @@ BAD = {
     "another device": (("train", "--device", "tpu"), "invalid choice: 'tpu'"),
     "an option that is none": (("train", "--speed", "9"), "--speed"),
     "a command that is none": (("frobnicate",), "invalid choice: 'frobnicate'"),
-    "no command": ((), "COMMAND"),
 }
 
 
@@ -269,7 +269,8 @@ def test_ctrl_c_leaves_a_run_that_resumes(tmp_path: Path) -> None:
     assert 1 <= epochs < 8
     assert not (out / "metrics.json").exists()
     # The words that it says to go on with, do.
-    command = told[told.index("python -m minitorch_attn") :].split()[3:]
+    command = shlex.split(told.splitlines()[-1])
+    command = command[command.index("train") :]
     assert call(*command).returncode == 0
     assert len(path.read_text().splitlines()) == 8
     assert (out / "metrics.json").exists()
@@ -279,13 +280,56 @@ def test_help_reads_well() -> None:
     for words in ((), ("train",), ("info",)):
         done = call(*words, "--help")
         assert done.returncode == 0
-        assert done.stdout.startswith("usage: python -m minitorch_attn")
+        assert done.stdout.startswith("usage: minitorch_attn")
         assert max(map(len, done.stdout.splitlines())) <= 100
     text = call("train", "--help").stdout
     for option in ("--data", "--model", "--epochs", "--seeds", "--device", "--out", "--resume"):
         assert option in text
     assert "--no-pictures" in text
     assert "--with DIR" in text
+
+
+def test_without_arguments_it_helps() -> None:
+    assert call() == call("--help")
+    assert call().stdout.count("\n") > len(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("words", "package", "extra"),
+    [
+        ("grade . --chapter 6 --out ../marks", "jupytext", "course"),
+        ("study --layout-only", "nbformat", "study"),
+    ],
+)
+def test_a_missing_package_is_one_line_that_says_what_to_install(
+    words: str, package: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    done = call(*words.split())
+    assert done.returncode == 2
+    assert package in one_line(done.stderr)
+    assert done.stderr.endswith(f": pip install 'minitorch_attn[{extra}]'\n")
+
+
+def test_a_program_is_named_as_it_can_be_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its environment activated, not activated, and not installed; below this folder."""
+    python = tmp_path / "my env" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    beside = python.with_name("minitorch_attn.exe" if os.name == "nt" else "minitorch_attn")
+    monkeypatch.setattr(sys, "executable", str(python))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    mark = '"' if os.name == "nt" else "'"
+    quoted = f"{mark}{os.path.join('my env', 'bin')}{os.sep}{{}}{mark}"
+    assert this_program() == f"{quoted.format('python')} -m minitorch_attn"
+    beside.write_text("")
+    beside.chmod(0o700)
+    assert this_program() == quoted.format(beside.name)
+    monkeypatch.setenv("PATH", str(python.parent))
+    assert this_program() == "minitorch_attn"
 
 
 def test_ctrl_c_while_own_answers_train(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,9 +82,10 @@ def test_a_mask_hides_what_it_hides(mha: MultiHeadAttention) -> None:
     np.testing.assert_allclose(y.data[1], mha(x[1:]).data[0])
 
 
-def test_a_query_that_may_attend_to_nothing(mha: MultiHeadAttention) -> None:
+@pytest.mark.parametrize("size", [1, 100], ids=["small scores", "large scores"])
+def test_a_query_that_may_attend_to_nothing(mha: MultiHeadAttention, size: float) -> None:
     """Weights 0, output 0 before the last projection, gradient 0; and no NaN anywhere."""
-    x, context = Tensor(tokens(1, 3, 6), True), Tensor(tokens(1, 4, 6), True)
+    x, context = Tensor(size * tokens(1, 3, 6), True), Tensor(size * tokens(1, 4, 6), True)
     mask = np.ones((3, 4), bool)
     mask[1] = False
     for options in ({}, {"return_weights": True}):

@@ -96,6 +96,8 @@ ROOM = {
     "the key-value cache (16)": 47,
     "window and linear attention: other functions, not faster forms (16)": 80,
     "pooling over time, and the three baselines beside it (13)": 51,
+    "what CuPy would answer otherwise, or not at all": 11,
+    "small products by one thread, for a busy machine": 5,
     "weights that can be 0, sparsemax and entmax with their rules (17)": 40,
     "records let go of in a loop: a browser's stack does not hold a long chain": 11,
 }

@@ -191,7 +191,7 @@ MUTATIONS: dict[str, tuple[Callable[[pytest.MonkeyPatch], None], tuple[str, ...]
     "attention: an empty row divided by zero": (
         within(
             "fast.whole",
-            "_weights",
+            "weights_of",
             "xp.where(total == 0, 1, total) if allowed is not None else total",
             "total",
         ),

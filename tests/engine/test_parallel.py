@@ -2,59 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
-import shutil
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from helpers.among_threads import Thread, among
+from helpers.mpi import NEEDED, no_mpi, start
 
 from minitorch_attn.models import Classifier
 from minitorch_attn.nn import Module
 from minitorch_attn.parallel import own_part, share_gradients
 from minitorch_attn.training import compute_gradients
-
-ROOT = Path(__file__).parents[2]
-
-
-class Thread:
-    """What `share_gradients` uses of a communicator, among threads."""
-
-    def __init__(self, rank: int, size: int, table: list, barrier: threading.Barrier) -> None:
-        self.rank, self.size, self.table, self.barrier = rank, size, table, barrier
-
-    def allgather(self, mine: Any) -> list:
-        self.table[self.rank] = mine
-        self.barrier.wait(20)
-        found = list(self.table)
-        self.barrier.wait(20)
-        return found
-
-    def Allreduce(self, own: np.ndarray, out: np.ndarray) -> None:
-        out[...] = sum(self.allgather(own))
-
-
-def among(size: int, work: Callable[[Thread], Any]) -> list:
-    """What each of so many threads returned, or raised."""
-    table, barrier, found = [None] * size, threading.Barrier(size), [None] * size
-
-    def run(rank: int) -> None:
-        try:
-            found[rank] = work(Thread(rank, size, table, barrier))
-        except Exception as error:
-            found[rank] = error
-
-    threads = [threading.Thread(target=run, args=(rank,)) for rank in range(size)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return found
 
 
 def make(seed: int = 0, width: int = 8) -> Classifier:
@@ -137,18 +96,9 @@ def test_every_process_refuses_what_does_not_fit_together() -> None:
     assert "no process has an example" in refused(lambda rank: with_gradients(), (0, 0))[0]
 
 
-def no_mpi() -> bool:
-    """Whether mpi4py, an MPI that it can load, or the command that starts processes is missing."""
-    if importlib.util.find_spec("mpi4py") is None or shutil.which("mpiexec") is None:
-        return True
-    return bool(subprocess.run([sys.executable, "-c", "import mpi4py.MPI"], check=False).returncode)
-
-
-@pytest.mark.skipif(no_mpi(), reason="needs mpi4py and an MPI: pip install minitorch_attn[mpi]")
+@pytest.mark.slow
+@pytest.mark.skipif(no_mpi(), reason=NEEDED)
 def test_two_processes_of_mpi_take_the_same_step() -> None:
-    command = ["mpiexec", "-n", "2", sys.executable, "-m", "mpi4py", "-m", "benchmarks.shared_step"]
-    done = subprocess.run(
-        [*command, "2"], capture_output=True, text=True, cwd=ROOT, timeout=120, check=False
-    )
+    done = start(2, "-m", "mpi4py", "-m", "benchmarks.shared_step", 2)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "weighed by share" in done.stdout

@@ -14,7 +14,7 @@ import pytest
 from faults.planting import Plant, everywhere, forward, forward_text, method, rewritten, text
 from minitorch_attn import backward, draws, dtypes, validation
 from minitorch_attn.arrays import add_rows, is_basic_index, random_keep
-from minitorch_attn.fast import blockwise, rows, whole
+from minitorch_attn.fast import blockwise, rows, shared, whole
 from minitorch_attn.forms import _faster
 from minitorch_attn.ops import arithmetic, elementwise, norm, reduce
 from minitorch_attn.ops.attention import attention, masked_softmax
@@ -121,7 +121,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         "test_ops.py::test_op[pair_sums-check_value]",
     ),
     "pairs: forbidden products kept": (
-        forward_text("pair_products", "allowed, a @ b.swapaxes(-1, -2), 0", "True, a @ b.mT, 0"),
+        forward_text("pair_products", "(allowed, multiply", "(True, multiply"),
         "test_ops.py::test_op[pair_products-check_value]",
     ),
     "pairs: allowed infinity left out": (
@@ -137,8 +137,16 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         "test_attention.py::test_a_query_that_may_attend_to_nothing",
     ),
     "whole: an empty row is NaN": (
-        text(whole._weights, "xp.where(top == -math.inf, 0, top)", "top"),
+        text(whole.weights_of, "xp.where(top == -math.inf, 0, top)", "top"),
         "test_attention.py::test_a_query_that_may_attend_to_nothing",
+    ),
+    "whole: an empty row of small scores is NaN": (
+        text(whole._divided, "namespace(weights).where(total == 0, 1, total)", "total"),
+        "test_attention.py::test_a_query_that_may_attend_to_nothing",
+    ),
+    "shared: the first part's mask for all": (
+        text(shared._of, "mask[part]", "mask[: part.stop - part.start]"),
+        "test_shared_attention.py::test_parts_are_the_whole",
     ),
     # axes
     "axes: counted round and round": (

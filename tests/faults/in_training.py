@@ -12,7 +12,10 @@ from minitorch_attn import no_grad
 from minitorch_attn.data import Loader
 from minitorch_attn.nn import Module
 from minitorch_attn.parallel import share_gradients
+from minitorch_attn.shared_training import SharedTrainer
 from minitorch_attn.training import Trainer
+
+SHARED = "test_shared_training.py::test_"
 
 
 def generators_stay(right: Any) -> Any:
@@ -194,5 +197,25 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     "processes: any order will do": (
         text(share_gradients, "here != there or", "False or"),
         "test_parallel.py::test_every_process_refuses_what_does_not_fit_together",
+    ),
+    "processes: each begins where it likes": (
+        method(SharedTrainer, "fit", lambda right: Trainer.fit),
+        f"{SHARED}the_first_alone_writes_and_all_resume_what_it_has",
+    ),
+    "processes: nothing is added up": (
+        method(SharedTrainer, "_compute_gradients", lambda right: Trainer._compute_gradients),
+        f"{SHARED}together_they_take_the_steps_of_one",
+    ),
+    "processes: each counts its own alone": (
+        method(SharedTrainer, "_over_all", lambda right: Trainer._over_all),
+        f"{SHARED}together_they_take_the_steps_of_one",
+    ),
+    "processes: all drop the same": (
+        method(SharedTrainer, "_train_epoch", lambda right: Trainer._train_epoch),
+        f"{SHARED}dropout_drops_something_else_in_each",
+    ),
+    "processes: whatever differs, they begin": (
+        method(SharedTrainer, "_check_alike", lambda right: lambda self, epochs: None),
+        f"{SHARED}what_differs_is_told_before_anything_is_added",
     ),
 }

@@ -105,7 +105,7 @@ class serving:
             )
 
     def __enter__(self) -> str:
-        end = time.monotonic() + 60
+        end = time.monotonic() + 180  # a busy machine
         while time.monotonic() < end and self.process.poll() is None:
             for path in self.runtime.glob("jpserver-*.json"):
                 try:

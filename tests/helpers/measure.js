@@ -27,6 +27,12 @@
       wrong.push(`${name(e)} overflows: ${e.scrollHeight} of ${e.clientHeight} high`);
   }
 
+  for (const answer of slide.querySelectorAll(".answer")) {
+    const [a, b] = [size(answer), size(body)];
+    if (a.top < b.bottom - 1 && a.right > b.left + 1)
+      wrong.push(`${name(answer)} covers the slide: ${a.top}, where the body ends at ${b.bottom}`);
+  }
+
   for (const image of slide.querySelectorAll("img")) {
     const { naturalWidth: w, naturalHeight: h } = image;
     if (!image.complete || !w) {
@@ -36,6 +42,11 @@
     const scale = Math.min(size(image).width / w, size(image).height / h);
     if (scale * w < 500 && scale * h < 240)
       wrong.push(`the image ${image.alt} is too small: ${scale * w} by ${scale * h}`);
+    // Its letters, on a wall of 1920 by 1080, which is half as large again.
+    const { inches, points } = image.dataset;
+    const letters = (1.5 * points * scale * w) / (72 * inches);
+    if (+inches && letters < 24)
+      wrong.push(`the letters of the image ${image.alt} are too small: ${letters.toFixed(1)}`);
   }
 
   for (const formula of slide.querySelectorAll(".math.block .katex"))
@@ -45,9 +56,11 @@
   const words = document.createTreeWalker(slide, NodeFilter.SHOW_TEXT);
   for (let node; (node = words.nextNode()); ) {
     const e = node.parentElement;
-    if (!node.data.trim() || e.closest(".katex, svg, style, footer")) continue;
-    if (parseFloat(getComputedStyle(e).fontSize) < 16.9)
-      wrong.push(`${name(e)} is too small to read`);
+    if (!node.data.trim() || e.closest(".katex, svg, style")) continue;
+    const wall = 1.5 * parseFloat(getComputedStyle(e).fontSize);
+    if (wall < (e.closest("pre, .said table") && !e.closest("small") ? 28 : 24))
+      wrong.push(`${name(e)} is too small to read: ${wall}`);
+    if (e.closest("footer")) continue;
     if (!e.closest("pre, code") && /\$|\\|\{\{|\}\}/.test(node.data))
       wrong.push(`not rendered: ${node.data.trim()}`);
   }

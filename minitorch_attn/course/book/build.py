@@ -14,8 +14,17 @@ from ...files import write_if_changed
 from ...processes import end_with_parent
 from ..sources.contents import chapters, page
 from ..sources.questions import check_questions
-from ..sources.text import ROOT, Source, SourceError, headings_in, read, section_id, sources
-from . import compare, execute, exercises, footer, introduced
+from ..sources.text import (
+    ROOT,
+    Source,
+    SourceError,
+    headings_in,
+    need_checkout,
+    read,
+    section_id,
+    sources,
+)
+from . import colab, compare, execute, exercises, footer, introduced
 from .notebook import markdown, new_cell, new_notebook, to_text
 
 WORKERS = 2
@@ -58,12 +67,15 @@ def build(
     _check_order([*texts, *worked], root)
     built: dict[str, Any] = {}
     for source in worked:  # quick, so their errors come first
-        built[f"exercises/{source.name}.ipynb"] = exercises.build(source, root=root)
-        built[f"exercises/{source.name}.ipynb"]["cells"].append(footer.of_exercises(source, root))
+        path, notebook = f"exercises/{source.name}.ipynb", exercises.build(source, root=root)
+        notebook["cells"].append(footer.of_exercises(source, root))
+        colab.put(notebook, path, root)
+        built[path] = notebook
     plain = {source.name: _notebook(source, root) for source in texts}
     for source, outputs in _executed(texts, out, root, say):
         notebook = _with_outputs(plain[source.name], outputs)
         path = f"notebooks/{source.name}.ipynb"
+        colab.put(notebook, path, root)
         if (out / path).is_file():
             compare.keep_what_agrees(_load(out / path), notebook)
         built[path] = notebook
@@ -230,6 +242,7 @@ def run(args: argparse.Namespace) -> int:
     SourceError, execute.ChapterFailed
         If the book cannot be built; the message says which cell of which file, and why.
     """
+    need_checkout("book")
     built = build(only=args.only)
     stale = [] if args.only else [f"{path} has no source: delete it" for path in leftovers(built)]
     if args.check:

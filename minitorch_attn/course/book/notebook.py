@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from ..sources.contents import chapters
-from ..sources.text import ROOT, Source, SourceError, headings_of, notebook_anchor, quote
+from ..sources.text import (
+    ROOT,
+    Source,
+    SourceError,
+    headings_of,
+    library,
+    notebook_anchor,
+    quote,
+)
 
 # A fenced block or inline code, or else a link: only the links are rewritten.
 _LINK = re.compile(
@@ -68,7 +76,7 @@ def _target(target: str, source: Source, root: Path) -> str:
     file = (source.path.parent / path).resolve() if path else source.path.resolve()
     folder = file.parent.name
     if file.suffix != ".md" or folder not in _BUILT:
-        if file.exists():
+        if file.exists() or (library(root) / path.removeprefix("../")).exists():
             return target
         from_source = {built: source for source, built in _BUILT.items()}
         if file.suffix == ".ipynb" and folder in from_source and _planned(file.stem, root):

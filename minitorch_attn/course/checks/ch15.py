@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,15 @@ from .common import near, sizes, softmax
 Array = np.ndarray
 
 # A row that sums to 1 and so much more: let through, or refused.
-BORDERS = ((0.00095, True), (-0.00095, True), (0.00105, False), (-0.00105, False)) * 2
+BORDERS = ((0.00095, True), (-0.00095, True), (0.00105, False), (-0.00105, False))
+PLACES = ("first", "last", "any")
+
+
+def place(where: str, rng: np.random.Generator, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """A row to be looked at: the very first, the very last, or any."""
+    fixed = {"first": 0, "last": -1}
+    return tuple(fixed.get(where, int(rng.integers(k))) for k in shape)
+
 
 READ = "15_is_it_an_explanation.md"
 
@@ -65,6 +73,7 @@ def flows(rollout: Any, rng: np.random.Generator) -> None:
         got = rollout(blocks)
         expect_shape(got, rolled(blocks).shape, "a table of tokens for each scene")
         near(got, rolled(blocks), f"the product of {count} steps, for every scene", atol=1e-6)
+    near(rollout([np.ones((1, 1, 1, 1))] * 2), [[[1.0]]], "a token that is alone keeps all")
 
 
 @flow.check(1, "what is fetched in two hops arrives, and nothing flows backwards")
@@ -116,10 +125,10 @@ def bad_blocks(rollout: Any, rng: np.random.Generator) -> None:
     ):
         claim = f"a block {other.shape} among blocks {others[0].shape} is refused"
         expect_error(partial(rollout, [others[0], other, others[2]]), ValueError, claim)
-    at = tuple(int(rng.integers(k)) for k in blocks[0].shape[:3])
-    block = int(rng.integers(3))
-    for off, fine in BORDERS:
+    for where, (off, fine) in itertools.product(PLACES, BORDERS):
         given = [w.copy() for w in blocks]
+        block, *rest = place(where, rng, (3, *blocks[0].shape[:3]))
+        at = tuple(rest)
         top = given[block][at].argmax()
         given[block][(*at, top)] += off
         claim = f"one row sums to 1 {'+' if off > 0 else '−'} {abs(off)}"
@@ -229,7 +238,7 @@ def not_halved(weights: list[Array]) -> Array:
 
 
 @flow.wrong(
-    "rows are not looked at",
+    "rows let through that do not sum to 1",
     "Weights after dropout, or of scores before softmax, do not sum to 1, and shares made of them "
     "mean nothing. Compare each row's sum with 1, and refuse.",
 )
@@ -847,11 +856,9 @@ def bad_rows(yardstick: Any, rng: np.random.Generator) -> None:
     names = ("p", "p_permuted", "w", "w_other", "w_seeds")
     texts = draw_texts(rng)
     for which, name in enumerate(names):
-        for off, fine in BORDERS:
+        for where, (off, fine) in itertools.product(PLACES, BORDERS):
             given = [x.copy() for x in texts]
-            lead = given[which].shape[:-1]
-            row = int(rng.choice([0, math.prod(lead) - 1, int(rng.integers(math.prod(lead)))]))
-            at = tuple(int(k) for k in np.unravel_index(row, lead))
+            at = place(where, rng, given[which].shape[:-1])
             given[which][(*at, int(given[which][at].argmax()))] += off
             claim = f"one row of {name} sums to {1 + off:.4f}"
             if fine:

@@ -12,6 +12,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=f"text file with your secret, at least 16 characters (or set {SECRET}; without "
         "either, one is drawn and kept in the folder)",
     )
+    parser.add_argument(
+        "--due",
+        type=_due,
+        metavar="TIME",
+        help="when it was due, as in 2026-11-20T23:59, here if no zone is said: grades.csv then "
+        "has a column with the hours that a file is late",
+    )
     parser.add_argument("--jobs", type=positive, help="processes (default: one a core)")
     parser.add_argument(
         "--scheduler",
@@ -111,6 +120,17 @@ def _scheduler(text: str) -> str:
     return text
 
 
+def _due(text: str) -> float:
+    try:
+        if not re.match(r"[\d-]+[T ]\d", text):  # a day alone: its beginning, or its end?
+            raise ValueError(text)
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no day and time, as in 2026-11-20T23:59"
+        ) from None
+
+
 def _encoding(text: str) -> str:
     try:
         b"a".decode(text)
@@ -121,6 +141,7 @@ def _encoding(text: str) -> str:
 
 def run(args: argparse.Namespace) -> int:
     current_folder.leave(str(args.submissions))
+    import_module("jupytext")  # the worked answers are read with it: without, no mark would stand
     _check_isolation(args)
     if args.out.resolve().is_relative_to(args.submissions.resolve()):
         raise GradeError(
@@ -148,7 +169,10 @@ def run(args: argparse.Namespace) -> int:
             for key, record in records.read_all(args.out, args.chapter).items()
         }
         write_feedback(args.out, marked, args.book or "")
-        lines = summary.write_summary(args.out, marked, present, args.chapter, warnings, scheme)
+        late = None if args.due is None else _late(found, args.due)
+        lines = summary.write_summary(
+            args.out, marked, present, args.chapter, warnings, scheme, late
+        )
     print(lines)
     failed = [record for record in marked.values() if not record.final]
     if failed and not stopped:
@@ -165,6 +189,11 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return stopped
+
+
+def _late(found: Sequence[Submission], due: float) -> dict[str, float]:
+    """By key, how many hours after that time each was handed in; those whose time is known."""
+    return {one.key: max(0.0, one.time - due) / 3600 for one in found if one.time is not None}
 
 
 def _count(found: Sequence[Submission]) -> str:

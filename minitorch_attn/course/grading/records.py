@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from ...errors import MinitorchError
 from ...files import write_if_changed
-from ..sources.text import ROOT
+from ..sources.text import PACKAGE, ROOT
 from .marking.marks import Mark
 
 # What decides a mark, beside the engine: the rest of the course shows and carries it.
@@ -79,18 +79,24 @@ def grader_version(chapter: int) -> str:
     """A fingerprint of all that decides a mark: the checks, the grader, the library, NumPy."""
     import numpy as np
 
-    package = ROOT / "minitorch_attn"
-    course = package / "course"
-    above = {course, package / "commands"}
-    files = [path for path in package.rglob("*.py") if above.isdisjoint(path.parents)]
+    course = PACKAGE / "course"
+    above = {course, PACKAGE / "commands"}
+    files = [path for path in PACKAGE.rglob("*.py") if above.isdisjoint(path.parents)]
     files += [path for room in _DECIDES for path in (course / room).rglob("*.py")]
     solutions = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.md"))
     files += [path for path in solutions if int(path.name[:2]) <= chapter]
     digest = hashlib.sha256(np.__version__.encode())
-    for path in sorted(files):
-        digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+    names = {_name(path): path for path in files}
+    for name, path in sorted(names.items()):
+        digest.update(name.encode() + b"\0")
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:16]
+
+
+def _name(path: Path) -> str:
+    """The same in a checkout and where pip installed the book."""
+    root = PACKAGE.parent if path.suffix == ".py" else ROOT
+    return path.relative_to(root).as_posix()
 
 
 def secret_mark(secret: str) -> str:

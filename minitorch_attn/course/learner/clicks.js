@@ -38,7 +38,14 @@ function mount(el, { pictures, wanted, seconds }, first, changed) {
   let phase = "click"; // before it, where maps are shown: "ready" and "map"
   const help = seconds ? SHOWN : HELP;
   const box = add(el, "div", { className: "where-you-look" });
-  box.dataset.lmSuppressShortcuts = "true"; // keys here are not the notebook's
+  // Keys here are not the notebook's, except with Ctrl: Ctrl+S saves it. JupyterLab asks for the mark
+  // when a key goes down to the page; we set it before, on the window.
+  const whose = (event) => {
+    const theirs = event.ctrlKey || event.metaKey || event.altKey;
+    if (theirs) delete box.dataset.lmSuppressShortcuts;
+    else box.dataset.lmSuppressShortcuts = "true";
+  };
+  window.addEventListener("keydown", whose, true);
   add(box, "style", { textContent: STYLE });
   const status = add(box, "p", { className: "status" });
   status.setAttribute("role", "status");
@@ -165,7 +172,7 @@ function mount(el, { pictures, wanted, seconds }, first, changed) {
   return {
     say(text) { note.textContent = text; },
     take(fresh) { clicks = structuredClone(fresh); draw(); },
-    stop() { clearTimeout(timer); },
+    stop() { clearTimeout(timer); window.removeEventListener("keydown", whose, true); },
   };
 }
 

@@ -133,7 +133,7 @@ def collect(open: bool = False, person: str = "me") -> Any:
         return None
     try:
         page = write_page()
-        print(f"No picture below? Open {page} in a browser; it prints a cell to paste here.")
+        print(collector.MISSING.format(page=page))
     except UNKEPT as error:
         say_unkept("The page to click on", error)
     try:

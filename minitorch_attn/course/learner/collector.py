@@ -18,6 +18,12 @@ from .store import UNKEPT
 
 Facts = dict[str, Any]
 
+# Stands above the pictures, and is still there when a restarted kernel has forgotten them.
+MISSING = (
+    "No picture below, or “model not found”, as after a restart? Run this cell again: your clicks "
+    "are kept. Or open {page} in a browser; it prints a cell to paste here."
+)
+
 
 def for_browser(
     pictures: Mapping[str, np.ndarray], maps: Mapping[str, np.ndarray] | None = None

@@ -35,16 +35,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Progress:
-    """Shown by a notebook as bars, elsewhere as text."""
+    """Shown by a notebook as bars, elsewhere as text.
+
+    `next` says what to do next, `file` in which file of `exercises/`, "" if all is done.
+    """
 
     rows: tuple[Row, ...]
     next: str
+    file: str = ""
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Progress:
         """Lay out what the learner's file says along the table of contents."""
         done, predictions = state["exercises"], state["predictions"]
-        rows, todo = [], ""
+        rows, todo, file = [], "", ""
         for chapter in chapters():
             written = chapter.written()
             exercises = exercises_of(chapter.number) if written else []
@@ -71,11 +75,12 @@ class Progress:
                 points = got[exercise.id]
                 if not todo and points < exercise.points:
                     left = exercise.points - points
+                    file = f"{chapter.file}.ipynb"
                     todo = (
                         f"{exercise.id} {exercise.title} ({left:g} point{'s' if left != 1 else ''} "
-                        f"to get, {exercise.minutes} min) in exercises/{chapter.file}.ipynb"
+                        f"to get, {exercise.minutes} min)"
                     )
-        return cls(tuple(rows), todo or "nothing: all that is written is done")
+        return cls(tuple(rows), todo or "nothing: all that is written is done", file)
 
     @property
     def points(self) -> float:
@@ -98,7 +103,8 @@ class Progress:
             line += "█" * filled + "·" * (10 - filled) + f" {row.points:3g}/{row.total:g}"
             guess = f"  predictions {row.right} of {row.predicted}" if row.predicted else ""
             out.append(line + guess)
-        return "\n".join([*out, f"Next: {self.next}"])
+        where = f" in exercises/{self.file}" if self.file else ""
+        return "\n".join([*out, f"Next: {self.next}{where}"])
 
     def _repr_html_(self) -> str:
         rows = []
@@ -116,12 +122,15 @@ class Progress:
                 f"<td>{points}</td>"
                 f"<td style='text-align:left'>{note}</td></tr>"
             )
+        todo = html.escape(self.next)
+        if self.file:
+            todo = f"<a href='../exercises/{self.file}'>{todo}</a>"
         return (
             f"<div class='minitorch-progress' data-points='{self.points:g}'>"
             f"<b>{self.points:g} of {self.total:g} points</b><table><thead><tr>"
             "<th style='text-align:left'>chapter</th><th></th><th>points</th>"
             "<th style='text-align:left'>predictions right</th></tr></thead>"
-            f"<tbody>{''.join(rows)}</tbody></table><b>Next:</b> {html.escape(self.next)}</div>"
+            f"<tbody>{''.join(rows)}</tbody></table><b>Next:</b> {todo}</div>"
         )
 
 

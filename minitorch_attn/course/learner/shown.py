@@ -179,7 +179,7 @@ def collect_shown(open: bool = False) -> Any:
         with CLICKS.change() as state:
             kept = state.setdefault("shown", {"seed": secrets.randbits(32), "clicks": {}})
         page = write_page(kept)
-        print(f"No picture below? Open {page} in a browser; it prints a cell to paste here.")
+        print(collector.MISSING.format(page=page))
     except UNKEPT as error:
         say_unkept("The coin", error)  # and without it nothing can be told from the clicks
         return None

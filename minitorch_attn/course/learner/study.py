@@ -1,4 +1,4 @@
-"""`make study`: a working copy of the book in `study/`, and JupyterLab opened on its contents.
+"""`study`: a working copy of the book in `study/`, and JupyterLab opened on its contents.
 
 The copy is the learner's. What they changed is never overwritten: a manifest keeps a fingerprint
 of each file as it was laid out, and a file that is no longer like it stays as it is.
@@ -11,31 +11,33 @@ import hashlib
 import json
 import os
 import re
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
+from ...arguments import this_program, typed
 from ...files import write_atomic
 from ..book.notebook import markdown, new_cell, new_notebook, to_text
 from ..sources.contents import BOOK_PAGE, Chapter, Page, pages, sections
-from ..sources.text import ROOT, Source, SourceError, section_id
+from ..sources.text import ROOT, Source, SourceError, in_checkout, section_id
 from . import choices, lab
 
 CONTENTS = "notebooks/contents.ipynb"
 MANIFEST = ".manifest.json"
-_FOLDERS = ("notebooks", "exercises")
+_FOLDERS = ("notebooks", "exercises", "chapters/stored")  # the last is what chapters read
 _NOT_THEIRS = {"INSTRUCTORS.md"}  # lies there, but is no part of a reader's working copy
-# Links that lead out of the working copy, to the library for one, must still lead there from it.
 _SECTION = re.compile(r"(\]\((?:\.\./notebooks/)?)((\d\d)_\w+\.ipynb)#(?!cell-id=)([^)\s]+)\)")
-_OUTSIDE = re.compile(r"(\]\()\.\./(?!notebooks/|exercises/)([^)\s#]+)")
+# A link that leads out of the working copy, to the library for one.
+_OUTSIDE = re.compile(
+    r"\[(`[^`\n]*`|[^\[\]\n]*)\]\(\.\./(?!notebooks/|exercises/)([^)\s#]+)(#[^)\s]*)?\)"
+)
 
 WELCOME = """\
 # minitorch_attn
 
 A book in code: attention from scratch. This is your own copy: write in it as you like. When the \
-book changes, `make study` brings in what is new and leaves alone what you changed.
+book changes, the next start brings in what is new and leaves alone what you changed.
 
 Run a cell with Shift+Enter. Each chapter ends with exercises, in a notebook of their own.
 """
@@ -50,9 +52,20 @@ class Changes:
     kept: list[str] = field(default_factory=list)  # changed by the learner; a newer version exists
 
 
+def place(root: Path = ROOT) -> Path:
+    """Where the working copy is: in the checkout; else the one in which we are, or one here."""
+    if root != ROOT or in_checkout():
+        return root / "study"
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / MANIFEST).is_file() and (folder / CONTENTS).is_file():
+            return folder
+    return here / "study"
+
+
 def lay_out(root: Path = ROOT, folder: Path | None = None) -> Changes:
     """Bring the working copy up to date; may be stopped at any moment and run again."""
-    folder = folder or root / "study"
+    folder = folder or place(root)
     manifest, changes = _Manifest(folder), Changes()
     for name, content in _book(root, folder).items():
         path, fresh, laid = folder / name, fingerprint(name, content), manifest.files.get(name)
@@ -72,7 +85,7 @@ def freshen(
     names: Iterable[str], root: Path = ROOT, folder: Path | None = None
 ) -> list[tuple[str, str]]:
     """Put the book's version of these files; returns each name and that of the learner's copy."""
-    folder = folder or root / "study"
+    folder = folder or place(root)
     book, manifest, done = _book(root, folder), _Manifest(folder), []
     for name in [_find(name, book) for name in names]:
         path, kept = folder / name, ""
@@ -134,7 +147,7 @@ def _book(root: Path, folder: Path) -> dict[str, bytes]:
             if path.is_file() and not any(piece.startswith((".", "__")) for piece in name.parts):
                 content = path.read_bytes()
                 if path.suffix == ".ipynb":
-                    content = _for_study(content, root, folder / part)
+                    content = _for_study(content, root, folder, part)
                 book[name.as_posix()] = content
     if len(book) == 1:
         raise SourceError("there are no notebooks yet: run `make book` first")
@@ -149,17 +162,18 @@ def _page(page: Page, root: Path) -> bytes:
     return to_text(new_notebook([new_cell("markdown", text, f"page-{page.file}", {})])).encode()
 
 
-def _for_study(content: bytes, root: Path, place: Path) -> bytes:
-    """A notebook without outputs, whose links to the library work from where it will lie."""
+def _for_study(content: bytes, root: Path, folder: Path, part: str) -> bytes:
+    """A notebook without outputs, whose links lead somewhere from where it will lie."""
     import nbformat
 
     notebook = nbformat.reads(content.decode("utf-8"), as_version=4)
 
     def turn(link: re.Match[str]) -> str:
-        try:
-            return link[1] + Path(os.path.relpath(root / link[2], place)).as_posix()
-        except ValueError:  # on Windows, where the copy lies on another drive
-            return link[0]
+        """To the library, where JupyterLab shows it: not outside of the folder that it serves."""
+        if not folder.is_relative_to(root):
+            return link[1]
+        there = Path(os.path.relpath(root / link[2], folder / part)).as_posix()
+        return f"[{link[1]}]({there}{link[3] or ''})"
 
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -236,7 +250,7 @@ def _dated(path: Path) -> Path:
 
 
 def _say(changes: Changes, folder: Path) -> None:
-    where = os.path.relpath(folder)
+    where = typed(folder)
     if changes.new or changes.updated:
         print(f"{where}: {len(changes.new)} files new, {len(changes.updated)} updated")
     else:
@@ -246,17 +260,11 @@ def _say(changes: Changes, folder: Path) -> None:
         for name in changes.kept:
             print(f"  {name}")
         print("Yours stay as they are. To get the newer one, with yours kept beside it:")
-        print(f"  {_python()} -m minitorch_attn study --fresh {changes.kept[0]}")
-
-
-def _python() -> str:
-    """This Python, as one would type it."""
-    path = Path(sys.executable)
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else path.name
+        print(f"  {this_program()} study --fresh {changes.kept[0]}")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `python -m minitorch_attn study`."""
+    """Arguments of `minitorch_attn study`."""
     parser.add_argument("--no-browser", action="store_true", help="start JupyterLab, open nothing")
     parser.add_argument("--layout-only", action="store_true", help="lay out the files and stop")
     parser.add_argument(
@@ -279,7 +287,7 @@ def run(args: argparse.Namespace, root: Path = ROOT) -> int:
     SourceError
         If the book is not built, JupyterLab is missing, or `--fresh` names no file of the book.
     """
-    folder = root / "study"
+    folder = place(root)
     if args.fresh:
         for name, kept in freshen(args.fresh, root, folder):
             print(f"{name} is the book's version" + (f"; yours is now {kept}" if kept else ""))
@@ -289,9 +297,8 @@ def run(args: argparse.Namespace, root: Path = ROOT) -> int:
     except OSError as error:
         if args.layout_only or not (folder / CONTENTS).is_file():
             raise
-        print(
-            f"{os.path.relpath(folder)} stays as it is: it could not be brought up to date: {error}"
-        )
+        where = typed(folder)
+        print(f"{where} stays as it is: it could not be brought up to date: {error}")
     if args.layout_only:
         return 0
     options = ["--no-browser"] if args.no_browser else []

@@ -9,8 +9,9 @@ An entry knows its mutant by the lines before and after, so it stays valid when 
     after = "if weight >= 0:"
     equivalent = "a weight of 0 adds nothing"
 
-`equivalent` says why nothing changes; `outside` why what changes is not asked for. Several mutants
-with the same two lines stand in one entry that says how many, `times = 2`.
+`equivalent` says why nothing changes, or, where a card asks for a share of right answers and leaves
+open how, that another model is as right; `outside` why what changes is not asked for. Several
+mutants with the same two lines stand in one entry that says how many, `times = 2`.
 """
 
 from __future__ import annotations

@@ -9,10 +9,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..sources import text
+from ..sources import questions, text
 from ..sources.text import SourceError
-
-_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+from . import figures, table
 
 
 class Includes:
@@ -40,8 +39,25 @@ class Includes:
         return self.chapter(number).formula(label)
 
     def cell(self, number: int, label: str) -> str:
-        """A labelled cell, as highlighted code."""
-        return code(without_docstrings(self.chapter(number).cell(label).text))
+        """A labelled cell, as highlighted code; `label#2` is its second paragraph."""
+        label, mark, place = label.partition("#")
+        source = without_docstrings(self.chapter(number).cell(label).text)
+        if mark:
+            paragraphs = re.split(r"\n{2,}(?=\S)", source.strip("\n"))
+            if not place.isdigit() or not 0 < int(place) <= len(paragraphs):
+                raise SourceError(f"the cell {label!r} has {len(paragraphs)} paragraphs.")
+            source = paragraphs[int(place) - 1]
+        return code(source)
+
+    def answer(self, question: str) -> tuple[str, str]:
+        """Letter and reason with which the chapter answers a question, as in "06.2"."""
+        number = question.partition(".")[0]
+        if number.isdigit():
+            cells = self.chapter(int(number)).cells
+            for cell in cells:
+                if (found := questions.answers(cell.text).get(question)) and cell.kind == "code":
+                    return found
+        raise SourceError(f"no chapter answers the question {question!r} with `reveal`.")
 
     def code(self, symbol: str) -> str:
         """Library code by symbol, without its docstring: the speaker says what it does."""
@@ -50,20 +66,42 @@ class Includes:
         return f'<div class="quoted">{code(without_docstrings(quoted.source))}{caption}</div>'
 
     def figure(self, number: int, label: str) -> str:
-        """The pictures that a labelled cell drew."""
-        pictures = [html for kind, html in self._outputs(number, label) if kind == "picture"]
+        """The pictures that a labelled cell drew.
+
+        `label@33,66` shows a picture step by step: first what is left of 33 % of its width, …
+        """
+        label, _, cuts = label.partition("@")
+        pictures = [shown for kind, shown in self._outputs(number, label) if kind == "picture"]
         if not pictures:
             raise SourceError(f"the cell {label!r} of chapter {number:02} draws no figure.")
-        return "\n".join(pictures)
+        return figures.covered(pictures[0], label, cuts) if cuts else "\n".join(pictures)
 
     def output(self, number: int, label: str) -> str:
-        """Everything that a labelled cell printed and showed."""
-        shown = [html for _, html in self._outputs(number, label)]
+        """Everything that a labelled cell printed and showed.
+
+        `label@other` sets it under the head of the table that the other cell printed.
+        """
+        label, _, other = label.partition("@")
+        head = self._head(number, other) if other else ""
+        shown = [shown for _, shown in self._outputs(number, label, head)]
         if not shown:
             raise SourceError(f"the cell {label!r} of chapter {number:02} has no output.")
         return "\n".join(shown)
 
-    def _outputs(self, number: int, label: str) -> list[tuple[str, str]]:
+    def _head(self, number: int, label: str) -> str:
+        """The first line that a labelled cell printed."""
+        for output in self._built(number, label):
+            if output.output_type == "stream":
+                return str(output.text).partition("\n")[0] + "\n"
+        raise SourceError(f"the cell {label!r} of chapter {number:02} prints no table.")
+
+    def _outputs(self, number: int, label: str, head: str = "") -> list[tuple[str, str]]:
+        source = self.chapter(number)
+        look = figures.look(source, source.cell(label))
+        return [_shown(output, look, head) for output in self._built(number, label)]
+
+    def _built(self, number: int, label: str) -> list[Any]:
+        """The outputs of a labelled cell, in the executed notebook."""
         source = self.chapter(number)
         cell = source.cell(label)
         if number not in self._notebooks:
@@ -75,7 +113,7 @@ class Includes:
             self._notebooks[number] = nbformat.read(path, as_version=4)
         for built in self._notebooks[number].cells:
             if built.metadata.get("name") == label and built.source == cell.text:
-                return [_shown(output, label) for output in built.get("outputs", [])]
+                return list(built.get("outputs", []))
         raise SourceError(
             f"notebooks/{source.name}.ipynb is older than its chapter, where the cell {label!r} "
             "was changed: run `make book` first."
@@ -121,30 +159,21 @@ def without_docstrings(source: str) -> str:
     return "\n".join(lines)
 
 
-def _shown(output: Any, label: str) -> tuple[str, str]:
+def _shown(output: Any, look: str, head: str) -> tuple[str, str]:
     """Kind ("picture" or "text") and HTML of one output of a cell, as a slide shows it."""
     if output.output_type == "stream":
-        return "text", _plain(output.text)
+        return "text", table.shown(head + output.text)
     if output.output_type == "error":
-        return "text", _plain(f"{output.ename}: {output.evalue}", "output error")
+        return "text", table.error(output.ename, output.evalue)
     data = output.data
     if "image/svg+xml" in data:
         svg = "".join(data["image/svg+xml"]).encode()
-        return "picture", _picture("image/svg+xml", base64.b64encode(svg).decode(), label)
+        return "picture", figures.picture("image/svg+xml", svg, look)
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
-            return "picture", _picture(kind, "".join(data[kind].split()), label)
+            return "picture", figures.picture(kind, base64.b64decode("".join(data[kind])), look)
     if "text/html" in data:
         shown = "".join(data["text/html"])
         kind = "picture" if "<svg" in shown else "text"
         return kind, f'<div class="shown {kind}">{shown}</div>'
-    return "text", _plain("".join(data.get("text/plain", "")))
-
-
-def _picture(kind: str, data: str, label: str) -> str:
-    alt = html.escape(label.replace("-", " ").replace("_", " "), quote=True)
-    return f'<figure><img alt="{alt}" src="data:{kind};base64,{data}"></figure>'
-
-
-def _plain(words: str, classes: str = "output") -> str:
-    return f'<pre class="{classes}">{html.escape(_ANSI.sub("", words).strip(chr(10)))}</pre>'
+    return "text", table.shown("".join(data.get("text/plain", "")))

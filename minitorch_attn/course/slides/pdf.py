@@ -78,8 +78,10 @@ def print_deck(driven: Any, deck: Path) -> bytes:
     page.goto(deck.resolve().as_uri() + "?print-pdf")
     page.wait_for_function("document.querySelectorAll('.pdf-page').length > 0")
     page.evaluate("() => document.fonts.ready.then(() => true)")
-    slides = page.locator(".slides section").count()
-    printed: bytes = page.pdf(prefer_css_page_size=True, print_background=True)
+    slides = page.locator(".slides .slide").count()
+    printed: bytes = page.pdf(
+        prefer_css_page_size=True, print_background=True, tagged=True, outline=True
+    )
     page.close()
     if count_pages(printed) != slides:
         raise SourceError(

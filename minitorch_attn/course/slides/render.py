@@ -1,8 +1,12 @@
-"""From a lecture's Markdown to its slides, and from these to one HTML page.
+"""From a lecture's Markdown to the HTML of its slides.
 
-A slide ends at a line `---`; what follows a line `Note:` is for the speaker. Nothing is written
-twice: a formula, a figure, a cell or its output comes from the chapter by label, library code by
-symbol (``{{ formula weights }}``, ``{{ figure 05:hump }}``, ``{{ code package.module:name }}``).
+Nothing is written twice: a formula, a figure, a cell or its output comes from the chapter by
+label, library code by symbol (``{{ formula weights }}``, ``{{ figure 05:hump }}``,
+``{{ cell loop#2 }}`` for a cell's second paragraph, ``{{ code package.module:name }}``).
+
+A slide grows in steps: of several formulas or cells one after another, after a cell its output,
+of a table of checks row after row. ``{{ poll 06.2 }}`` below its letters makes a slide a poll, and
+``{{ answer 06.2 }}`` on a later one shows, as its last step, what the chapter answers.
 """
 
 from __future__ import annotations
@@ -11,53 +15,19 @@ import html
 import json
 import re
 import subprocess
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from string import Template
 from typing import Any
 
+from ..sources import questions
 from ..sources.text import SourceError
 from . import assets, include
+from .lecture import Slide, split
 
 PARTS = Path(__file__).parent
 _INCLUDE = re.compile(r"^[ \t]*\{\{\s*(\w+)\s+(\S+?)\s*\}\}[ \t]*$", re.MULTILINE)
-_PRE = re.compile(r'<pre class="((?:code|output)[^"]*)">(.*?)</pre>', re.DOTALL)
-
-
-@dataclass
-class Slide:
-    """One slide: Markdown as written, then HTML of what is shown and of the speaker's notes."""
-
-    number: int
-    markdown: str
-    note: str
-    shown: str = ""
-    notes: str = ""
-    formulas: list[dict[str, Any]] = field(default_factory=list)
-
-
-def split(markdown: str) -> list[Slide]:
-    """Cut a lecture at its lines `---`, and each slide at its line `Note:`; not inside fences."""
-    slides: list[Slide] = []
-    shown: list[str] = []
-    note: list[str] = []
-    part, fence = shown, ""
-    for line in [*markdown.splitlines(), "---"]:
-        mark = re.match(r"\s*(```+|~~~+)", line)
-        if mark and not fence:
-            fence = mark[1]
-        elif mark and line.strip() == fence:
-            fence = ""
-        if line.rstrip() == "---" and not fence:
-            slides.append(Slide(len(slides) + 1, "\n".join(shown).strip(), "\n".join(note).strip()))
-            shown, note = [], []
-            part = shown
-        elif line.startswith("Note:") and not fence and part is shown:
-            part = note
-            part.append(line.removeprefix("Note:").strip())
-        else:
-            part.append(line)
-    return slides
+_LETTER = re.compile(r"\*\*([a-h])\*\*")
+_HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 
 
 class _Renderer:
@@ -68,6 +38,7 @@ class _Renderer:
         from mdit_py_plugins.dollarmath import dollarmath_plugin
 
         self.includes, self.chapter = includes, chapter
+        self.asked: dict[str, str] = {}  # polls not answered yet, with their slide's heading
         self.markdown = MarkdownIt(
             "commonmark",
             {"highlight": lambda source, language, _: include.code(source, language)},
@@ -79,10 +50,11 @@ class _Renderer:
             renderer=lambda latex, options: self._mark(latex, options["display_mode"]),
         )
         self.slide = Slide(0, "", "")
+        self.before: list[str] = []  # what the slide has included so far
         self.plain = False
 
     def render(self, slide: Slide) -> None:
-        self.slide = slide
+        self.slide, self.before = slide, []
         slide.shown = self._render(slide.markdown, plain=False)
         slide.notes = self._render(slide.note, plain=True)
 
@@ -92,6 +64,7 @@ class _Renderer:
 
         def leave_room(found: re.Match[str]) -> str:
             blocks.append(self._include(found[1], found[2]))
+            self.before.append(found[1])
             return f"\n<!--block {len(blocks) - 1}-->\n"
 
         rendered = self.markdown.render(_INCLUDE.sub(leave_room, markdown))
@@ -100,6 +73,10 @@ class _Renderer:
     def _include(self, kind: str, name: str) -> str:
         if kind == "code":
             return self.includes.code(name)
+        if kind == "poll":
+            return self._poll(name)
+        if kind == "answer":
+            return self._answer(name)
         number, colon, label = name.rpartition(":")
         if colon and not number.isdigit():
             raise SourceError(
@@ -108,12 +85,37 @@ class _Renderer:
         chapter = int(number) if colon else self.chapter
         if kind == "formula":
             latex = self.includes.formula(chapter, label)
-            return f'<div class="math block">{self._mark(latex, True)}</div>'
+            step = " fragment" if "formula" in self.before else ""
+            return f'<div class="math block{step}">{self._mark(latex, True)}</div>'
         if kind in ("figure", "cell", "output"):
-            return getattr(self.includes, kind)(chapter, label)
+            shown: str = getattr(self.includes, kind)(chapter, label)
+            later = kind in ("output", "cell") and {"cell", "code"} & set(self.before)
+            return f'<div class="fragment">{shown}</div>' if later else shown
         raise SourceError(
-            f"{{{{ {kind} {name} }}}}: a slide can include a formula, figure, cell, output or code."
+            f"{{{{ {kind} {name} }}}}: a slide can include a formula, figure, cell, output, code, "
+            "poll or answer."
         )
+
+    def _poll(self, question: str) -> str:
+        """Nothing to see: the letters above it are those of the chapter's question."""
+        self.includes.answer(question)
+        letters = "".join(_LETTER.findall(self.slide.markdown))
+        asked = questions.questions(int(question[:2]), self.includes.root).get(question)
+        if letters != asked:
+            raise SourceError(f"the poll {question} offers {letters!r}, its chapter {asked!r}.")
+        heading = _HEADING.search(self.slide.markdown)
+        self.asked[question] = heading[1] if heading else ""
+        self.slide.poll = question
+        return ""
+
+    def _answer(self, question: str) -> str:
+        """The letter and the first sentence of the reason, below the slide."""
+        if question not in self.asked:
+            raise SourceError(f"{{{{ answer {question} }}}}: no slide before has its poll.")
+        letter, reason = self.includes.answer(question)
+        heading = html.escape(self.asked.pop(question).rstrip(" …"))
+        first = html.escape(re.split(r"(?<=[^.]\.) (?=[A-Z])", reason)[0])
+        return f'<p class="answer fragment"><i>{heading}</i> <b>{letter}</b> {first}</p>'
 
     def _mark(self, latex: str, display: bool) -> str:
         self.slide.formulas.append({"latex": latex, "display": display, "plain": self.plain})
@@ -129,6 +131,11 @@ def read(path: Path, includes: include.Includes) -> list[Slide]:
             renderer.render(slide)
         except SourceError as error:
             raise SourceError(f"slides/{path.name}, slide {slide.number}: {error}") from error
+    if renderer.asked:
+        raise SourceError(
+            f"slides/{path.name}: write {{{{ answer {min(renderer.asked)} }}}} on a slide after "
+            "its poll."
+        )
     return slides
 
 
@@ -159,48 +166,11 @@ def katex(formulas: list[dict[str, Any]], modules: Path) -> list[dict[str, str]]
     )
     if done.returncode:
         raise SourceError(f"the formulas could not be typeset: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    results: list[dict[str, str]] = json.loads(done.stdout)
+    return results
 
 
-def _filler(formulas: list[str]) -> Any:
+def _filler(formulas: list[str]) -> Callable[[str], str]:
     return lambda shown: re.sub(
         r"<!--formula (\d+)-->", lambda found: formulas[int(found[1])], shown
-    )
-
-
-def page(slides: list[Slide], name: str) -> str:
-    """The whole deck, as one HTML page."""
-    heading = re.search(r"<h1>(.*?)</h1>", slides[0].shown, re.DOTALL)
-    if not heading:
-        raise SourceError(f"slides/{name}.md, slide 1: begin the lecture with a line `# Title`.")
-    title = html.unescape(re.sub(r"<[^>]+>", "", heading[1]))
-    sections = [_section(slide, f"{name[:2]} · {heading[1]}") for slide in slides]
-    return Template((PARTS / "template.html").read_text(encoding="utf-8")).substitute(
-        title=html.escape(title), chapter=name[:2], sections="\n".join(sections)
-    )
-
-
-def _section(slide: Slide, footer: str) -> str:
-    head, mark, body = slide.shown.partition("</h2>")
-    if not mark:
-        head, body = "", slide.shown
-    classes = ["slide"]
-    if "<h1>" in slide.shown:
-        classes.append("title")
-    if "<img" in slide.shown or "<svg" in slide.shown:
-        classes.append("pictured")
-    # Code is set as large as its lines and columns allow: the style sheet needs both counts.
-    rows = 0
-
-    def measured(block: re.Match[str]) -> str:
-        nonlocal rows
-        lines = html.unescape(re.sub(r"<[^>]+>", "", block[2])).split("\n")
-        rows += len(lines)
-        return f'<pre class="{block[1]}" style="--columns:{max(map(len, lines))}">{block[2]}</pre>'
-
-    body = _PRE.sub(measured, body)
-    return (
-        f'<section><div class="{" ".join(classes)}" style="--rows:{rows}">'
-        f'{head}{mark}<div class="body">{body}</div><footer>{footer}</footer></div>'
-        f'<aside class="notes">{slide.notes}</aside></section>'
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from .text import ROOT, SourceError
 
@@ -66,19 +67,12 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
     SourceError
         If book.toml is missing or damaged, misses a number, or introduces a name twice.
     """
-    path = root / "chapters" / "book.toml"
-    if not path.is_file():
-        raise SourceError(
-            f"{path} is missing: the course runs in a checkout of the repository, installed with "
-            "pip install -e '.[course]'"
-        )
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
         found = [
             Chapter(**{**entry, "introduces": tuple(entry["introduces"])})
-            for entry in data["chapter"]
+            for entry in _table(root)["chapter"]
         ]
-    except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise SourceError(f"chapters/book.toml: {error}") from error
     for place, chapter in enumerate(found):
         if chapter.number != place or not chapter.file.startswith(f"{place:02d}_"):
@@ -93,6 +87,33 @@ def chapters(root: Path = ROOT) -> list[Chapter]:
                 )
             seen[name] = chapter.number
     return found
+
+
+def site(root: Path = ROOT) -> str:
+    """The address of the published web edition, without a slash at its end; "" where none is known.
+
+    book.toml has it as `site`, above its first chapter.
+    """
+    return str(_table(root).get("site", "")).rstrip("/")
+
+
+def address(root: Path = ROOT) -> str:
+    """Where the repository is public; "" if book.toml does not say."""
+    return str(_table(root).get("address", "")).rstrip("/")
+
+
+def _table(root: Path) -> dict[str, Any]:
+    """What book.toml says. Raises SourceError if it is missing or damaged."""
+    path = root / "chapters" / "book.toml"
+    if not path.is_file():
+        raise SourceError(
+            f"{path} is missing: the course runs in a checkout of the repository, installed with "
+            "pip install -e '.[course]'"
+        )
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise SourceError(f"chapters/book.toml: {error}") from error
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,10 @@ PREDICT = re.compile(
     r"""(?P<head>\bpredict\(\s*["'](?P<id>\d\d\.\d+)["']\s*,\s*)"""
     r"""(?P<choice>None|(?P<quote>["'])[^"'\n]{0,40}(?P=quote))(?=\s*\))"""
 )
-_REVEAL = re.compile(r"""\breveal\(\s*["'](\d\d\.\d+)["']\s*,\s*["'](\w+)["']""")
+_REVEAL = re.compile(
+    r"""\breveal\(\s*["'](?P<id>\d\d\.\d+)["']\s*,\s*["'](?P<letter>\w+)["']"""
+    r"""(?:\s*,\s*(?P<quote>["'])(?P<reason>.*?)(?P=quote)\s*\))?"""
+)
 _LETTER = re.compile(r"\*\*([a-z])\*\*")
 _CODE = re.compile(r"^(```\{code-cell\}.*?^```)[ \t]*$", re.DOTALL | re.MULTILINE)
 
@@ -47,6 +50,13 @@ def offered(text: str) -> dict[str, str]:
     return result
 
 
+def answers(text: str) -> dict[str, tuple[str, str]]:
+    """For each question that a text answers with `reveal`, the letter and the reason given."""
+    return {
+        found["id"]: (found["letter"], found["reason"] or "") for found in _REVEAL.finditer(text)
+    }
+
+
 def check_questions(name: str, text: str) -> None:
     """Raise SourceError unless each question offers letters, and each answer is one of them."""
     found = offered(text)
@@ -56,7 +66,7 @@ def check_questions(name: str, text: str) -> None:
                 f'{name}: predict("{id}", …) needs the letters **a**, **b**, … in order above '
                 f"its cell; it has {letters or 'none'}"
             )
-    for id, answer in _REVEAL.findall(text):
+    for id, (answer, _) in answers(text).items():
         if answer not in list(found.get(id, "")):
             raise SourceError(
                 f'{name}: reveal("{id}", "{answer}", …): the question offers '

@@ -17,7 +17,10 @@ from pathlib import Path
 
 from ...errors import MinitorchError
 
-ROOT = Path(__file__).resolve().parents[3]
+PACKAGE = Path(__file__).resolve().parents[2]  # minitorch_attn itself
+_SHIPPED = PACKAGE / "course" / "_book"  # in a wheel; build_backend.py puts it there
+# Where the book is: its chapters, notebooks, exercises and solutions.
+ROOT = _SHIPPED if _SHIPPED.is_dir() else PACKAGE.parent
 
 _FORMULA = re.compile(r"<!--\s*label:\s*(\S+)\s*-->[ \t]*\n[ \t]*\$\$(.+?)\$\$", re.DOTALL)
 _LABEL = re.compile(r"<!--\s*label:\s*(\S+)\s*-->")
@@ -30,6 +33,25 @@ class SourceError(MinitorchError):
     """A source file of the book says something that cannot be built; the message says where."""
 
     status = 1
+
+
+def in_checkout() -> bool:
+    """Whether the book is the one that is written, not one that pip installed."""
+    return PACKAGE.parent == ROOT
+
+
+def need_checkout(what: str) -> None:
+    """Raise SourceError, which names `what`, unless the book's sources are at hand."""
+    if not in_checkout():
+        raise SourceError(
+            f"{what} needs a checkout of the repository: what pip installed is the book to work "
+            "with, not all of its sources"
+        )
+
+
+def library(root: Path = ROOT) -> Path:
+    """The folder in which the library lies that the book at `root` quotes."""
+    return PACKAGE.parent if root == ROOT else root
 
 
 @dataclass(frozen=True)
@@ -240,6 +262,7 @@ def quote(symbol: str, root: Path = ROOT) -> Quoted:
     module, colon, names = symbol.partition(":")
     if not colon or not names:
         raise SourceError(f"{symbol!r} is no symbol: write `package.module:name`.")
+    root = library(root)
     base = root.joinpath(*module.split("."))
     path = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
     if not path.is_file():

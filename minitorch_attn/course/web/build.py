@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from ..book import cjk
 from ..slides import assets, pdf
 from ..slides import build as lectures
-from ..sources.text import ROOT, SourceError
+from ..sources.text import ROOT, SourceError, need_checkout
 from . import paper
 from .live import pages as live
 from .prepare import lay_out
@@ -34,7 +34,7 @@ def build(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
     if out.is_dir():
         shutil.rmtree(out)
     write_pages("html", out, root, only)
-    lectures.build(root, out / "lectures", only)
+    lectures.build(root, out / "lectures", only, site="..")
     if missing := live.add(out, root):
         print(missing)
     return out / "index.html"
@@ -63,6 +63,20 @@ def print_pages(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> lis
             write_pages("singlehtml", page.parent, root, whole=True)
             page.write_text(paper.own_ids(page.read_text(encoding="utf-8")), encoding="utf-8")
             return [paper.export(driven, page, out / "pdf" / "attention_from_scratch.pdf")]
+
+
+def bind(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
+    """Build the book, or the chapters named, as an EPUB in the site's folder.
+
+    Raises
+    ------
+    SourceError
+        If a page cannot be built, or warns.
+    """
+    with TemporaryDirectory(prefix="web-") as aside:
+        write_pages("epub", Path(aside), root, only, whole=True)
+        (bound,) = Path(aside).glob("*.epub")
+        return Path(shutil.copy(bound, out / bound.name))
 
 
 def write_pages(
@@ -106,6 +120,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m minitorch_attn web`."""
     parser.add_argument("chapter", nargs="*", help="two digits, as in 06; the book if left out")
     parser.add_argument("--out", type=Path, default=ROOT / "site", metavar="DIR")
+    parser.add_argument("--epub", action="store_true", help="also make an EPUB of the same")
     parser.add_argument(
         "--pdf", action="store_true", help="also print the chapters named, or else the whole book"
     )
@@ -119,7 +134,10 @@ def run(args: argparse.Namespace) -> int:
     SourceError
         If it cannot be built; the message says why, and what helps.
     """
+    need_checkout("web")
     first = build(args.out, only=tuple(args.chapter))
+    if args.epub:
+        print(os.path.relpath(bind(args.out, only=tuple(args.chapter))))
     for printed in print_pages(args.out, only=tuple(args.chapter)) if args.pdf else ():
         print(os.path.relpath(printed))
     print(f"open {os.path.relpath(first)}")

@@ -1,6 +1,11 @@
 """Settings of the web edition, as Sphinx reads them."""
 
+from minitorch_attn import __version__
+
 project = "minitorch_attn"
+version = release = __version__
+author = "The minitorch_attn authors"
+copyright = f"2026, {author}"
 html_title = "Attention from scratch"
 html_short_title = html_title
 language = "en"
@@ -35,3 +40,9 @@ html_use_index = False
 html_show_sourcelink = False
 html_show_copyright = False
 html_show_search_summary = False  # it would ask for each page, which no browser lets a file do
+
+epub_title = html_title
+epub_basename = "attention_from_scratch"
+epub_identifier = epub_uid = "minitorch_attn-attention-from-scratch"
+epub_show_urls = "no"
+epub_tocscope = "includehidden"

@@ -10,6 +10,7 @@ from docutils import nodes
 from ..book import cjk
 from ..slides.render import katex
 from ..sources.text import ROOT, SourceError
+from .epub import Epub
 
 
 def note(app: Any, doctree: Any) -> None:
@@ -34,11 +35,11 @@ def typeset(app: Any, env: Any) -> None:
     )
     plain = app.builder.name == "epub"
     asked = [{"latex": latex, "display": display, "plain": plain} for latex, display in keys]
-    app.formulas = {}
+    app.builder.formulas = {}
     for key, done in zip(keys, katex(asked, ROOT / "slides"), strict=True):
         if "error" in done:
             raise SourceError(f"KaTeX cannot set ${key[0]}$: {done['error']}")
-        app.formulas[key] = done["html"]
+        app.builder.formulas[key] = done["html"]
 
 
 def _key(node: Any) -> tuple[str, bool]:
@@ -46,12 +47,12 @@ def _key(node: Any) -> tuple[str, bool]:
 
 
 def _inline(translator: Any, node: Any) -> None:
-    translator.body.append(translator.builder.app.formulas[_key(node)])
+    translator.body.append(translator.builder.formulas[_key(node)])
     raise nodes.SkipNode
 
 
 def _block(translator: Any, node: Any) -> None:
-    translator.body.append(f'<div class="math">{translator.builder.app.formulas[_key(node)]}</div>')
+    translator.body.append(f'<div class="math">{translator.builder.formulas[_key(node)]}</div>')
     raise nodes.SkipNode
 
 
@@ -65,7 +66,11 @@ def finish(app: Any, name: str, template: str, context: dict[str, Any], doctree:
     for part in ("body", "toc"):
         if context.get(part):
             context[part] = cjk.mark(context[part])
-    if doctree is None or not (cells := app.env.metadata[name].get("cells")):
+    if (
+        app.builder.name == "epub"
+        or doctree is None
+        or not (cells := app.env.metadata[name].get("cells"))
+    ):
         return
     kind, _, file = name.partition("/")
     told = {"chapter": int(file[:2]), "file": file, "kind": kind, "cells": cells}
@@ -74,6 +79,7 @@ def finish(app: Any, name: str, template: str, context: dict[str, Any], doctree:
 
 def setup(app: Any) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.add_builder(Epub, override=True)
     app.add_html_math_renderer("katex", (_inline, None), (_block, None))
     app.connect("doctree-read", note)
     app.connect("env-check-consistency", lambda app, env: typeset(app, env))

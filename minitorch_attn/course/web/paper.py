@@ -32,6 +32,7 @@ def own_ids(html: str) -> str:
 def export(driven: Any, page: Path, target: Path) -> Path:
     """Print a page of the site to a PDF; `driven` is a browser as `slides.pdf` starts it."""
     shown = driven.new_page(color_scheme="light")
+    shown.set_default_timeout(600_000)  # the whole book takes a while
     shown.goto(page.resolve().as_uri())
     shown.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
     shown.emulate_media(media="print", color_scheme="light")

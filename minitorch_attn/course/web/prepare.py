@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..book.notebook import markdown, to_text, turn_links
+from ..sources.captions import caption
 from ..sources.contents import BOOK_PAGE, Chapter, chapters, pages, sections
 from ..sources.text import ROOT, Source, SourceError, slug
 
@@ -141,16 +142,6 @@ def lay_out(
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
-
-
-def caption(text: str) -> str:
-    """The words of the italic caption with which a Markdown cell begins, or ""."""
-    first = text.strip().partition("\n\n")[0].replace("**", "")
-    if not (first.startswith("*") and first.endswith("*") and first.count("*") == 2):
-        return ""
-    words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", first)
-    words = re.sub(r"\\(?:math\w+|boldsymbol|text|operatorname|left|right) ?|[$`{}\\]", "", words)
-    return " ".join(words.replace("*", "").split())
 
 
 def _kind(cell: Any) -> str:

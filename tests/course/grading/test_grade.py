@@ -11,8 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +182,34 @@ def test_a_choice_of_exercises_and_points_of_ones_own(
     assert run(folder, out, "--points", str(own)) == 2
     assert run(folder, out, "--exercises", "06.1,05.1") == 2
     assert capsys.readouterr().err.count("\n") == 4
+
+
+def test_late_is_told_in_hours(tmp_path: Path, marked: list[str]) -> None:
+    """By the file's time; of a student's zip by the zip's, which is the platform's."""
+    folder = hand_in(tmp_path / "class", ann="1", bob="1", eve="1")
+    due = datetime(2026, 11, 20, 23, 59)
+    files = {name: next((folder / name).rglob("*.py")) for name in ("ann", "bob", "eve")}
+    packed = files["eve"].with_suffix(".zip")
+    with zipfile.ZipFile(packed, "w") as archive:
+        info = zipfile.ZipInfo(files["eve"].name, (2020, 1, 1, 0, 0, 0))
+        archive.writestr(info, files["eve"].read_bytes())
+    files["eve"].unlink()
+    for path, hours in ((files["ann"], -3), (files["bob"], 1.5), (packed, 26)):
+        os.utime(path, (due.timestamp() + 3600 * hours,) * 2)
+    for given in ("2026-11-20T23:59", f"{due.astimezone().isoformat()}"):
+        assert run(folder, tmp_path / "out", "--due", given) == 0
+        late = {name: row["hours late"] for name, row in table(tmp_path / "out").items()}
+        assert late == {"ann": "0.00", "bob": "1.50", "eve": "26.00"}
+    # A zip of the whole class has times, too; one whose work is gone has none.
+    files["ann"].unlink()
+    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
+        info = zipfile.ZipInfo(f"bob/{files['bob'].name}", (2026, 11, 21, 2, 29, 0))
+        archive.writestr(info, files["bob"].read_bytes())
+    assert run(tmp_path / "class.zip", tmp_path / "out", "--due", "2026-11-20 23:59") == 0
+    late = {name: row["hours late"] for name, row in table(tmp_path / "out").items()}
+    assert late == {"ann": "", "bob": "2.50", "eve": ""}
+    assert run(folder, tmp_path / "out") == 0
+    assert "hours late" not in table(tmp_path / "out")["bob"]
 
 
 def test_a_third_of_a_point_is_shown_short() -> None:
@@ -361,6 +391,8 @@ def test_results_are_their_owners_alone(tmp_path: Path, marked: list[str]) -> No
         ["--scheduler", "nonsense"],
         ["--scheduler", "ftp://a:1"],
         ["--scheduler", "tcp://host"],
+        ["--due", "tomorrow"],
+        ["--due", "2026-11-20"],
     ],
 )
 def test_nonsense_is_refused_in_one_line(tmp_path: Path, words: list[str], capsys: Any) -> None:

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from helpers.browsing import browser, lacking, screenshot
@@ -19,6 +23,7 @@ from minitorch_attn.course.book import exercises
 from minitorch_attn.course.checking.report import where_to_read
 from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.learner import study
+from minitorch_attn.course.learner.lab import start
 from minitorch_attn.course.sources import text
 from minitorch_attn.course.sources.text import ROOT
 
@@ -57,6 +62,9 @@ def the_contents_lead_to_the_chapter(lab: Lab) -> None:
     panel = lab.panel(study.CONTENTS)
     panel.get_by_role("link", name="One query").wait_for(timeout=30 * SECONDS)
     assert lab.page.locator("dialog, .jp-Dialog, .Toastify__toast").count() == 0  # nothing asks
+    menus = lab.page.get_by_role("menuitem")
+    assert menus.filter(has_text="Run").count() == 1
+    assert menus.filter(has_text=re.compile("nbgrader", re.I)).count() == 0, "it is installed here"
     screenshot(lab.page, "jupyterlab-1-contents")
     panel.get_by_role("link", name="One query").click()
     lab.panel(NOTEBOOK)
@@ -136,6 +144,8 @@ def progress_shows_the_points(lab: Lab) -> None:
     assert f"{points} of 20" in row.text_content()
     shown.scroll_into_view_if_needed()
     screenshot(lab.page, "jupyterlab-5-progress")
+    shown.get_by_role("link", name=re.compile(r"^00\.1 ")).click()
+    lab.panel("exercises/00_where_do_you_look.ipynb")
 
 
 @pytest.mark.parametrize("where", ["report", "card"])
@@ -181,6 +191,47 @@ def the_next_start_leaves_the_answer_alone(lab: Lab) -> None:
     assert study.lay_out(ROOT, lab.folder) == study.Changes()
     assert (lab.folder / EXERCISES).read_bytes() == before
     assert os.path.getsize(lab.folder / study.MANIFEST) > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_jupyterlab_ends_when_study_does(name: str, tmp_path: Path) -> None:
+    study.lay_out(ROOT, tmp_path / "study")
+    code = (
+        "import sys; from pathlib import Path; from minitorch_attn.course.learner.lab import start;"
+        "folder = Path(sys.argv[1]); options = ['--no-browser', '--allow-root', '--port=0'];"
+        f"start(folder, {study.CONTENTS!r}, folder, options)"
+    )
+    runtime = tmp_path / "runtime"
+    own = {"JUPYTER_RUNTIME_DIR": runtime, "JUPYTER_CONFIG_DIR": tmp_path / "config"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "study")],
+        env=os.environ | {key: str(value) for key, value in own.items()},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        end = time.monotonic() + 120
+        while not (told := list(runtime.glob("jpserver-*.json"))):
+            assert process.poll() is None
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        server = int(told[0].stem.removeprefix("jpserver-"))
+        assert server != process.pid
+        os.kill(server, 0)  # it is there
+        process.send_signal(getattr(signal, name))
+        process.wait(60)
+        with pytest.raises(ProcessLookupError):
+            os.kill(server, 0)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_root_is_told_how(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0, raising=False)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: pytest.fail("it was started"))
+    with pytest.raises(text.SourceError, match=r"study -- --allow-root$"):
+        start(tmp_path, study.CONTENTS, ROOT, ["--no-browser"])
 
 
 def open_from_contents(lab: Lab, link: str) -> None:

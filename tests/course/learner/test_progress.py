@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -136,6 +137,7 @@ def test_progress_draws_chapters_points_and_what_is_next() -> None:
     assert page.count("<svg") == sum(row.written for row in done.rows)
     assert text.count("not written yet") == sum(not row.written for row in done.rows)
     assert " 0/0" not in text
+    assert re.search(r"<b>Next:</b> <a href='../exercises/(\w+)\.ipynb'>\d\d\.\d ", page)
     assert f"aria-label='{done.rows[6].points:g} of {done.rows[6].total:g} points'" in page
 
 

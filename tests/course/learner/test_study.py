@@ -20,7 +20,7 @@ import pytest
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.book.build import CONFTEST
 from minitorch_attn.course.learner import lab, study
-from minitorch_attn.course.sources.text import section_id
+from minitorch_attn.course.sources.text import ROOT, section_id
 
 CHAPTER = "notebooks/00_first.ipynb"
 EXERCISE = "exercises/00_first.ipynb"
@@ -101,6 +101,41 @@ def test_links_to_the_library_lead_there_from_the_copy(root: Path) -> None:
     study.lay_out(root)
     words = nbformat.read(root / "study" / CHAPTER, as_version=4).cells[0].source
     assert words == "See [the code](../../minitorch_attn/ops.py)."
+
+
+def test_a_link_that_leads_out_of_the_folder_that_jupyter_serves_is_words(
+    root: Path, tmp_path: Path
+) -> None:
+    write(root / CHAPTER, "[`a.b:c`](../minitorch_attn/a/b.py) [d](../README.md#e) [f](#f)", [])
+    study.lay_out(root, tmp_path / "elsewhere")
+    words = nbformat.read(tmp_path / "elsewhere" / CHAPTER, as_version=4).cells[0].source
+    assert words == "`a.b:c` d [f](#f)"
+
+
+def test_what_chapters_read_lies_in_the_copy(tmp_path: Path) -> None:
+    """A chapter runs in `notebooks/`, here as in the checkout."""
+    study.lay_out(ROOT, tmp_path / "study")
+    found = 0
+    for path in (tmp_path / "study" / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.cell_type == "code":
+                for name in re.findall(r"""Path\(["'](\.\./[^"']+)["']\)""", cell.source):
+                    found += 1
+                    assert (path.parent / name).exists(), f"{path.name}: {name}"
+    assert found
+
+
+def test_pip_installed_it_lies_where_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the current folder; or it is the copy in which one stands."""
+    assert study.place() == ROOT / "study"
+    monkeypatch.setattr(study, "in_checkout", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    assert study.place() == tmp_path / "study"
+    study.lay_out(ROOT, tmp_path / "study")
+    monkeypatch.chdir(tmp_path / "study" / "exercises")
+    assert study.place() == tmp_path / "study"
 
 
 def test_the_contents_link_what_exists(root: Path) -> None:
@@ -400,6 +435,7 @@ def test_the_kernel_is_the_python_that_runs_the_book(tmp_path: Path) -> None:
         check=True,
     )
     assert Path(done.stdout.strip()) == Path(sys.executable)
+    assert Path(environment["PATH"].split(os.pathsep)[0]) == Path(sys.executable).parent
 
 
 def arguments(*words: str) -> argparse.Namespace:

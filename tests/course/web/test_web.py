@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path, PurePosixPath
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
@@ -128,6 +130,27 @@ def test_the_words_of_the_book_can_be_taken_out_for_translation(tmp_path: Path) 
     build.sphinx("gettext", tmp_path / "sources", tmp_path / "trees", tmp_path / "words")
     words = (tmp_path / "words" / "notebooks.pot").read_text(encoding="utf-8")
     assert 'msgid "Somebody comes to a clinic and is measured:' in words
+
+
+@pytest.mark.slow
+def test_an_epub_has_its_formulas_as_mathml_and_says_so(tmp_path: Path) -> None:
+    pytest.importorskip("myst_nb")
+    if not shutil.which("npm"):
+        lacking("the web edition needs npm")
+    book = zipfile.ZipFile(build.bind(tmp_path, only=("06",)))
+    assert book.infolist()[0].filename == "mimetype"
+    pages = {name: book.read(name) for name in book.namelist() if name.endswith(".xhtml")}
+    for page in pages.values():
+        ElementTree.fromstring(page)  # XML, without a fault
+    chapter = pages["notebooks/06_one_query.xhtml"].decode()
+    assert chapter.count("<math ") > 100
+    assert "katex-html" not in chapter
+    listed = ElementTree.fromstring(book.read("content.opf"))
+    items = {item.get("href"): item.get("properties") for item in listed.iter() if item.get("href")}
+    assert {items[name] for name, page in pages.items() if b"<math " in page} == {"mathml"}
+    assert {items[name] for name, page in pages.items() if b"<math " not in page} == {None, "nav"}
+    assert items.keys() >= pages.keys()
+    assert b"notebooks/06_one_query.xhtml" in pages["nav.xhtml"]
 
 
 @pytest.mark.slow

@@ -14,7 +14,7 @@ from typing import Any
 from ....files import write_atomic
 from ...checks import exercises_of
 from ...sources.contents import chapters
-from ...sources.text import ROOT, SourceError, sources
+from ...sources.text import PACKAGE, ROOT, SourceError, sources
 from ..secret import FILE
 
 # What the grader imports in Gradescope's container; all they need comes with them.
@@ -53,9 +53,8 @@ def _files(chapter: int, secret: str, visibility: str) -> Iterator[tuple[str, st
     yield "requirements.txt", requirements()
     yield "settings.json", json.dumps(settings, indent=1) + "\n"
     yield FILE, f"{secret}\n"
-    package = ROOT / "minitorch_attn"
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE).as_posix()
         later = _CHECKS.search(name)
         hidden = any(part.startswith(".") for part in name.split("/"))
         if hidden or not _is_needed(name) or (later and int(later[1]) > chapter):
@@ -82,7 +81,7 @@ def requirements() -> str:
     """What `requirements/test.txt` pins, as far as the grader needs it, with its hashes."""
     path = ROOT / "requirements" / "test.txt"
     if not path.is_file():
-        raise SourceError(f"{path} is missing: the export runs in a checkout of the repository")
+        raise SourceError(f"{path} is missing: install anew, or export from a checkout")
     wanted = _closure(NEEDED)
     blocks = [
         found[0]

@@ -100,15 +100,17 @@ def write_summary(
     chapter: int,
     warnings: Sequence[str] = (),
     scheme: Scheme = ALL,
+    late: dict[str, float] | None = None,
 ) -> str:
     """Write the files; returns what the command prints at its end.
 
     marked : the records, their marks as `scheme` sees them
+    late : hours after the time that it was due, by key, where there is such a time
     """
     look = for_the_eye(marked, present)
     found = summarise(marked, look, chapter, warnings, scheme)
     eye = {*look, *(key for keys in found.alike for key in keys)}
-    private(out / "grades.csv", grades(marked, eye, chapter, scheme).encode("utf-8-sig"))
+    private(out / "grades.csv", grades(marked, eye, chapter, scheme, late).encode("utf-8-sig"))
     if any(record.id.isdigit() for record in marked.values()):
         theirs = {
             "moodle": moodle(marked.values()),
@@ -153,9 +155,16 @@ def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[list[str]]:
 
 
 def grades(
-    marked: dict[str, Record], look: Collection[str], chapter: int, scheme: Scheme = ALL
+    marked: dict[str, Record],
+    look: Collection[str],
+    chapter: int,
+    scheme: Scheme = ALL,
+    late: dict[str, float] | None = None,
 ) -> str:
-    """One line a student, in order; `look` are the keys of those at whom somebody should look."""
+    """One line a student, in order; `look` are the keys of those at whom somebody should look.
+
+    With `late` there is a column more: 0.00 is in time, empty is not known.
+    """
     ids = [exercise.id for exercise in scheme.exercises(chapter)]
     head = ["student", "id", "points", "total", *ids, "look", "file", "feedback"]
     rows = []
@@ -167,6 +176,10 @@ def grades(
         name, id, file, feedback = (cell(word) for word in words)
         flag = "yes" if key in look else ""
         rows.append([name, id, *total, *(each.get(i, "0") for i in ids), flag, file, feedback])
+    if late is not None:
+        head.append("hours late")
+        for row, key in zip(rows, marked, strict=True):
+            row.append(f"{late[key]:.2f}" if key in late else "")
     return to_csv(head, rows)
 
 

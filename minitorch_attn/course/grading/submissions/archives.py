@@ -12,6 +12,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from io import BytesIO
 from pathlib import Path
 
@@ -40,11 +41,15 @@ class Refused(MinitorchError):
 
 @dataclass(frozen=True)
 class Item:
-    """A file by its name, in parts; `open` reads it, unless `problem` says why not."""
+    """A file by its name, in parts; `open` reads it, unless `problem` says why not.
+
+    `time` is when it was last written, as the folder or zip says, in seconds since 1970.
+    """
 
     parts: tuple[str, ...]
     open: Callable[[int], bytes]
     problem: str = ""
+    time: float | None = None
 
     @property
     def name(self) -> str:
@@ -115,9 +120,16 @@ def _items(entry: os.DirEntry[str], parts: tuple[str, ...], names: str) -> Itera
         else:
             yield from _walk(Path(entry.path), parts, names)
     elif entry.is_file(follow_symlinks=False):
-        yield Item(parts, _opener(entry.path))
+        yield Item(parts, _opener(entry.path), time=_written(entry))
     else:
         yield _refused(parts, "is a pipe, socket or device, not a file")
+
+
+def _written(entry: os.DirEntry[str]) -> float | None:
+    try:
+        return entry.stat(follow_symlinks=False).st_mtime
+    except OSError:  # it has gone: that is told when it is read
+        return None
 
 
 def _opener(path: str) -> Callable[[int], bytes]:
@@ -166,10 +178,18 @@ def zipped(source: Path | bytes, most: int = MAX_FILES, names: str = "") -> list
             problem = "has a name that leads out of the zip"
             parts = tuple(part for part in parts if part != "..") or ("?",)
         filled |= {parts[:i] for i in range(len(parts))}
-        items.append(Item(parts, _extractor(archive, info), problem))
+        items.append(Item(parts, _extractor(archive, info), problem, _time(info)))
     lone = {parts for parts in empty if parts and ".." not in parts} - filled
     items += [_refused((*parts, _EMPTY), "is empty") for parts in sorted(lone)]
     return items
+
+
+def _time(info: zipfile.ZipInfo) -> float | None:
+    """A zip has times of the clock on the wall; we take the wall to be here."""
+    try:
+        return datetime(*info.date_time).timestamp()
+    except (ValueError, OverflowError, OSError):  # no such day
+        return None
 
 
 def _promised(archive: zipfile.ZipFile) -> int | None:

@@ -39,6 +39,7 @@ class Submission:
     text, suffix : the notebook or Python file that is marked; read anew each time it is asked for,
         so that a class of them is not held in memory
     file : its name as it was handed in
+    time : when it was, in seconds since 1970, as far as the folder or zip says
     problem : why there is nothing to mark, or empty
     notes : lines for a human eye
     """
@@ -50,6 +51,7 @@ class Submission:
     fingerprint: str = ""
     suffix: str = ""
     file: str = ""
+    time: float | None = None
     problem: str = ""
     notes: tuple[str, ...] = ()
 
@@ -202,6 +204,8 @@ class _Sorted:
             self.refused.append(f"{archive.name} {error}")
             return
         for packed in inner:
+            # The zip has its time from the platform, what is in it from the student.
+            packed = replace(packed, time=archive.item.time)
             one = Candidate((*archive.parts[:-1], *packed.parts), packed, packed=True)
             if packed.problem and ("leads out" in packed.problem or not one.suffix):
                 self.refused.append(f"{one.name} in {archive.name} {packed.problem}")
@@ -316,6 +320,7 @@ def _pick(
         fingerprint=digests[best],
         suffix=best.suffix,
         file=best.name,
+        time=best.item.time,
         notes=tuple(notes),
     )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ...sources.contents import chapters
@@ -91,7 +91,7 @@ def _unwrapped(items: Sequence[Item]) -> list[Item]:
         firsts = {item.parts[0] for item in items if len(item.parts) > 1}
         if "submitted" in firsts and _is_course(items, firsts):
             items = [item for item in items if item.parts[0] == "submitted" and item.parts[1:]]
-            return [Item(item.parts[1:], item.open, item.problem) for item in items]
+            return [replace(item, parts=item.parts[1:]) for item in items]
         elif len(firsts) != 1 or not all(len(item.parts) > 1 for item in items):
             break
         else:
@@ -107,7 +107,7 @@ def _unwrapped(items: Sequence[Item]) -> list[Item]:
                 break
             if not (platform or (students and folders == seconds)):
                 break
-        items = [Item(item.parts[1:], item.open, item.problem) for item in items]
+        items = [replace(item, parts=item.parts[1:]) for item in items]
     return items
 
 
