@@ -99,6 +99,7 @@ ROOM = {
     "what CuPy would answer otherwise, or not at all": 11,
     "small products by one thread, for a busy machine": 5,
     "weights that can be 0, sparsemax and entmax with their rules (17)": 40,
+    "records let go of in a loop: a browser's stack does not hold a long chain": 12,
 }
 
 

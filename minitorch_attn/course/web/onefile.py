@@ -52,6 +52,11 @@ def _page(chapter: Path, site: Path, root: Path) -> str:
         for element in section.select("[id]"):  # both pages may have one of this name
             if not element["id"].startswith("cell-"):
                 element["id"] = f"x-{element['id']}"
+        for link in section.select("a[href^='#']"):
+            link["href"] = f"#x-{link['href'][1:]}"
+        own = section["id"]
+        for link in section.select(f"a[href='#x-{own}']"):
+            link["href"] = "#exercises"
         section["id"] = "exercises"
         soup.select_one("article section").insert_after(section)
         notebooks.append(root / "exercises" / f"{chapter.stem}.ipynb")
