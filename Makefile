@@ -6,7 +6,7 @@
 # make slides  build the lectures
 # make web     build the web edition (CHAPTER=06 one chapter of it)
 # make live    fetch Python for the browser (98 MB): then cells run in the pages of `make web`
-# make one-file CHAPTER=06  a chapter with its exercises, and Python to run them, as one page
+# make one-file  a chapter, its exercises and Python to run them as one page (CHAPTER=06)
 # make prove   mutate the right answers, and see what the checks let pass
 # make lint    style, floors and types
 # make bench   time this library beside others (benchmarks/README.md)

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+PATIENCE = 6  # seconds until one who waits for another gives up
+
 
 class Thread:
     """What the library uses of a communicator of mpi4py, among threads."""
@@ -17,9 +19,9 @@ class Thread:
 
     def allgather(self, mine: Any) -> list:
         self.table[self.rank] = mine
-        self.barrier.wait(20)
+        self.barrier.wait(PATIENCE)
         found = list(self.table)
-        self.barrier.wait(20)
+        self.barrier.wait(PATIENCE)
         return found
 
     def bcast(self, mine: Any = None) -> Any:

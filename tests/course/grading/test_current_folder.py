@@ -95,7 +95,7 @@ WAYS = {
     "the command, PYTHONPATH with an empty entry": [],
     "the command, from another folder": [],
 }
-SLOW = list(WAYS)[1:3] + list(WAYS)[4:]
+SLOW = list(WAYS)[1:]
 
 
 @pytest.mark.parametrize(

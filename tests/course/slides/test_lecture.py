@@ -146,11 +146,12 @@ def test_a_slide_grows_by_formulas_and_a_cell_by_its_paragraphs_and_output(book:
 def test_a_figure_grows_where_it_is_blank() -> None:
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(8, 2))
-    axes[1].set_facecolor("black")
     drawn = io.BytesIO()
-    figure.savefig(drawn)
-    plt.close(figure)
+    with plt.style.context("default"):  # not what another test has set
+        figure, axes = plt.subplots(1, 2, figsize=(8, 2))
+        axes[1].set_facecolor("black")
+        figure.savefig(drawn)
+        plt.close(figure)
     png = base64.b64encode(drawn.getvalue()).decode()
     shown = f'<figure><img src="data:image/png;base64,{png}"></figure>'
     covers = re.findall(r"left:([\d.]+)%;right:([\d.]+)%", figures.covered(shown, "two", "2,99"))

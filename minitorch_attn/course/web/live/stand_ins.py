@@ -16,6 +16,7 @@ import runpy
 import subprocess
 import sys
 import types
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,13 @@ class Popen:
         before, sys.argv = sys.argv, ["minitorch_attn", *self.words]
         quiet = io.StringIO()
         try:
-            with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            with (
+                contextlib.redirect_stdout(quiet),
+                contextlib.redirect_stderr(quiet),
+                warnings.catch_warnings(),
+            ):
+                # runpy's: the cells have imported the package before.
+                warnings.filterwarnings("ignore", "'minitorch_attn.__main__' found", RuntimeWarning)
                 runpy.run_module("minitorch_attn", run_name="__main__")
         except SystemExit as end:
             return int(end.code or 0)
