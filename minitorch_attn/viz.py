@@ -36,7 +36,7 @@ def style() -> None:
             "figure.figsize": (7, 4),
             "figure.dpi": 110,
             "figure.constrained_layout.use": True,
-            "savefig.dpi": 150,
+            "savefig.dpi": 200,
             "svg.hashsalt": "minitorch_attn",  # the same picture gives the same file
             "svg.fonttype": "none",
         }
