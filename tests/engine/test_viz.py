@@ -64,7 +64,7 @@ def test_where_it_looks(drawn: list[Any], scenes: CuedDigits, tmp_path: Path) ->
     viz.where_it_looks(scenes, WEIGHTS, says, path, count=3)
     (figure,) = drawn
     assert len(figure.axes) == 3 * (1 + 4)
-    assert pixels(path) == tuple(int(150 * side) for side in figure.get_size_inches())
+    assert pixels(path) == tuple(round(200 * side) for side in figure.get_size_inches())
     assert figure.get_suptitle().startswith("Where the query looks")
     rows = np.array(figure.axes, dtype=object).reshape(3, 5)
     for row, axes in enumerate(rows):
@@ -108,7 +108,7 @@ def test_loss_curves(drawn: list[Any], tmp_path: Path) -> None:
     runs = {"attention": [history(2, 1), history(2, 0.5)], "none": [history(2, 1.9)]}
     viz.loss_curves(runs, tmp_path / "curves.png", "Training on letters")
     (figure,) = drawn
-    assert pixels(tmp_path / "curves.png") == (1500, 600)
+    assert pixels(tmp_path / "curves.png") == (2000, 800)
     assert figure.get_suptitle() == "Training on letters"
     left, right = figure.axes
     assert (left.get_xlabel(), left.get_ylabel()) == ("epoch", "training loss (nats)")
