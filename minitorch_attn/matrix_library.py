@@ -10,7 +10,6 @@ are our own; whatever the library had before, it is given back when the last of 
 from __future__ import annotations
 
 import itertools
-import operator
 import os
 import threading
 from collections.abc import Callable
@@ -88,13 +87,11 @@ def _settle() -> None:
             state.before, state.held = None, False
 
 
-def _whole(step: Callable[[], None]) -> None:
-    """Do it; where Ctrl-C arrives in the midst, do it once more, then let Ctrl-C go its way."""
-    try:
-        step()
-    except BaseException:
-        step()
-        raise
+class _Here(threading.local):
+    block = -1  # the first block that this thread opened
+
+
+_here, _numbers = _Here(), itertools.count()
 
 
 class OneThread:
@@ -113,14 +110,18 @@ class OneThread:
             raise
 
     def __exit__(self, *_: object) -> None:
-        _whole(self._end)
+        try:
+            self._end()
+        except BaseException:  # Ctrl-C in the midst: once more, then it goes its way
+            self._end()
+            raise
 
     def __del__(self) -> None:  # Ctrl-C came just before __exit__
         if self.number in _state.open:
             self._end()
 
     def _begin(self) -> None:
-        if not _is_inside():
+        if _here.block not in _state.open:
             _here.block = self.number
         _state.open.add(self.number)
         _settle()
@@ -130,24 +131,12 @@ class OneThread:
         _settle()
 
 
-class _Here(threading.local):
-    block = -1  # the first block that this thread opened
-
-
-_here, _numbers = _Here(), itertools.count()
-
-
-def _is_inside() -> bool:
-    """Whether a block that this thread opened is open still."""
-    return _here.block in _state.open
-
-
 def one_thread(function: F) -> F:
     """Decorate a function of arrays whose products are small; those of a GPU go their own way."""
 
     @wraps(function)
     def held(*args: Any, **kwargs: Any) -> Any:
-        if _is_inside() or not isinstance(args[0], np.ndarray):
+        if _here.block in _state.open or not isinstance(args[0], np.ndarray):
             return function(*args, **kwargs)
         with OneThread():
             return function(*args, **kwargs)
@@ -157,8 +146,8 @@ def one_thread(function: F) -> F:
 
 def multiply(a: Any, b: Any) -> Any:
     """a @ b, by one thread unless a product of two matrices in it is large."""
-    count = a.shape[-2] * a.shape[-1] * b.shape[-1]
-    return a @ b if count >= LARGE else _small(a, b)
-
-
-_small = one_thread(operator.matmul)
+    is_large = a.shape[-2] * a.shape[-1] * b.shape[-1] >= LARGE
+    if is_large or _here.block in _state.open or not isinstance(a, np.ndarray):
+        return a @ b
+    with OneThread():  # as `one_thread` has it, without a call for each of many small products
+        return a @ b

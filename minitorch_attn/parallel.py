@@ -9,11 +9,12 @@ import numpy as np
 
 from .arrays import namespace, to_numpy
 from .tensor import Tensor
+from .threads import shares
 
 
 def own_part(count: int, comm: Any) -> slice:
     """Which of `count` examples this process has: each has its share, to within one."""
-    return slice(count * comm.rank // comm.size, count * (comm.rank + 1) // comm.size)
+    return shares(count, comm.size)[comm.rank]
 
 
 def share_gradients(named_parameters: Iterable[tuple[str, Tensor]], count: int, comm: Any) -> None:

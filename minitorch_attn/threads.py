@@ -134,6 +134,11 @@ class sharing(OneThread):
         super()._end()
 
 
+def shares(n: int, count: int) -> list[slice]:
+    """`n` things cut into `count` parts, alike to within one."""
+    return [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
+
+
 def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
     """[function(part) for part in parts], by the threads that share the work.
 

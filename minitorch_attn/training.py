@@ -14,7 +14,7 @@ import numpy as np
 from .arrays import to_numpy
 from .data import Loader
 from .devices import move
-from .fast.steps import shared_gradients
+from .fast.steps import shared_gradients, small_step
 from .files import FileError, load_arrays, save_arrays, write_atomic
 from .forms import sooner
 from .nn import Module
@@ -40,9 +40,10 @@ def compute_gradients(
     -------
     The loss, and the logits (B, C) as an array; of a tuple that the model returns, each as one.
     """
-    outputs = _apply(model, inputs)
-    value = loss(outputs, targets)
-    value.backward()
+    with small_step(model, inputs):
+        outputs = _apply(model, inputs)
+        value = loss(outputs, targets)
+        value.backward()
     return value.item(), _raw_parts(outputs)
 
 

@@ -29,7 +29,8 @@ def _matrix_library() -> str:
         f"{x['num_threads']} ({x['internal_api']} {x['version']} {x.get('architecture', '')})"
         for x in own
     ]
-    return f"{', '.join(words) or 'unknown'}, 1 for products of less than {LARGE:,}"
+    few = f"1 in products of fewer than {LARGE:,} multiplications"
+    return f"{', '.join(words) or 'unknown'}; {few}"
 
 
 def run(args: argparse.Namespace) -> int:

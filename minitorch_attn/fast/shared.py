@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ..threads import parallel_map, sharing, threads
+from ..threads import parallel_map, shares, sharing, threads
 from . import whole
 
 # Of each part its place in the batch and the weights of its examples.
@@ -32,10 +31,9 @@ def forward(
         _, weights = whole.forward(q, k, v, _of(mask, part, query.ndim), causal, scale, out[part])
         return part, weights
 
-    count = min(threads(), len(query))
-    cuts = [len(query) * i // count for i in range(count + 1)]
+    n = len(query)
     with sharing():
-        return out, parallel_map(work, [slice(*pair) for pair in itertools.pairwise(cuts)])
+        return out, parallel_map(work, shares(n, min(threads(), n)))
 
 
 def backward(

