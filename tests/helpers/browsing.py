@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from minitorch_attn.course.slides import pdf
+from minitorch_attn.course.slides import assets, pdf
 from minitorch_attn.course.sources.text import ROOT, SourceError
 
 
@@ -19,6 +19,15 @@ def lacking(what: object) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(str(what))
     pytest.skip(str(what))
+
+
+def npm_packages() -> None:
+    """Bring in what `slides/package-lock.json` pins, as the commands do; else `lacking`."""
+    try:
+        assets.tool("node")
+        assets.install(ROOT / "slides")
+    except SourceError as error:
+        lacking(error)
 
 
 @contextmanager

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 
-from minitorch_attn.course.slides import assets
 from minitorch_attn.course.slides import build as slides
 from minitorch_attn.course.sources import text
-from minitorch_attn.course.sources.text import ROOT, SourceError
+from minitorch_attn.course.sources.text import ROOT
 
-from .browsing import lacking
+from .browsing import npm_packages
 
 CHAPTER = r"""---
 kernelspec:
@@ -126,13 +124,7 @@ class Decks(dict):
         self.factory = factory
 
     def __missing__(self, name: str) -> Path:
-        for tool in ("node", "npm"):
-            if not shutil.which(tool):
-                lacking(f"`{tool}` is not on the PATH")
-        try:
-            assets.install(ROOT / "slides")
-        except SourceError as error:
-            lacking(error)
+        npm_packages()
         out = self.factory.mktemp(name)
         if name == "06_sample":
             root, only = write_book(self.factory.mktemp("book")), "06"

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from helpers.browsing import lacking
+from helpers.browsing import npm_packages
 
 from minitorch_attn.course.book import cjk
 from minitorch_attn.course.sources.text import SourceError
@@ -29,11 +29,11 @@ def test_the_characters_of_a_text() -> None:
     assert cjk.characters("one 查询, one 查询。") == set("查询。")
 
 
+@pytest.mark.slow
 def test_the_font_has_exactly_what_is_used_and_carries_its_licence() -> None:
     pytest.importorskip("brotli")
     font_tools = pytest.importorskip("fontTools.ttLib")
-    if not (cjk.PACKAGE / "LICENSE").is_file():
-        lacking("the Chinese font is not installed: npm ci in slides/")
+    npm_packages()
     used = set("查询与键值的相似度（，。")
     sheet = cjk.style_sheet(used)
     assert "SIL OPEN FONT LICENSE Version 1.1" in sheet[: sheet.index("*/")]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from helpers.browsing import browser, lacking, screenshot
+from helpers.browsing import browser, npm_packages, screenshot
 from helpers.firefox import firefox
 
-from minitorch_attn.course.slides import assets
 from minitorch_attn.course.sources.text import ROOT
 from minitorch_attn.course.web import build
 
@@ -35,8 +33,7 @@ FIVE = (
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site, built: a warning of Sphinx, or a formula that KaTeX cannot set, is an error."""
     pytest.importorskip("myst_nb")
-    if not shutil.which("npm"):
-        lacking(f"the web edition needs {assets.NODE}")
+    npm_packages()
     return build.build(tmp_path_factory.mktemp("web") / "site").parent
 
 
@@ -160,8 +157,6 @@ def test_search_finds_softmax(site: Path, chromium: Any) -> None:
 
 @pytest.mark.parametrize("name", FIVE)
 def test_axe_finds_nothing_serious(site: Path, chromium: Any, name: str) -> None:
-    if not AXE.is_file():
-        lacking("axe-core is missing: npm ci in slides/")
     found = []
     for scheme in SCHEMES:
         page = chromium.new_context(offline=True, color_scheme=scheme).new_page()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import zipfile
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from helpers.browsing import lacking
+from helpers.browsing import lacking, npm_packages
 
 from minitorch_attn.course.sources.text import ROOT, SourceError
 from minitorch_attn.course.web import build, paper, prepare
@@ -114,8 +113,10 @@ def test_what_cannot_be_built_is_said(tmp_path: Path) -> None:
     assert (tmp_path / "mine.txt").read_text() == "keep"
 
 
+@pytest.mark.slow
 def test_a_warning_of_sphinx_is_an_error(tmp_path: Path) -> None:
     pytest.importorskip("myst_nb")
+    npm_packages()
     sources = tmp_path / "sources"
     sources.mkdir()
     (sources / "index.md").write_text("# Title\n\nSee [it](nowhere.md).\n")
@@ -135,8 +136,7 @@ def test_the_words_of_the_book_can_be_taken_out_for_translation(tmp_path: Path) 
 @pytest.mark.slow
 def test_an_epub_has_its_formulas_as_mathml_and_says_so(tmp_path: Path) -> None:
     pytest.importorskip("myst_nb")
-    if not shutil.which("npm"):
-        lacking("the web edition needs npm")
+    npm_packages()
     book = zipfile.ZipFile(build.bind(tmp_path, only=("06",)))
     assert book.infolist()[0].filename == "mimetype"
     pages = {name: book.read(name) for name in book.namelist() if name.endswith(".xhtml")}
@@ -156,8 +156,7 @@ def test_an_epub_has_its_formulas_as_mathml_and_says_so(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_a_chapter_on_paper(tmp_path: Path) -> None:
     pytest.importorskip("myst_nb")
-    if not shutil.which("npm"):
-        lacking("the web edition needs npm")
+    npm_packages()
     build.build(tmp_path / "site", only=("06",))
     try:
         (printed,) = build.print_pages(tmp_path / "site", only=("06",))
