@@ -247,14 +247,12 @@ def _fits(shape: tuple[int, ...], target: tuple[int, ...]) -> bool:
     return len(shape) <= len(target) and all(a in (1, b) for a, b in pairs)
 
 
-def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Array:
+def check_targets(logits: Array, targets: Any) -> Array:
     """Return class numbers (...) for logits (..., C) as an array, or say what is wrong with them.
-
-    A target that is to be ignored need not be a class.
 
     Raises
     ------
-    TypeError, ValueError, IndexError, DeviceError
+    TypeError, ValueError, DeviceError
     """
     if not logits.ndim:
         raise ValueError("cross_entropy: logits have an axis of classes, and are a number here")
@@ -268,16 +266,19 @@ def check_targets(logits: Array, targets: Any, ignore: int | None = None) -> Arr
             f"cross_entropy: logits of shape {logits.shape} need targets of shape "
             f"{logits.shape[:-1]}, one class number for each row, not {targets.shape}"
         )
-    counted = targets if ignore is None else targets[targets != ignore]
-    if not counted.size:
+    return targets
+
+
+def check_classes(logits: Array, targets: Array) -> None:
+    """Raise IndexError unless each of the targets (...) is a class of the logits (..., C)."""
+    if not targets.size:
         raise ValueError("cross_entropy: the mean over no rows at all is not defined")
-    smallest, largest = _ends(counted)
+    smallest, largest = _ends(targets)
     if smallest < 0 or largest >= logits.shape[-1]:
         raise IndexError(
             f"cross_entropy: targets lie in [{smallest}, {largest}], but logits of shape "
             f"{logits.shape} have classes 0 to {logits.shape[-1] - 1}"
         )
-    return targets
 
 
 def _ends(x: Array) -> tuple[int, int]:

@@ -49,7 +49,7 @@ def shared_gradients(
     for parameter, pieces in zip(parameters, zip(*gradients, strict=True), strict=True):
         total = functools.reduce(operator.iadd, pieces)
         parameter.grad = total if parameter.grad is None else parameter.grad + total
-    return sum(losses), np.concatenate(logits)
+    return np.asarray(sum(losses)), np.concatenate(logits)
 
 
 def _sharers(model: Any, inputs: Any) -> int:
