@@ -14,13 +14,8 @@ from .fast import optim as fast
 from .forms import sooner
 from .nn.module import Parameter
 from .schedules import constant, warmup, warmup_cosine  # noqa: F401, asked for together
-from .validation import (
-    check_gradient,
-    check_optimizer,
-    check_range,
-    check_state_devices,
-    fitting,
-)
+from .validation.layers import check_range
+from .validation.steps import check_gradient, check_optimizer, check_state_devices, fitting
 
 
 class DivergedError(MinitorchError, FloatingPointError):

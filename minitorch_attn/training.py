@@ -23,7 +23,7 @@ from .ops import cross_entropy
 from .optim import DivergedError, Optimizer, constant
 from .processes import keep_freed_memory
 from .tensor import no_grad, raw
-from .validation import check_classes
+from .validation.indices import check_classes
 
 CHECKPOINT = "checkpoint.safetensors"
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..arrays import Array, namespace
 from ..ops.op import fused
 from ..ops.softmax import cross_entropy_reference
-from ..validation import check_classes
+from ..validation.indices import check_classes
 from . import kernels
 
 

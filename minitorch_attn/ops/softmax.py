@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_classes, check_targets
+from ..validation.indices import check_classes, check_targets
 from .elementwise import alike, exp, log
 from .op import op
 from .reduce import Axis, _keep, sum
