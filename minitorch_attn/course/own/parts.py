@@ -112,8 +112,6 @@ class Part:
             file = getattr(getattr(self.function, "__code__", None), "co_filename", "")
             told = learner_error(error, file)
             at = f", in line {told.line}: {told.code}" if told.line else ""
-            if "read-only" in told.message:
-                at += ". It changes an array that it was given: write into a new one"
             raise PartError(f"{self.title} raised {told}{at}") from error
 
     def checked(

@@ -294,7 +294,7 @@ MISBEHAVES = {
         "is an array of dtype bool, not of floating",
     ),
     "nothing": ("", "None if real else z", "is None, not an array of floating-point numbers"),
-    "in place": ("query *= 1", "z", "It changes an array that it was given"),
+    "in place": ("query *= 1", "z", "leave alone what is given"),
     "wrong": ("", "1.01 * z if real else z", "passes its checks, but in the first step"),
 }
 
