@@ -69,6 +69,7 @@ def rows_of_places(embed_backward: Any, rng: np.random.Generator) -> None:
     for one in (slice(1), slice(-1, None)):  # word 0, and num - 1: small, to be shown in full
         agrees_with_places(embed_backward, ids[one, one], g[one, one], num, claim)
     agrees_with_places(embed_backward, ids, g, num, "a row is the sum over its word's places")
+    agrees_with_places(embed_backward, ids, g[..., :1], num, "also where a row is one number")
     flat = rng.integers(0, 3, size=ids.shape)
     agrees_with_places(embed_backward, flat, g, num, "also where a few words come all the time")
 
@@ -224,7 +225,7 @@ def draw_texts(rng: np.random.Generator) -> tuple[Array, int, int]:
     b, n = sizes(rng, 2, low=4)
     signs = rng.choice(np.setdiff1d(np.arange(-3, 40), 0), 3, replace=False)
     start, pad, stop = (int(sign) for sign in signs)
-    words = np.setdiff1d(np.arange(-3, 60), signs)
+    words = np.setdiff1d(np.arange(-3, 900), signs)
     out = rng.choice(words, size=(b, n))
     lengths = rng.permutation(np.r_[n, 1, n - 1, rng.integers(1, n + 1, b - 3)])
     for row, length in zip(out, lengths, strict=True):
@@ -559,7 +560,8 @@ def borders(cross_attend: Any, rng: np.random.Generator) -> None:
     z, weights = crossed(cross_attend, problem)
     want = by_token(*problem)
     near(weights, want[1], "rows thousands apart, and padding far above them")
-    near(z, want[0], "and so are the answers")
+    # Of scores that large 32 bits keep four decimals, so values are taken by the weights that came.
+    near(z, weights @ (memory @ wv), "and the answers are the values by these weights")
     row = int(rng.integers(b))
     nothing = real.copy()
     nothing[row] = False
@@ -1060,6 +1062,9 @@ def hits_and_links(alignment: Any, rng: np.random.Generator) -> None:
         agrees_with_count(alignment, one, f"one character, with the places {links[row]}")
     nowhere: Places = [[] for _ in links]
     agrees_with_count(alignment, (weights, nowhere, length), "no link, no hit")
+    ends, edges = np.eye(length)[[length - 1, length // 2, 0]], [0, length - 1]
+    claim = "the last place counts as the others do, and what lies between two does not"
+    agrees_with_count(alignment, (ends, [[length - 1], edges, edges[::-1]], length), claim)
 
 
 @aligned.check(1, "padding cannot win, and of the weights only their order matters")

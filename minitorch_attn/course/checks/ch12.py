@@ -411,9 +411,10 @@ def no_match(match: Any, rng: np.random.Generator) -> None:
         claim = f"{m} objects cannot have a query each of {n}"
         expect_error(partial(match, cost), ValueError, claim)
     for bad in (np.nan, np.inf, -np.inf):
-        cost = rng.normal(size=(5, 3))
-        cost[tuple(rng.integers((5, 3)))] = bad
-        expect_error(partial(match, cost), ValueError, f"one cost is {bad}")
+        for place in ((0, 0), (4, 2), tuple(rng.integers((5, 3)))):
+            cost = rng.normal(size=(5, 3))
+            cost[place] = bad
+            expect_error(partial(match, cost), ValueError, f"one cost is {bad}")
     for n, m in ((4, 4), (4, 3)):
         cost = rng.normal(size=(n, m))
         total = float(cost[chosen(match, cost), np.arange(m)].sum())
