@@ -710,9 +710,9 @@ def low_fill(
 
 
 @across.wrong(
-    "minus a thousand millions for minus infinity",
-    "Padding got the score -1e9. Where nothing is real all scores are then equal, and so are the "
-    "weights; where real scores lie lower still, padding wins. Minus infinity is below all.",
+    "a finite number for minus infinity",
+    "Padding got a very low score, -1e9 or lower. Where nothing is real all scores are then equal, "
+    "and so are the weights; and real scores may lie lower still. Minus infinity is below all.",
 )
 def finite_fill(
     y: Array, memory: Array, wq: Array, wk: Array, wv: Array, real: Array

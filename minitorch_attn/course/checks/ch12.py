@@ -382,7 +382,8 @@ def no_cheaper(match: Any, rng: np.random.Generator) -> None:
     trap = np.array([[1.0, 2.0], [2.0, 100.0], [50.0, 50.0]])
     draws = draw_costs(rng)
     below, above = ([c - 30 for c in draws[1:3]], [(c - c.min()) * 1e12 for c in draws[1:3]])
-    for cost in (trap, *draws, *below, *above):
+    small = [c / 1000 for c in draws[1:3]]
+    for cost in (trap, *draws, *below, *above, *small):
         got = chosen(match, cost)
         own = len(set(got.tolist())) == len(got)
         expect(own, "no query answers for two objects", got=got)
