@@ -151,6 +151,6 @@ class Recipe:
         return next(iter(self.models))
 
     @property
-    def takes_answers(self) -> bool:
-        """Whether a learner's answers to exercises can be put into its first model."""
+    def classifies(self) -> bool:
+        """Whether its models are the Classifier and what that is compared with."""
         return self.make is make_classifier

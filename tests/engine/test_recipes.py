@@ -44,7 +44,7 @@ PACKAGE = Path(viz.__file__).parent
 # The recipes that there are.
 
 
-@pytest.mark.parametrize("data", [name for name, recipe in RECIPES.items() if recipe.takes_answers])
+@pytest.mark.parametrize("data", [name for name, recipe in RECIPES.items() if recipe.classifies])
 @pytest.mark.parametrize("model", CLASSIFIERS)
 def test_every_classifier_of_every_recipe_is_made_and_answers(data: str, model: str) -> None:
     train, test = RECIPES[data].load(0)

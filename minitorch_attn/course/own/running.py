@@ -20,7 +20,7 @@ from ...threads import sharing
 from ..checking.bounded import Interrupted
 from .assembly import Run, Say, assemble, rehearse
 from .judge import OwnError, Verdict, judge, parts_of
-from .parts import JOBS, PartError
+from .parts import JOBS, TAKEN, PartError
 
 LONG = 600.0  # seconds of training from which on a warning is due
 
@@ -64,7 +64,7 @@ class Outcome:
 def train(
     folder: str | Path, data: str = "cued", epochs: int | None = None, seed: int = 0
 ) -> Outcome:
-    """Train the classifier with the functions that you wrote, and beside it the library's.
+    """Train a model with the functions that you wrote, and beside it the library's.
 
     Your functions are found by name in the notebooks and Python files of the folder, and run in
     this process. Each is checked first. A wrong one stops everything, by name; one that is not
@@ -73,7 +73,7 @@ def train(
     Parameters
     ----------
     folder : the folder of your exercises
-    data : a name of `recipes.RECIPES`: "cued" or "digits"
+    data : "cued", "digits" or "dates", as in `recipes.RECIPES`
     epochs : passes over the data; as tuned, if left out
     seed : of the data, the first weights and the order
 
@@ -84,9 +84,8 @@ def train(
     Interrupted
         In place of KeyboardInterrupt; it says what was stopped.
     """
-    known = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
-    if data not in known:
-        raise OwnError(f"data is {' or '.join(map(repr, known))}, not {data!r}")
+    if data not in TAKEN:
+        raise OwnError(f"data is {' or '.join(map(repr, TAKEN))}, not {data!r}")
     epochs = RECIPES[data].epochs if epochs is None else epochs
     if not isinstance(epochs, int) or epochs < 1:
         raise OwnError(f"epochs is a whole number above 0, not {epochs!r}")
@@ -180,7 +179,7 @@ def _train(outcome: Outcome, data: str, epochs: int, seed: int, say: Say) -> Non
 
 def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -> None:
     recipe, test = RECIPES[data], own.trainer.test
-    ids = {job.needs: job.id for job in JOBS}
+    ids = {job.needs: job.id for job in JOBS if job.needs}
     if recipe.looks:
         say(f"\n{f'afterwards, on the {recipe.examples}':48} {'yours':>7} {'the library':>11}")
         for name, look in recipe.looks.items():
