@@ -181,10 +181,12 @@ def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -
     recipe, test = RECIPES[data], own.trainer.test
     ids = {job.needs: job.id for job in JOBS if job.needs}
     if recipe.looks:
-        say(f"\n{f'afterwards, on the {recipe.examples}':48} {'yours':>7} {'the library':>11}")
+        width = max(42, *(len(look.claim) for look in recipe.looks.values()))
+        head = f"afterwards, on the {recipe.examples}"
+        say(f"\n{head:{width + 6}} {'yours':>7} {'the library':>11}")
         for name, look in recipe.looks.items():
             mine, theirs = (_percent(look.share(r.trainer.model, test)) for r in (own, library))
-            say(f"{ids.get(name, ''):5} {look.claim:42} {mine:>7} {theirs:>11}")
+            say(f"{ids.get(name, ''):5} {look.claim:{width}} {mine:>7} {theirs:>11}")
         if recipe.guess:
             say(f"({recipe.guess})")
     say(
