@@ -14,7 +14,7 @@ from ...recipes import RECIPES, make_trainer
 from ...training import Trainer
 from .layers import OwnAdamW, own_loss, swap
 from .pairs import Told, loss_of_own_words
-from .parts import PAIRS, TAKEN, Part, PartError, Parts
+from .parts import PAIRS, Part, PartError, Parts
 
 Say = Callable[[str], None]
 SLOW = 5.0  # seconds of a single step from which on somebody who waits is told why
@@ -90,7 +90,7 @@ def assemble(data: str, seed: int, parts: Parts, *, progress: bool = False, **op
     if "04.3" in parts:
         old: Any = trainer.optimizer
         trainer.optimizer = OwnAdamW(old, model.named_parameters(), parts["04.3"])
-    pairs = TAKEN[data] == PAIRS
+    pairs = RECIPES[data].takes_answers == PAIRS
     if pairs and "11.2" in parts:
         trainer.loader.dataset = Told(trainer.loader.dataset, parts["11.2"])
     if pairs and LOSSES & parts.keys():

@@ -31,8 +31,7 @@ class Job:
     of: str = ""
 
 
-CLASSES, PAIRS = "classes", "pairs"
-TAKEN = {"cued": CLASSES, "digits": CLASSES, "dates": PAIRS}  # the data that answers train on
+CLASSES, PAIRS = "classes", "pairs"  # as `Recipe.takes_answers` has it
 
 JOBS = (
     Job("01.3", "cuts the pictures into patches", "patch"),
@@ -61,7 +60,7 @@ def jobs(data: str) -> list[Job]:
     """The parts that there are in training on these data."""
     recipe = RECIPES[data]
     there = {"", *recipe.options, *recipe.looks}
-    return [job for job in JOBS if job.needs in there and job.of in ("", TAKEN[data])]
+    return [job for job in JOBS if job.needs in there and job.of in ("", recipe.takes_answers)]
 
 
 class PartError(MinitorchError, FloatingPointError):

@@ -20,7 +20,7 @@ from ...threads import sharing
 from ..checking.bounded import Interrupted
 from .assembly import Run, Say, assemble, rehearse
 from .judge import OwnError, Verdict, judge, parts_of
-from .parts import JOBS, TAKEN, PartError
+from .parts import JOBS, PartError
 
 LONG = 600.0  # seconds of training from which on a warning is due
 
@@ -84,8 +84,9 @@ def train(
     Interrupted
         In place of KeyboardInterrupt; it says what was stopped.
     """
-    if data not in TAKEN:
-        raise OwnError(f"data is {' or '.join(map(repr, TAKEN))}, not {data!r}")
+    known = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
+    if data not in known:
+        raise OwnError(f"data is {' or '.join(map(repr, known))}, not {data!r}")
     epochs = RECIPES[data].epochs if epochs is None else epochs
     if not isinstance(epochs, int) or epochs < 1:
         raise OwnError(f"epochs is a whole number above 0, not {epochs!r}")

@@ -24,10 +24,12 @@ from minitorch_attn.course.own import assembly, running
 from minitorch_attn.course.own.heads import OwnAttention
 from minitorch_attn.course.own.judge import judge, parts_of
 from minitorch_attn.course.own.pairs import taught
-from minitorch_attn.course.own.parts import JOBS, TAKEN, Part, PartError, Parts, jobs
+from minitorch_attn.course.own.parts import JOBS, Part, PartError, Parts, jobs
 from minitorch_attn.course.sources.text import ROOT, read, sources
 from minitorch_attn.nn import MultiHeadAttention
+from minitorch_attn.recipes import RECIPES
 
+TAKEN = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
 CHAPTERS = sorted({job.id[:2] for job in JOBS})
 
 
