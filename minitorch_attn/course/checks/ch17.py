@@ -284,15 +284,15 @@ def soft_rule(x: Array, gradient: Array) -> tuple[Array, Array]:
 
 @sparse.wrong(
     "a gradient for those without a share",
-    "A share that is 0 stays 0 when its score moves a little, and so do the others: the gradient "
-    "there is 0, not minus a mean.",
+    "A share that is 0 stays 0 when its score moves a little, and moves no other: the gradient "
+    "there is 0, and not the gradient less a mean.",
 )
 def flows_outside(x: Array, gradient: Array) -> tuple[Array, Array]:
     refuse_shapes(x, gradient)
     y = nearest(x)
     on = y > 0
     mean = (gradient * on).sum(axis=-1, keepdims=True) / on.sum(axis=-1, keepdims=True)
-    return y, gradient * on - mean
+    return y, gradient - mean
 
 
 @sparse.wrong(
@@ -810,6 +810,7 @@ def draw_tables(rng: np.random.Generator) -> list[Array]:
     Two come last: of two, what a task had when new and what it had a moment ago are the same.
     """
     a, b, c, d = (draw_table(rng, n) for n in (2, 3, 5, 6))
+    b[0, 0] = 0.95  # not after task 2, nor at the end
     for column in range(4):  # new, in the middle, at the end, just before the end
         c[column + (0, 1, 4 - column, 3 - column)[column], column] = 0.95
     unread = d.copy()
