@@ -58,6 +58,7 @@ def how_many(frames: Any, rng: np.random.Generator) -> None:
     hop, size, count = sizes(rng, 3, low=3, high=9)
     for rest in (0, 1, hop - 1):  # just enough, and nearly enough for one more
         is_cut(frames, rng, size, hop, size + hop * count + rest)
+    is_cut(frames, rng, size, hop, size + hop * 60)
 
 
 @cutting.check(1, "also a hop as large as a frame or larger, frames of one sample, and one frame")
@@ -82,6 +83,8 @@ def too_short(frames: Any, rng: np.random.Generator) -> None:
     for bad in (0, -1, -size):
         expect_error(partial(frames, signal, bad, hop), ValueError, f"frames of {bad} samples")
         expect_error(partial(frames, signal, size, bad), ValueError, f"a hop of {bad}")
+        claim = f"a hop of {bad}, with one frame alone"
+        expect_error(partial(frames, signal[:size], size, bad), ValueError, claim)
 
 
 def refuse_frames(signal: Array, size: int, hop: int) -> None:
@@ -249,6 +252,8 @@ def by_definition(attention_pool: Any, rng: np.random.Generator) -> None:
     x, query, lengths = draw_pool(rng)
     x[np.arange(x.shape[1]) >= lengths[:, None]] = 0
     is_pooled(attention_pool, x, query, lengths, "")
+    x[lengths.argmax(), 1] = 0
+    is_pooled(attention_pool, x, query, lengths, ", also where a frame of the utterance is zeros")
     whole = np.full(len(x), x.shape[1])
     is_pooled(attention_pool, rng.normal(size=x.shape), query, whole, ", without any padding")
 
@@ -601,7 +606,7 @@ def each_alone(questions: Any, rng: np.random.Generator) -> None:
 @asking.check(1, "padded: more frames in every row, and the number wherever there is padding")
 def more_padding(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    for more, number in ((extra, fill), (1, -fill), (extra, 0.0), (extra, int(rng.integers(2, 9)))):
+    for more, number in ((extra, fill), (1, -fill), (extra, 0.0), (30, int(rng.integers(2, 9)))):
         for some in (utterances, silent(utterances, number)):
             got = asked_of(questions, some, more, number)["padded"]
             want = padded(some, longest_of(some) + more, number)
@@ -1152,8 +1157,9 @@ def draw_recordings(rng: np.random.Generator) -> Recordings:
     held = [int(p) for p in rng.choice(np.unique(prompts), 2 + count // 3, replace=False)]
     lengths = rng.integers(k + 2, t + 1, size=len(prompts)) if t > k + 2 else np.full(2 * count, t)
     lengths[rng.integers(len(lengths))] = k - 1  # one is shorter than k
-    frames = rng.normal(size=(len(prompts), t, d)) * rng.uniform(0.5, 2, size=d)
-    frames += 3 * rng.random((*frames.shape[:2], 1))  # some are louder
+    frames = rng.normal(size=(len(prompts), t, d))
+    frames *= rng.permutation(np.geomspace(0.2, 4, d))  # before they are divided, or after: seen
+    frames += 2 * rng.random((*frames.shape[:2], 1))  # some are louder
     frames += 0.5 * languages[:, None, None] * rng.normal(size=d)
     frames += 0.8 * np.isin(prompts, held)[:, None, None]
     frames[np.arange(t) >= lengths[:, None]] = -9
