@@ -788,13 +788,16 @@ def what_is_kept(cached_step: Any, rng: np.random.Generator) -> None:
     for window in (None, int(rng.integers(2, len(x) - 1)), 1):
         _, kept = read_on(cached_step, x, given, window)
         expect(isinstance(kept, list | tuple) and len(kept) == 3, "keys, values, seen", got=kept)
-        arrays = all(isinstance(part, np.ndarray) for part in kept[:2])
-        expect(arrays, "keys (t, d) and values (t, d_v) are arrays", got=kept)
+        rows = all(isinstance(part, np.ndarray | list | tuple) for part in kept[:2])
+        expect(rows, "keys (t, d) and values (t, d_v), oldest first", got=kept)
         # The next token sees window − 1 of them: this one's may be kept with these, or be one.
         last = len(x) if window is None else window - (len(kept[0]) == window - 1)
         for name, array, w in (("keys", kept[0], wk), ("values", kept[1], wv)):
             want = ((x + places) @ w)[len(x) - last :]
             said = f"the last {last} tokens, with a window of {window}," if window else "all tokens"
+            if not len(want):  # an empty list has no width
+                expect(len(array) == 0, f"no {name} are kept, or this token's own", got=array)
+                continue
             expect_shape(array, want.shape, f"{name} of {said} are kept")
             near(array, want, f"the {name} of {said}, oldest first", atol=1e-6)
         expect_close(kept[2], len(x), "seen: how many tokens have passed, also those dropped")
@@ -1298,7 +1301,10 @@ def draw_step(rng: np.random.Generator) -> tuple[float, float, float]:
 def best(machines: Any, *step: float, claim: str) -> None:
     got = machines(*step)
     want = fewest(lambda p: seconds(p, *step))
-    expect_close(got, want, claim, rtol=0, atol=0)
+    expect_shape(got, (), "one number: how many machines")
+    expect(got >= 1 and got % 1 == 0, "p is a whole number from 1 on", got=got)
+    expected, came = (f"{p:g} machines: {seconds(p, *step):.9g} s" for p in (want, float(got)))
+    expect(got == want, claim, expected=expected, got=came)
 
 
 @machine.check(1, "where bytes weigh as much as latency")
@@ -1366,7 +1372,8 @@ machine_answer(
 )
 machine_answer(
     "bytes forgotten",
-    "The latency is paid, and the bytes travel for nothing. Each machine sends 2(p − 1)/p · size.",
+    "The latency is paid, and the bytes travel for nothing, or for as much whatever p is (that is "
+    "so with 2p messages in place of 2(p − 1)). Each machine sends 2(p − 1)/p · size.",
     lambda p, c, b, l, w: c / p + 2 * (p - 1) * l,
 )
 machine_answer(
