@@ -1123,6 +1123,11 @@ def the_state(linear_causal: Any, rng: np.random.Generator) -> None:
         exact = {"rtol": 1e-4, "atol": 1e-5}
         expect_close(found[0], k.T @ value[rows], "S is the sum of φ(k) vᵀ", **exact)
         expect_close(found[1], k.sum(axis=0), "z is the sum of φ(k)", **exact)
+    m = min(key.shape[1], value.shape[1])  # as wide as each other: S might be turned unseen
+    _, found = linear_causal(query[:, :m], key[:, :m], value[:, :m])
+    expect_close(
+        found[0], features(key[:, :m]).T @ value[:, :m], "S is the sum of φ(k) vᵀ", **exact
+    )
     claim = "there are as many queries as keys, and as many values"
     too: list[Any] = [slice(-1), slice(1), [*range(len(query)), 0]]  # few, and many
     for i, rows in itertools.product(range(3), too):
