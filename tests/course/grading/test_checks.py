@@ -31,6 +31,10 @@ from minitorch_attn.course.sources.text import ROOT
 GUIDE = (ROOT / "exercises" / "INSTRUCTORS.md").read_text(encoding="utf-8")
 SHOWN = GUIDE.partition("## Exercises of your own\n")[2].partition("\n## ")[0]
 CHECKS, SOURCE = "checks/ch40.py", "solutions/40_temperature.md"
+FILES = {
+    "python": (CHECKS, "solutions/other/40_temperature.py"),
+    "markdown": (SOURCE,),
+}
 SECRET = "a secret of sixteen letters or more"
 boxed = pytest.mark.skipif(
     box.find_isolation().level != "sandbox",
@@ -42,13 +46,12 @@ boxed = pytest.mark.skipif(
 def mine(tmp_path: Path) -> Iterator[Path]:
     """The folder that the guide shows, pasted."""
     root = tmp_path / "mine"
-    for name, fence in ((CHECKS, "```python"), (SOURCE, "````markdown")):
-        ticks = re.match("`+", fence)
-        assert ticks
-        shown = re.search(rf"^{fence}\n(.*?)^{ticks[0]}$", SHOWN, re.DOTALL | re.MULTILINE)
-        assert shown, f"the guide shows {name}"
-        (root / name).parent.mkdir(parents=True)
-        (root / name).write_text(shown[1], encoding="utf-8")
+    for language, names in FILES.items():
+        fenced = rf"^(````?){language}\n(.*?)^\1$"
+        shown = re.findall(fenced, SHOWN, re.DOTALL | re.MULTILINE)
+        for name, (_, text) in zip(names, shown, strict=True):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_text(text, encoding="utf-8")
     yield root
     for used in [root] if str(root / "checks") in folders.places else []:
         folders.forget(used)
@@ -157,7 +160,7 @@ def test_a_class_is_marked(mine: Path, tmp_path: Path, capsys: pytest.CaptureFix
     points = {name: float(row["points"]) for name, row in rows.items() if name in answers}
     assert points == {
         "right": 5,
-        "multiplied": 0,
+        "multiplied": 1,
         "columns": 0,
         "not shifted": 4,
         "takes any temperature": 4,
