@@ -153,9 +153,7 @@ def _is_parameter(x: Any) -> bool:
     return isinstance(x, Parameter) or (isinstance(x, Tensor) and x.requires_grad and not x._node)
 
 
-def _leaves(
-    held: dict[Any, Any], path: str = "", around: tuple[int, ...] = ()
-) -> Iterator[tuple[str, Any]]:
+def _leaves(held: Any, path: str = "", around: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
     """What stands in attributes, and in lists, tuples and dicts among them, by its path.
 
     `around` are the ids of those that are being walked: one that holds itself ends there.
