@@ -215,7 +215,8 @@ def test_in_nbgraders_course_and_in_gradescopes_zip(mine: Path, tmp_path: Path) 
     course, out = tmp_path / "course", tmp_path / "40.zip"
     own = ["--checks", str(mine), "--chapter", "40"]
     assert main(["export", "nbgrader", str(course), *own]) == 0
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    bin = os.path.dirname(sys.executable)  # nbgrader looks for its tools on the path
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{bin}:{os.environ['PATH']}"}
     path = course / "submitted" / "anna" / "ch40" / "40_temperature.ipynb"
 
     def nbgrader(*words: str) -> None:
