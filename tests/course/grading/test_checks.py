@@ -337,8 +337,8 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str]] = {
         "line 51: 40.1: no wrong answer fails the check “idle”",
     ),
     "a check that fails by itself": (
-        edit(CHECKS, "    scores, temperature = draw(rng)\n    for", "    1 / 0\n    for"),
-        r"ch40.py, line 36: 40.1: ZeroDivisionError",
+        edit(CHECKS, "    places = rng.", "    places = 1 / 0 * rng."),
+        r"ch40.py, line 37: 40.1: ZeroDivisionError",
     ),
     "a worked answer that is wrong": (
         edit(SOURCE, "shifted / temperature)", "shifted * temperature)"),
