@@ -211,8 +211,8 @@ def test_a_learner_checks_their_answer(mine: Path) -> None:
 
 @pytest.mark.slow
 @boxed
-def test_in_nbgraders_course_and_in_gradescopes_zip(mine: Path, tmp_path: Path) -> None:
-    course, out = tmp_path / "course", tmp_path / "40.zip"
+def test_in_nbgraders_course(mine: Path, tmp_path: Path) -> None:
+    course = tmp_path / "course"
     own = ["--checks", str(mine), "--chapter", "40"]
     assert main(["export", "nbgrader", str(course), *own]) == 0
     bin = os.path.dirname(sys.executable)  # nbgrader looks for its tools on the path
@@ -232,11 +232,18 @@ def test_in_nbgraders_course_and_in_gradescopes_zip(mine: Path, tmp_path: Path) 
     with open(course / "grades.csv", encoding="utf-8", newline="") as file:
         assert [float(row["score"]) for row in csv.DictReader(file)] == [4]
 
+
+@pytest.mark.slow
+@boxed
+def test_in_gradescopes_zip(mine: Path, tmp_path: Path) -> None:
+    out, own = tmp_path / "40.zip", ["--checks", str(mine), "--chapter", "40"]
     assert main(["export", "gradescope", *own, "--out", str(out), *_secret(tmp_path)]) == 0
     place = tmp_path / "autograder" / "source"
     subprocess.run([sys.executable, "-m", "zipfile", "-e", str(out), str(place)], check=True)
     (place.parent / "submission").mkdir()
-    (place.parent / "submission" / "x.ipynb").write_text(path.read_text("utf-8"), encoding="utf-8")
+    (place.parent / "submission" / "x.ipynb").write_text(
+        answer(wrong(mine)["not shifted"]), encoding="utf-8"
+    )
     settings = '{"chapter": 40, "visibility": "visible"}'
     code = (
         "import json, sys\nfrom pathlib import Path\n"
@@ -244,9 +251,11 @@ def test_in_nbgraders_course_and_in_gradescopes_zip(mine: Path, tmp_path: Path) 
         f"found = results(Path({str(place.parent / 'submission')!r}), {settings}, {SECRET!r})\n"
         "print(found['score'])"
     )
-    env["PYTHONPATH"] = str(place / "book")
-    ran = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
-    assert ran.stdout.strip() == "4.0" or ran.stdout.strip() == "4", ran.stderr
+    env = {**os.environ, "PYTHONPATH": str(place / "book")}
+    words = [sys.executable, "-P", "-c", code]
+    ran = subprocess.run(words, env=env, capture_output=True, text=True)
+    assert ran.stderr == ""
+    assert float(ran.stdout) == 4
 
 
 def _secret(folder: Path) -> list[str]:
