@@ -54,6 +54,17 @@ COUNTERS = {
         "import fcntl\ndef f():\n    flags = fcntl.fcntl(1, fcntl.F_GETFL)\n"
         "    fcntl.fcntl(1, fcntl.F_SETFL, flags | 1024)\n    return 2 if flags & 1024 else 1\n"
     ),
+    "the limits of what makes copies": (
+        "import resource as r\nn = 0\ndef f():\n    global n\n    n += 1\n"
+        "    had = r.getrlimit(r.RLIMIT_STACK)[0] == 4096000\n    try:\n"
+        "        r.prlimit(2, r.RLIMIT_STACK, (4096000, -1))\n"
+        "    except OSError:\n        pass\n    return 9 if had else n\n"
+    ),
+    "the processors of what makes copies": (
+        "import os\nhas, n = os.sched_getaffinity(0), 0\ndef f():\n    global n\n    n += 1\n"
+        "    try:\n        os.sched_setaffinity(2, {min(has)})\n        return 9\n"
+        "    except OSError:\n        return n\n"
+    ),
 }
 
 
