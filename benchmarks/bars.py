@@ -53,7 +53,10 @@ def bar(name: str, workload: Workload) -> float | None:
     family = workload.family
     long = family == "attention" and workload.size[2] >= 256
     if name == "torch":
-        return {"ops": 1.0, "dense": 1.0, "classifier": 1.2}.get(family, 1.2 if long else None)
+        attention = 1.15 if long else 0.95
+        return {"ops": 1.0, "classifier": 1.15, "attention": attention, "main": 1.0}.get(family)
+    if name == "torch-default-adam":
+        return 1.0 if family == "dense" else None
     if name == "torch-plain":
         return 0.8 if long else None
     if name == "hips":
@@ -137,7 +140,9 @@ def _epoch(timings: list[Timing], mine: dict[Workload, Timing]) -> list[Row]:
     for t in timings:
         own = mine.get(t.workload)
         if t.workload.family == "main" and own is not None and own is not t:
-            ours, theirs = ([s / x.notes["epochs"] for s in x.rounds] for x in (own, t))
+            ours, theirs = (
+                [s / n for s, n in zip(x.rounds, x.notes["epochs"], strict=True)] for x in (own, t)
+            )
             title = CONTESTANTS[t.contestant].title
             found.append(row("main, an epoch of it", title, ours, theirs, None))
     return found

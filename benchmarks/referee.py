@@ -24,7 +24,7 @@ from .workloads import Workload
 ROOT = Path(__file__).parents[1]
 # Idle threads of a library watch for work for a while, at the expense of the next contestant.
 PAUSE = 0.1
-MAIN_ROUNDS = 3  # whole trainings: enough to see their spread
+MAIN_ROUNDS = 5  # whole trainings, of as many seeds
 # Largest disagreement, as a share of the array's largest entry: float32 sums in another order
 # differ by a few millionths. A gradient that is zero but for rounding is held to the largest
 # of all.
@@ -60,7 +60,9 @@ class Timing:
     contestant: str
     workload: Workload
     rounds: list[float] = field(default_factory=list)
-    notes: dict[str, Any] = field(default_factory=dict)  # repetitions in the last turn; epochs
+    notes: dict[str, Any] = field(
+        default_factory=dict
+    )  # repetitions in the last turn; of `main` each turn
     disagreement: float = 0.0
 
     @property
@@ -196,7 +198,7 @@ def take_turn(worker: Worker, timing: Timing, plan: Plan) -> None:
     if timing.workload.family == "main":  # whole trainings, which time themselves
         figures = worker.ask("measure", timing.workload)["figures"]
         timing.rounds.append(figures.pop("seconds"))
-        timing.notes = figures
+        timing.notes = {name: [*timing.notes.get(name, ()), x] for name, x in figures.items()}
     else:
         wanted = {"seconds": plan.seconds, "most": plan.most}
         answer = worker.ask("time", timing.workload, **wanted)

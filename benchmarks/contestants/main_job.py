@@ -1,10 +1,13 @@
 """The book's own work: train the classifier on cued digits until 95 % of the test is right.
 
-Both start from the same parameters, and see the same scenes in the same order.
+Both start from the same parameters, and see the same scenes in the same order: those of seed 0 in
+the first turn, of seed 1 in the second, and so on, since chance decides in which epoch a seed
+reaches the goal.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 
 import numpy as np
@@ -19,16 +22,18 @@ from ..job import Job
 GOAL = 0.95
 
 
-def trainer() -> Trainer:
-    """What `train --data cued` begins with, seed 0."""
-    return make_trainer("cued", "attention", 0, progress=False)
+def trainer(seed: int = 0) -> Trainer:
+    """What `train --data cued` begins with."""
+    return make_trainer("cued", "attention", seed, progress=False)
 
 
 def ours() -> Job:
     """Trained by the library's own loop, as the command `train` does."""
 
+    seeds = itertools.count()
+
     def run() -> dict[str, float]:
-        job = trainer()
+        job = trainer(next(seeds))
         started = time.perf_counter()
         with sharing():
             for epoch in range(1, RECIPES["cued"].epochs + 1):

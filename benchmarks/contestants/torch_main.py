@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from typing import Any
@@ -73,9 +74,10 @@ def in_torch() -> Job:
 
     threads = choose_threads()
     torch.set_num_threads(threads)
+    seeds = itertools.count()
 
     def run() -> dict[str, float]:
-        job = trainer()
+        job = trainer(next(seeds))
         model, recipe = network(job), RECIPES["cued"]
         optimizer = torch.optim.AdamW(
             model.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=True
