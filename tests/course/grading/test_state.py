@@ -260,7 +260,10 @@ FORMS = {
     "a dict": ("dict(zip(('largest', 'total', 'summed'), s))", "tuple(state.values())"),
     "one array": ("np.hstack(s)", "(state[:, :1], state[:, 1:2], state[:, 2:])"),
     "complex numbers": ("(s[0] + 1j * s[1], s[2])", "(state[0].real, state[0].imag, state[1])"),
-    "lists of numbers": ("[x.tolist() for x in s]", "tuple(np.array(x, query.dtype) for x in state)"),
+    "lists of numbers": (
+        "[x.tolist() for x in s]",
+        "tuple(np.array(x, query.dtype) for x in state)",
+    ),
 }
 
 
