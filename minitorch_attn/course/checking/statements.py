@@ -155,7 +155,7 @@ def _without_magics(text: str) -> str:
         raise TooMuch("too many magic lines in a long cell")
     from IPython.core.inputtransformer2 import TransformerManager
 
-    manager = TransformerManager()
+    manager: Any = TransformerManager()
     manager.do_token_transforms = functools.partial(_one_after_the_other, manager)
     try:
         return manager.transform_cell(text)
