@@ -67,6 +67,16 @@ def expect_close(
         raise CheckFailed(claim, *difference)
 
 
+def expect_real(got: Any, claim: str) -> np.ndarray:
+    """What came back, as 64-bit numbers; complex ones count where they have no imaginary part."""
+    array = np.asarray(got)
+    if array.dtype.kind == "c":
+        if not (np.abs(array.imag) <= 1e-9).all():
+            raise CheckFailed(claim, "real numbers", show(_quoted(got)))
+        array = array.real
+    return array.astype(float)
+
+
 def expect_shape(got: Any, shape: Sequence[int], claim: str) -> None:
     """What came back is one array of this shape."""
     shape = tuple(shape)

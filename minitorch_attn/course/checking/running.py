@@ -51,6 +51,15 @@ class Recorder:
             raise outcome
         return own(outcome)
 
+    def forget(self) -> None:
+        """What is called from now on has seen no call before, where the grader runs it.
+
+        A notebook's function stays as it is: there learners could deceive nobody but themselves.
+        """
+        renew = getattr(self.function, "renew", None)
+        if renew is not None:
+            renew()
+
 
 def call(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the function returns for copies of these inputs, or the error that it raises.

@@ -8,6 +8,7 @@ nobody keeps (`setattr(config, "scale", 2)`).
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import symtable
 import sys
@@ -154,12 +155,26 @@ def _without_magics(text: str) -> str:
         raise TooMuch("too many magic lines in a long cell")
     from IPython.core.inputtransformer2 import TransformerManager
 
+    manager: Any = TransformerManager()
+    manager.do_token_transforms = functools.partial(_one_after_the_other, manager)
     try:
-        return TransformerManager().transform_cell(text)
-    except SyntaxError:
+        return manager.transform_cell(text)
+    except (SyntaxError, TooMuch):
         raise
     except Exception as error:  # it gives up in several ways
         raise TooMuch(f"IPython cannot read its magic lines ({type(error).__name__})") from None
+
+
+def _one_after_the_other(manager: Any, lines: list[str]) -> list[str]:
+    """Each magic is turned into a call, and for each the whole cell is read anew.
+
+    IPython goes on 500 times, whatever there is: it is never done with a line `;;;;`.
+    """
+    for _ in range(1 + len(_MAGIC.findall("".join(lines)))):
+        changed, lines = manager.do_one_token_transform(lines)
+        if not changed:
+            return lines
+    raise TooMuch("IPython is never done with its magic lines")
 
 
 def _sourced(body: list[ast.stmt], lines: list[str]) -> Iterator[tuple[ast.stmt, str]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_close, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_real, expect_shape
 from .common import near, reacts, sizes, softmax, thousands_apart
 
 Array = np.ndarray
@@ -76,10 +76,12 @@ def own_weights(mend: Any, rng: np.random.Generator) -> None:
     alpha, _, _ = mend(query, key, value)
     expect_shape(alpha, (len(key),), "alpha has one weight for each key")
     near(np.sum(alpha), 1.0, "the weights sum to 1")
-    expect(np.all(np.asarray(alpha) > 0), "every weight is positive", got=alpha)
+    positive = "every weight is positive"
+    weights = expect_real(alpha, positive)
+    expect(np.all(weights > 0), positive, got=alpha)
     score = key @ query
     near(
-        np.log(np.asarray(alpha, dtype=float) / alpha[0]),
+        np.log(weights / weights[0]),
         score - score[0],
         "log(α_i / α_1) is the difference of the scores, s_i − s_1",
     )
@@ -253,13 +255,17 @@ def agrees(attend: Any, rng: np.random.Generator) -> None:
 @loop.check(1, "each query is answered by itself")
 def alone(attend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_many(rng)
-    together = np.asarray(attend(query, key, value))
-    n = int(rng.integers(1, len(query)))
+    got = attend(query, key, value)
+    expect_shape(got, (len(query), value.shape[1]), "one row for each query")
+    together, n = np.asarray(got), int(rng.integers(1, len(query)))
     alone = attend(query[n : n + 1], key, value)
     expect_shape(alone, (1, value.shape[1]), "one query gets one answer, a mixture of values")
     claim = "a query asked alone gets the answer that it gets among others"
     near(alone, together[n : n + 1], claim)
     reacts(together[:1], alone, "another query gets another answer")
+    # Whatever is made of each query by itself would do so far: query itself, say.
+    reacts(attend(one, -key, value), alone, "other keys give another answer")
+    reacts(attend(one, key, -value), alone, "other values give another answer")
 
 
 @loop.check(1, "leading axes are separate problems")

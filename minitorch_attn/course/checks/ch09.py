@@ -343,7 +343,10 @@ def of_positions(notices: Any, rng: np.random.Generator) -> None:
 def bad_orders(notices: Any, rng: np.random.Generator) -> None:
     x, order, matrices = draw_scene(rng)
     outputs, shuffled = attended(x, matrices), attended(reorder(x, order), matrices)
-    notices(outputs, shuffled, order)
+    # Nothing moved by an order: 0 and 0 where outputs are alike at every token.
+    alike = np.ones_like(outputs)
+    near(notices(alike, alike, order), (0.0, 0.0), "an order that is one is taken")
+    near(notices(outputs, outputs, order)[1], 0.0, "outputs that are the same do not differ")
     tokens, any_scene = x.shape[1], int(rng.integers(len(order)))
     middle = tokens // 2  # of a token in the middle the least, the largest and the sum can stay
     for scene, token, called, what in (

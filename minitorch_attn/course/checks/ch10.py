@@ -95,7 +95,9 @@ def empty_image(embed_patches: Any, rng: np.random.Generator) -> None:
 def does_not_tile(embed_patches: Any, rng: np.random.Generator) -> None:
     images, size, weight, bias, positions = draw_images(rng)
     b, h, w = images.shape
-    embed_patches(images, size, weight, bias, positions)
+    got = embed_patches(0 * images, size, weight, bias, positions)
+    expect_shape(got, (b, *positions.shape), "what does tile is embedded")
+    near(np.diff(got, axis=0), 0 * np.asarray(got)[1:], "empty images are embedded alike")
     wrong = {
         "higher": np.concatenate([images, images[:, :1]], axis=1),
         "lower": images[:, 1:],
@@ -475,7 +477,9 @@ def masked(ablate: Any, rng: np.random.Generator) -> None:
 @take_away.check(1, "a kind that is none of the three raises ValueError")
 def unknown_kind(ablate: Any, rng: np.random.Generator) -> None:
     drawn = draw_asked(rng)
-    ablate(*drawn, "attention")
+    *others, head, mask = drawn
+    got = ablate(*others, 0 * head, mask, "attention")
+    near(got, np.zeros((len(mask), head.shape[1])), "with a head of zeros all logits are 0")
     for word in ("atention", "Uniform", "nothing", "weighted", "no", ""):
         claim = f"{word!r} is none of the three: a slip of the pen is no ablation"
         expect_error(partial(ablate, *drawn, word), ValueError, claim)
@@ -1036,8 +1040,11 @@ def is_necessary(claims: Any, rng: np.random.Generator) -> None:
 @write_up.check(1, "fewer than three seeds, or not the same number for all, raise ValueError")
 def too_few(claims: Any, rng: np.random.Generator) -> None:
     scores, chance, t = draw_scores(rng, int(rng.integers(4, 8)), (3.0, 2.0, 1.0), 1.0)
+    alike = dict.fromkeys(scores, scores["dense"])
+    for enough in (alike, {name: x[:3] for name, x in alike.items()}):
+        gap = claims(enough, chance, t)["gaps"]["dense"]
+        near(gap, (0.0, 0.0), "three seeds are enough, and scores that are the same have no gap")
     claims(scores, chance, t)
-    claims({name: x[:3] for name, x in scores.items()}, chance, t)
     for count in (2, 1):
         few = {name: x[:count] for name, x in scores.items()}
         claim = f"{count} seed{'s' * (count > 1)}: no claim"

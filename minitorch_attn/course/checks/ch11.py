@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_close, expect_error, expect_shape, frozen
+from ..checking.expecting import (
+    expect,
+    expect_close,
+    expect_error,
+    expect_real,
+    expect_shape,
+    frozen,
+)
 from .common import near, reacts, sizes
 
 Array = np.ndarray
@@ -79,7 +86,7 @@ def repeats(embed_backward: Any, rng: np.random.Generator) -> None:
     ids, g, num = draw_lookup(rng)
     word = int(rng.integers(num))
     for here in (np.full_like(ids, word), ids):
-        got = np.asarray(embed_backward(here, g, num), dtype=float)
+        got = expect_real(embed_backward(here, g, num), "the gradients of real numbers are real")
         expect_shape(got, (num, g.shape[-1]), "a row for each word that there is")
         near(got.sum(axis=0), g.sum(axis=(0, 1)), "the rows together are the gradients together")
     got = np.asarray(embed_backward(np.full_like(ids, word), g, num))
@@ -104,6 +111,9 @@ def unused(embed_backward: Any, rng: np.random.Generator) -> None:
 def no_such_row(embed_backward: Any, rng: np.random.Generator) -> None:
     ids, g, num = draw_lookup(rng)
     embed_backward(ids, g, num)
+    # One word, so that who loses those that come again can refuse as well.
+    claim = "numbers that name rows are no fault"
+    agrees_with_places(embed_backward, ids[:1, :1], g[:1, :1], num, claim)
     where = tuple(int(rng.integers(n)) for n in ids.shape)
     for bad in (-1, num, num + int(rng.integers(1, 9)), -num, -num - 1):
         wrong = ids.copy()

@@ -9,7 +9,14 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_close, expect_error, expect_shape, frozen
+from ..checking.expecting import (
+    expect,
+    expect_close,
+    expect_error,
+    expect_real,
+    expect_shape,
+    frozen,
+)
 from .common import near, sizes, softmax
 
 Array = np.ndarray
@@ -552,7 +559,7 @@ def draw_tokens(rng: np.random.Generator, more: int) -> tuple[Array, Array]:
 def expect_same_answer(got: Any, weights: Array, values: Array) -> Array:
     """Weights, other ones, and the same weighted sum; all of it to 1e-8."""
     expect_shape(got, weights.shape, "a weight for each token")
-    other = np.asarray(got, dtype=float)
+    other = expect_real(got, "a weight is a real number")
     expect(np.isfinite(other).all(), "every weight is finite", got=other)
     expect(other.min() > -1e-8, "no weight is negative", got=other)
     expect_close(other.sum(), 1.0, "the weights sum to 1", rtol=0, atol=1e-8)

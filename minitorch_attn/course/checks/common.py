@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checking.expecting import expect, expect_close, same, show
+from ..checking.expecting import expect, expect_close, expect_real, same, show
 
 
 def near(got: Any, want: Any, claim: str, atol: float = 1e-4) -> None:
@@ -19,8 +19,9 @@ def reacts(before: Any, after: Any, claim: str = "another input gives another an
 
     For a check that compares the function with itself, which zeros, NaN or a constant would pass.
     """
-    finite = all(np.isfinite(np.asarray(x, dtype=float)).all() for x in (before, after))
-    expect(finite, "every number is finite", got=after)
+    claim_of_both = "every number is real and finite"
+    finite = all(np.isfinite(expect_real(x, claim_of_both)).all() for x in (before, after))
+    expect(finite, claim_of_both, got=after)
     expect(not same(before, after, rtol=0, atol=0), claim, got=f"the same: {show(after)}")
 
 

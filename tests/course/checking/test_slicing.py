@@ -243,6 +243,9 @@ SLOW = {
     "open brackets": [RIGHT, "(" * 190_000],
     "decorators": ["@f\n" * 3000 + "def f(x):\n    return x\n" + RIGHT],
     "invisible characters": [RIGHT, "def attend(\u200b" * 9_000],
+    "semicolons": [RIGHT, ";" * 100_000],
+    "commas below a long text": [RIGHT, "x = 1\n" * 3_500 + ",," * 50],
+    "slashes behind prompts": [RIGHT, ">>> ///\n" * 4_000],
     "equal signs": [RIGHT, "=" * 190_000 + "\n%x"],
 }  # fmt: skip
 
@@ -257,7 +260,9 @@ def test_nothing_is_slow_to_read(kind: str) -> None:
     assert time.process_time() - start < 6
 
 
-@pytest.mark.parametrize("kind", ["help lines", "600 help lines", "shell lines", "open brackets"])
+@pytest.mark.parametrize(
+    "kind", ["help lines", "600 help lines", "shell lines", "semicolons", "open brackets"]
+)
 def test_a_cell_that_is_too_much_takes_no_other_with_it(kind: str) -> None:
     assert value(*SLOW[kind]) == 3
     if kind != "open brackets":

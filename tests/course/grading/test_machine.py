@@ -113,6 +113,56 @@ def test_who_is_ended_from_outside_has_done_nothing() -> None:
         assert f.allowance.deaths == 0
 
 
+# Each would end its own process, or that which makes copies, by a signal that looks like the
+# system's: then there would be no mark, and the next run would try again.
+OWN_HAND = {
+    "a file that signals": """
+    libc.fcntl(r, fcntl.F_SETOWN, who)
+    libc.fcntl(r, 10, 9)  # F_SETSIG: SIGKILL in place of SIGIO
+    fcntl.fcntl(r, fcntl.F_SETFL, os.O_ASYNC | os.O_NONBLOCK)
+    os.write(w, b"x")
+""",
+    "a timer that signals": """
+    event = (ctypes.c_int * 16)(0, 0, 9, 0)
+    timer, soon = ctypes.c_int(), (ctypes.c_long * 4)(0, 0, 0, 1)
+    libc.timer_create(0, event, ctypes.byref(timer))
+    libc.timer_settime(timer, 0, soon, None)
+""",
+    "limits of its own": """
+    for limit in (resource.RLIMIT_CPU, resource.RLIMIT_AS):
+        try:
+            resource.setrlimit(limit, (1, 1))
+            return "changed"
+        except (OSError, ValueError):
+            pass
+""",
+    "limits of another": """
+    for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_AS, resource.RLIMIT_CPU):
+        try:
+            resource.prlimit(who, limit, (0, 0))
+        except OSError:
+            pass
+""",
+}
+PREPARED = (
+    "import ctypes, fcntl, os, resource, time\nlibc = ctypes.CDLL(None)\nr, w = os.pipe()\n"
+    "def f(who):\n    who = who or os.getpid()\n"
+)
+
+
+@pytest.mark.parametrize("who", [0, 1, 2], ids=["itself", "the first", "the copying one"])
+@pytest.mark.parametrize("how", OWN_HAND)
+def test_nobody_can_make_a_failure_of_the_machine(how: str, who: int) -> None:
+    source = PREPARED + OWN_HAND[how] + "    time.sleep(0.2)\n    return 7\n"
+    with Standin(source, "f", find_isolation()) as f:
+        assert f(who) == 7
+        sandbox = f.box.process
+        f.renew()
+        assert f(who) == 7
+        assert f.box.process is sandbox  # which makes copies as before
+        assert f.allowance.deaths == 0
+
+
 def test_what_was_not_marked_has_no_points_and_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:

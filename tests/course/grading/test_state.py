@@ -12,13 +12,14 @@ from helpers.worked_answers import worked
 
 from minitorch_attn.course.checking.exercise import Exercise
 from minitorch_attn.course.checking.expecting import expect
-from minitorch_attn.course.checking.report import PASSED
+from minitorch_attn.course.checking.report import FAILED, PASSED
 from minitorch_attn.course.checking.running import run
 from minitorch_attn.course.checks import find
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking import mark as marking
 from minitorch_attn.course.grading.marking.box import find_isolation
 from minitorch_attn.course.grading.marking.standin import Allowance, Standin
+from minitorch_attn.course.proving import answers
 
 boxed = pytest.mark.skipif(
     find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
@@ -53,6 +54,17 @@ COUNTERS = {
     "the flags of a file": (
         "import fcntl\ndef f():\n    flags = fcntl.fcntl(1, fcntl.F_GETFL)\n"
         "    fcntl.fcntl(1, fcntl.F_SETFL, flags | 1024)\n    return 2 if flags & 1024 else 1\n"
+    ),
+    "the limits of what makes copies": (
+        "import resource as r\nn = 0\ndef f():\n    global n\n    n += 1\n"
+        "    had = r.getrlimit(r.RLIMIT_STACK)[0] == 4096000\n    try:\n"
+        "        r.prlimit(2, r.RLIMIT_STACK, (4096000, -1))\n"
+        "    except OSError:\n        pass\n    return 9 if had else n\n"
+    ),
+    "the processors of what makes copies": (
+        "import os\nhas, n = os.sched_getaffinity(0), 0\ndef f():\n    global n\n    n += 1\n"
+        "    try:\n        os.sched_setaffinity(2, {min(has)})\n        return 9\n"
+        "    except OSError:\n        return n\n"
     ),
 }
 
@@ -209,3 +221,77 @@ def test_a_table_made_of_the_first_feedback_earns_nothing() -> None:
     here = run(exercise, names["attend_backward"], seed)
     exec(learned([m for m in messages(here.results) if m], exercise), names)
     assert run(exercise, names["attend_backward"], seed).points > 0
+
+
+# 16.2 asks for a small state. Each of these keeps all keys and values, in another place; `keep`
+# gives what is kept as a state, `kept` the other way round.
+KEEPERS = {
+    "a global": "store = []\ndef keep(b):\n    store[:] = [b]\n    return 1.0\n"
+    "def kept(s):\n    return store[0]\n",
+    "a text": "def keep(b):\n    return b.hex()\ndef kept(s):\n    return bytes.fromhex(s)\n",
+    "a name": "def keep(b):\n    return {b.hex(): 1.0}\n"
+    "def kept(s):\n    return bytes.fromhex(next(iter(s)))\n",
+    "an array of text": "def keep(b):\n    return np.array(b.hex())\n"
+    "def kept(s):\n    return bytes.fromhex(str(s))\n",
+    "arrays without numbers": "def keep(b):\n    return [np.zeros((0, x)) for x in b]\n"
+    "def kept(s):\n    return bytes(x.shape[1] for x in s)\n",
+    "lists of nothing": "def keep(b):\n    return [[None] * x for x in b]\n"
+    "def kept(s):\n    return bytes(map(len, s))\n",
+    "large numbers": "def keep(b):\n    return [int.from_bytes(b'1' + b[i : i + 300], 'big')\n"
+    "            for i in range(0, len(b), 300)]\n"
+    "def kept(s):\n    return b''.join(\n"
+    "        n.to_bytes((n.bit_length() + 7) // 8, 'big')[1:] for n in s)\n",
+}
+KEEPING = """
+import zlib, pickle
+import numpy as np
+def attend_block(state, query, key, value):
+    keys, values = ([], []) if state is None else pickle.loads(zlib.decompress(kept(state)))
+    keys.append(key), values.append(value)
+    k, v = np.concatenate(keys), np.concatenate(values)
+    s = query @ k.T / np.sqrt(query.shape[1])
+    e = np.exp(s - s.max(axis=1, keepdims=True))
+    return e @ v / e.sum(axis=1, keepdims=True), keep(zlib.compress(pickle.dumps((keys, values))))
+"""
+
+# The state of the worked answer in another form.
+FORMS = {
+    "a list": ("list(s)", "tuple(state)"),
+    "a dict": ("dict(zip(('largest', 'total', 'summed'), s))", "tuple(state.values())"),
+    "one array": ("np.hstack(s)", "(state[:, :1], state[:, 1:2], state[:, 2:])"),
+    "complex numbers": ("(s[0] + 1j * s[1], s[2])", "(state[0].real, state[0].imag, state[1])"),
+    "lists of numbers": (
+        "[x.tolist() for x in s]",
+        "tuple(np.array(x, query.dtype) for x in state)",
+    ),
+}
+
+
+def small_state(source: str) -> tuple[float, str]:
+    """The points of 16.2, and whether its state is small."""
+    exercise = find("16.2")
+    with Standin(source, exercise.function, find_isolation(), allowance=Allowance(2, 60)) as f:
+        report = marking._run(exercise, f, 5)
+    [status] = [r.status for r in report.results if r.check == "small_state"]
+    return report.points, status
+
+
+@boxed
+@pytest.mark.parametrize("where", KEEPERS)
+def test_a_state_that_keeps_everything_is_not_small(where: str) -> None:
+    points, status = small_state(KEEPERS[where] + KEEPING)
+    assert status == FAILED
+    assert points < 5
+
+
+@boxed
+@pytest.mark.parametrize("form", FORMS)
+def test_a_small_state_may_have_any_form(form: str) -> None:
+    pack, unpack = FORMS[form]
+    source = answers.worked(find("16.2")).source.replace("def attend_block", "def by_three")
+    source += (
+        "def attend_block(state, query, key, value):\n"
+        f"    y, s = by_three(None if state is None else {unpack}, query, key, value)\n"
+        f"    return y, {pack}\n"
+    )
+    assert small_state(source) == (5, PASSED)

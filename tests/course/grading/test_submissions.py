@@ -183,6 +183,18 @@ def test_metadata_that_cannot_be_read_leaves_the_folders_names(tmp_path: Path) -
     assert "could not be read" in warnings[0]
 
 
+def test_a_name_without_end_in_the_metadata(tmp_path: Path) -> None:
+    lay(tmp_path, "submission_1/a.ipynb")
+    bomb = "a0: &a0 [x, x]\n" + "".join(
+        f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 60)
+    )
+    text = f"{bomb}submission_1:\n  :submitters:\n  - :name: *a59\n"
+    lay(tmp_path, "submission_metadata.yml", text=text)
+    found, warnings = find_submissions(tmp_path, 6)
+    assert [one.student for one in found] == ["submission_1"]
+    assert "could not be read" in warnings[0]
+
+
 # Which file of several
 
 
@@ -596,6 +608,24 @@ def test_a_student_called_submitted(tmp_path: Path, files: list[str]) -> None:
 def test_numbers_in_a_name_make_no_two_students_one(tmp_path: Path, names: list[str]) -> None:
     lay(tmp_path, *names)
     assert len(find(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("own", "others"),
+    [
+        ("Bo_12_assignsubmission_file_", "Ann_11_assignsubmission_file_"),
+        ("bob_1200_9002_", "ann_1100_9001_"),
+    ],
+    ids=["Moodle", "Canvas"],
+)
+def test_a_file_named_like_anothers_is_ones_own(tmp_path: Path, own: str, others: str) -> None:
+    """The id decides in whose line of the platform's table the mark goes."""
+    lay(tmp_path, f"{others}{FILE}", f"{own}{others}{FILE}")
+    found = find(tmp_path)
+    assert sorted(one.id for one in found.values()) == sorted(
+        name.split("_")[1] for name in (own, others)
+    )
+    assert {one.student for one in found.values()} == {name.split("_")[0] for name in (own, others)}
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["folder", "zip"])

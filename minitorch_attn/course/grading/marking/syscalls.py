@@ -1,7 +1,9 @@
 """A filter for system calls (seccomp), for the process in which student code runs.
 
-The box starts no second process, opens no socket and makes no namespaces; what a filter refuses
-also holds where there is no sandbox around it. Only Linux on x86-64 and ARM64 have it here.
+The box starts no second process, opens no socket and makes no namespaces, and it sends no signal:
+so whoever ends it by SIGKILL is the system. It changes no limit and no processor, neither its own
+nor those of the process that makes copies, which would hand them on. What a filter refuses also
+holds where there is no sandbox around it. Only Linux on x86-64 and ARM64 have it here.
 
 The box has this file too, so it needs the standard library only.
 """
@@ -59,6 +61,14 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "msgget": (68, 186),
     "semget": (64, 190),
     "mq_open": (240, 180),
+    "timer_create": (222, 107),  # sends a signal, too, when it is over
+    "setrlimit": (160, 164),
+    "sched_setaffinity": (203, 122),
+    "sched_setparam": (142, 118),
+    "kcmp": (312, 272),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    "inotify_init": (253, None),
     "inotify_init1": (294, 26),
     "fanotify_init": (300, 262),
     "personality": (135, 92),
@@ -77,6 +87,10 @@ _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _CLONE_THREAD = 0x00010000
+_FCNTL = {"x86_64": 72, "aarch64": 25}
+# What has a file send a signal to whom it is told: F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY.
+_SIGNALLING = (8, 10, 15, 1026)
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}
 
 _LOAD, _EQUAL, _AT_LEAST, _AND_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -98,6 +112,22 @@ def program(machine: str) -> bytes:
         (_EQUAL, 0, 4, _CLONE[machine]),
         (_LOAD, 0, 0, 16),  # clone's flags: a thread may be made, a process may not
         (_AND_SET, 0, 1, _CLONE_THREAD),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _ERRNO | _EPERM),
+        (_EQUAL, 0, 3 + len(_SIGNALLING), _FCNTL[machine]),
+        (_LOAD, 0, 0, 24),  # what is to be done to the file
+        *((_EQUAL, len(_SIGNALLING) - i, 0, what) for i, what in enumerate(_SIGNALLING)),
+        (_RETURN, 0, 0, _ALLOW),
+        (_RETURN, 0, 0, _ERRNO | _EPERM),
+        # Limits may be looked at (getrlimit does it so), where they are one's own: no process and
+        # no new limits are named.
+        (_EQUAL, 0, 8, _PRLIMIT[machine]),
+        (_LOAD, 0, 0, 16),
+        (_EQUAL, 0, 5, 0),
+        (_LOAD, 0, 0, 32),
+        (_EQUAL, 0, 3, 0),
+        (_LOAD, 0, 0, 36),
+        (_EQUAL, 0, 1, 0),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERRNO | _EPERM),
     ]

@@ -21,7 +21,8 @@ from ..marking.cleaning import one_line
 from .archives import Item, Refused
 
 METADATA = "submission_metadata.yml"
-_MOODLE = re.compile(r"(.+)_(\d+)_assignsubmission_([a-z]+)(?:_(.*))?", re.DOTALL)
+# The first number counts: what follows is the student's own, also where it looks like another's.
+_MOODLE = re.compile(r"(.+?)_(\d+)_assignsubmission_([a-z]+)(?:_(.*))?", re.DOTALL)
 # Short numbers, and such as 06, are the students' own: `smith_3_4_06_one_query`.
 _CANVAS = re.compile(r"(.+?)_(LATE_)?([1-9]\d{2,})_([1-9]\d{2,})_(.+)", re.DOTALL)
 _CANVAS_ANONYMOUS = re.compile(r"(anon)_(LATE_)?([0-9A-Za-z]{5})_(\d+)_(.+)", re.DOTALL)
@@ -134,8 +135,8 @@ def _gradescope_names(items: Sequence[Item], warnings: list[str]) -> dict[str, l
     try:
         found = _yaml(listed[0].read(200_000_000))
         return {
-            str(folder): [
-                Owner(str(who[":name"]), str(who.get(":sid") or who.get(":email") or ""))
+            _word(folder): [
+                Owner(_word(who[":name"]), _word(who.get(":sid") or who.get(":email") or ""))
                 for who in entry[":submitters"]
             ]
             for folder, entry in found.items()
@@ -146,6 +147,13 @@ def _gradescope_names(items: Sequence[Item], warnings: list[str]) -> dict[str, l
             "students are named by their folders"
         )
         return {}
+
+
+def _word(value: Any) -> str:
+    """A name or number; written out, a tree that holds its parts many times has no end."""
+    if isinstance(value, list | dict):
+        raise ValueError("a list in place of a name")
+    return str(value)
 
 
 def _yaml(data: bytes) -> Any:
