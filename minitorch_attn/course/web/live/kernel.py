@@ -18,7 +18,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from . import stand_ins
+from . import stand_ins, widgets
 
 LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
 # What a browser does not have, by the error that tells: a word for it, for one line.
@@ -39,9 +39,11 @@ def start(send: Callable[[Message], None]) -> None:
     _send = send
     sys.modules["__main__"] = _main
     stand_ins.install(display)
+    widgets.Widget.send = send
     warnings.formatwarning = _warning
     # This Python is newer than the book's: what it means to drop one day is no news for a reader.
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.filterwarnings("ignore", "tqdm:disabling monitor support")  # it asks for a thread
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
 
 
@@ -88,7 +90,12 @@ def display(*values: Any) -> None:
         _send({"output_type": "display_data", "data": bundle(value)})
 
 
-def bundle(value: Any) -> dict[str, str]:
+def change(number: int, values: Message) -> None:
+    """Take what the page says of a widget that it shows."""
+    widgets.Widget.shown[number].change(values, told=True)
+
+
+def bundle(value: Any) -> dict[str, Any]:
     """A value in the forms in which it can be shown, by their media type."""
     if hasattr(value, "_repr_mimebundle_"):
         return value._repr_mimebundle_()

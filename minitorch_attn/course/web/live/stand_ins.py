@@ -1,7 +1,7 @@
 """What the book's cells use and a page lacks, done in the page's own way.
 
 What is started as another process, a training or a job, is run when it is waited for. IPython's
-`display` and `Image`, safetensors' two functions and the four photographs of scikit-image have
+`display` and `Image`, safetensors' two functions, anywidget and the pictures of scikit-image have
 short forms here.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import io
 import json
 import os
@@ -23,6 +24,8 @@ from typing import Any
 
 import numpy as np
 
+from . import widgets
+
 PHOTOGRAPHS = Path("/photographs")
 
 
@@ -32,12 +35,19 @@ def install(display: Callable[..., None]) -> None:
     subprocess.Popen = Popen  # type: ignore[misc, assignment]
     _module("IPython", get_ipython=lambda: None, version_info=(9, 0))
     _module("IPython.display", display=display, Image=Image)
+    _module("anywidget", AnyWidget=widgets.Widget)
+    _module("traitlets", observe=widgets.observe, **widgets.traits())
     _module("joblib.externals.loky", get_reusable_executor=Executor)
     _module("safetensors", safe_open=safe_open, SafetensorError=SafetensorError)
     _module("safetensors.numpy", save=save)
     if PHOTOGRAPHS.is_dir():
-        pictures = {path.stem: _photograph(path) for path in PHOTOGRAPHS.iterdir()}
+        pictures = {path.stem: _photograph(path) for path in PHOTOGRAPHS.glob("*.png")}
         _module("skimage", data=_module("skimage.data", **pictures))
+        # Where scikit-learn looks for its photographs.
+        place = PHOTOGRAPHS / "sklearn" / "__init__.py"
+        spec = importlib.util.spec_from_file_location("sklearn.datasets.images", place)
+        if spec:
+            sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 
 
 def _module(name: str, **content: Any) -> types.ModuleType:
