@@ -16,10 +16,12 @@ import traceback
 import types
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from . import stand_ins, widgets
 
+ROOT = Path("/")  # where the page has the exercises
 LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
 # What a browser does not have, by the error that tells: a word for it, for one line.
 _LACKING = (
@@ -31,6 +33,8 @@ _LACKING = (
 Message = dict[str, Any]
 _send: Callable[[Message], None]
 _main = types.ModuleType("__main__")
+_given: dict[str, str] = {}  # notebooks of exercises, as the book has them
+_written: dict[str, dict[str, str]] = {}  # and the learner's code that was last written into them
 
 
 def start(send: Callable[[Message], None]) -> None:
@@ -38,7 +42,7 @@ def start(send: Callable[[Message], None]) -> None:
     global _send
     _send = send
     sys.modules["__main__"] = _main
-    stand_ins.install(display)
+    stand_ins.install(display, lambda what: send({"doing": what}))
     widgets.Widget.send = send
     warnings.formatwarning = _warning
     # This Python is newer than the book's: what it means to drop one day is no news for a reader.
@@ -82,6 +86,20 @@ def run(source: str, name: str) -> None:
     finally:
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].show()
+
+
+def keep_exercises(written: dict[str, dict[str, str]]) -> None:
+    """Write a learner's code into the notebooks of exercises: cells' texts by name and by id."""
+    for name, texts in written.items():
+        path = ROOT / f"{name}.ipynb"
+        if not path.is_file() or _written.get(name) == texts:
+            continue
+        _written[name] = texts
+        given = _given.setdefault(name, path.read_text(encoding="utf-8"))
+        notebook = json.loads(given)
+        for cell in notebook["cells"]:
+            cell["source"] = texts.get(cell["id"], cell["source"])
+        path.write_text(json.dumps(notebook), encoding="utf-8")
 
 
 def display(*values: Any) -> None:

@@ -5,7 +5,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   const MB = bytes => `${Math.round(bytes / 1e6)} MB`;
   const minutes = seconds => seconds < 90 ? 'a minute' : `${Math.round(seconds / 60)} minutes`;
   const loaded = {};
-  let page, cells, worker, ready, bar, tell = () => {}, running = null;
+  let page, cells, worker, ready, bar, tell = () => {}, running = null, doing = '';
 
   // What the browser keeps
 
@@ -23,6 +23,14 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   }
   const keepCode = name => keep(KEPT + name, Object.fromEntries(
     cells.filter(cell => cell.page === name && cell.text !== cell.source).map(cell => [cell.id, cell.text])));
+
+  // The learner's code in exercises, of all pages: where cells look for it (`own.train`).
+  function inExercises() {
+    try {
+      const keys = Object.keys(localStorage).filter(key => key.startsWith(`${KEPT}exercises/`));
+      return Object.fromEntries(keys.map(key => [key.slice(KEPT.length), kept(key, {})]));
+    } catch { return {}; } // this browser keeps nothing
+  }
 
   // Another page may have kept points since this one read them: the better ones stay.
   function keepFiles(files) {
@@ -75,6 +83,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       const begun = new Promise((resolve, reject) => {
         worker.onmessage = ({ data }) => {
           if (data.message?.widget) widgets.get(data.message.widget)?.take(data.message.values);
+          else if (data.message?.doing) doing = `: ${data.message.doing}`;
           else if (data.message) running?.cell.show(data.message);
           else if (data.broken) { end(`Python broke off (${data.broken}).`); reject(new Error(data.broken)); }
           else { done(data); if (data.done === 'start') resolve(); }
@@ -126,14 +135,15 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     cell.clear();
     cell.mark('running');
     tell('Running …', true);
+    doing = '';
     const began = Date.now(), limit = minitorchLive.limit;
     const watch = setInterval(() => {
       const seconds = (Date.now() - began) / 1e3;
-      if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s${seconds > 20 ? ': a training takes minutes here' : ''} …`, true);
+      if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s${doing} …`, true);
     }, 1000);
     const went = await new Promise(resolve => {
       running = { cell, resolve };
-      worker.postMessage({ source: cell.text, name: `cell ${cell.number}` });
+      worker.postMessage({ source: cell.text, name: `cell ${cell.number}`, exercises: inExercises() });
     });
     clearInterval(watch);
     running = null;

@@ -205,13 +205,16 @@ def _plotting(stored: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
 
 
 def _book(root: Path) -> Iterator[tuple[str, bytes]]:
-    """The library, the chapters that its checks quote, and the photographs."""
+    """The library, the chapters that its checks quote, the exercises, and the photographs."""
     for folder in (_LIBRARY, "chapters"):
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root)
             left_out = {"__pycache__", "node_modules"} | set(_ROOMS_LEFT_OUT)
             if path.is_file() and not left_out & set(name.parts):
                 yield f"app/{name.as_posix()}", path.read_bytes()
+    # A learner's own functions are looked for in them (`own.train`); the page writes them in.
+    for path in sorted((root / "exercises").glob("[0-9]*.ipynb")):
+        yield f"exercises/{path.name}", path.read_bytes()
     yield from _photographs()
 
 

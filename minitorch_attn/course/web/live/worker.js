@@ -33,7 +33,7 @@ async function start({ payload, files }) {
     new PreopenDirectory('/usr/local/lib', new Map([['python315.zip', new File(library, { readonly: true })]])),
     new PreopenDirectory('/usr/local/lib/python315.zip/matplotlib/mpl-data', new Map()),
     new PreopenDirectory('/', new Map([
-      [HOME, home], ['tmp', folder()], ['book.zip', new File(book)],
+      [HOME, home], ['tmp', folder()], ['notebooks', folder()], ['book.zip', new File(book)],
       ['usr', folder({ local: folder({ lib: folder() }) })],
     ])),
   ];
@@ -46,8 +46,9 @@ async function start({ payload, files }) {
     wasi_snapshot_preview1: wasi.wasiImport, host: { call: message },
   }));
   wasi.initialize({ exports });
-  turn(`import sys, zipfile
+  turn(`import os, sys, zipfile
 zipfile.ZipFile("/book.zip").extractall("/")
+os.chdir("/notebooks")
 sys.path.insert(0, "/app")
 import _host
 from minitorch_attn.course.web.live import kernel
@@ -93,7 +94,10 @@ onmessage = async ({ data }) => {
   try {
     if (data.start) await start(data.start);
     else if (data.widget) kernel('change', [data.widget, data.values]);
-    else kernel('run', [data.source, data.name]);
+    else {
+      if (data.exercises) kernel('keep_exercises', [data.exercises]);
+      kernel('run', [data.source, data.name]);
+    }
     postMessage({
       done: data.start ? 'start' : data.widget ? 'widget' : 'cell', seconds: (performance.now() - began) / 1e3,
       memory: exports.memory.buffer.byteLength, files: kept(),
