@@ -235,7 +235,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
     unfold() {
       if (this.area) return;
-      this.area = make('textarea', { value: this.text, spellcheck: false, ariaLabel: `cell ${this.number}`, className: 'live-editor' });
+      this.area = make('textarea', { value: this.text, spellcheck: false, ariaLabel: `cell ${this.number}`, title: 'Shift+Enter runs it, Esc leaves it', className: 'live-editor' });
       this.area.setAttribute('autocapitalize', 'off');
       this.area.oninput = () => { this.text = this.area.value; this.changed(); this.fit(); };
       this.area.onkeydown = event => this.key(event);
@@ -374,6 +374,13 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
   // The page
 
+  // Of what runs here: beside the page, or in it.
+  function licences() {
+    const here = document.getElementById('licences');
+    const href = here ? URL.createObjectURL(new Blob([here.textContent], { type: 'text/plain;charset=utf-8' })) : `${page.base}LICENSES.txt`;
+    return make('a', { href, target: '_blank', textContent: 'Licences' });
+  }
+
   function head() {
     const able = cells.filter(cell => !cell.cannot), long = able.reduce((sum, cell) => sum + (cell.seconds ?? 0), 0);
     const pick = make('input', { type: 'file', accept: '.ipynb,.json', hidden: true, onchange: () => open(pick.files[0]) });
@@ -381,8 +388,8 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       button(long ? `run all, about ${minutes(long)}` : 'run all', 'Run every cell of this page', () => run(able)),
       button('save notebook', 'This page with your code, as a notebook', saveNotebooks),
       button('save points', 'Points and predictions, as learner.json', () => save('learner.json', JSON.stringify(learner(), null, 1))),
-      button('open …', 'A notebook or learner.json', () => pick.click()), pick,
-      make('span', { textContent: `Cells run here, in your browser: ${loaded['python.wasm.gz'] ? 'Python is in this file' : `Python is fetched at the first (${MB(page.size)})`}. Click into code to change it.` }));
+      button('open saved …', 'A notebook or learner.json that was saved here, or comes from the book on your computer', () => pick.click()), pick,
+      make('span', {}, `Cells run here, in your browser: ${loaded['python.wasm.gz'] ? 'Python is in this file' : `Python is fetched at the first (${MB(page.size)})`}. Click into code to change it; Esc leaves it. `, licences()));
     (document.querySelector('article h1') ?? document.querySelector('h1')).after(row);
   }
 
