@@ -101,6 +101,12 @@ def test_code_and_points_survive_a_reload_and_travel(
     answer = answers.worked(find("06.2")).source
     on(page, solution, "cell.write(given[0])", answer)
     run(page, check)
+    # It is in the notebook in which cells look for the learner's functions.
+    texts = "[''.join(cell['source']) for cell in json.loads(path.read_text())['cells']]"
+    read = "import json\nfrom pathlib import Path\npath = Path('../exercises/06_one_query.ipynb')"
+    on(page, "cell.number === 1", "cell.write(given[0])", f"{read}\n{answer!r} in {texts}")
+    assert text_of(run(page, "cell.number === 1")) == "True"
+    on(page, "cell.number === 1", "cell.write(cell.source)")
     # Another page kept points meanwhile.
     others = {"exercises": {"05.1": {"points": 4, "total": 5}}, "predictions": {}}
     files = json.dumps({"learner.json": json.dumps(others)})
@@ -332,6 +338,9 @@ def test_one_file_has_everything(chromium: Any, tmp_path: Path) -> None:
         ".filter(id => id && !document.getElementById(decodeURIComponent(id)))"
     )
     assert dead == []
+    licences = page.locator("#licences").text_content()
+    assert "NumPy Developers" in licences
+    assert "Eileen Collins" in licences  # and of the book's own data
     solution = "cell.page.startsWith('exercises') && cell.source.includes('def attend(')"
     on(page, solution, "cell.write(given[0])", answers.worked(find("06.2")).source)
     assert "5 of 5 points" in text_of(run(page, "cell.check === '06.2'"))
