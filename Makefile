@@ -124,7 +124,7 @@ lock:
 	done
 	.cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
-	  requirements/ci.in -o requirements/ci.txt
+	  -c requirements/test.txt requirements/ci.in -o requirements/ci.txt
 
 clean:
 	rm -rf .venv .cache runs dist node_modules

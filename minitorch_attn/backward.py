@@ -11,7 +11,7 @@ from .arrays import Array, check_same_library, column_sums, namespace
 from .debugging import what_changed
 from .errors import GradientError
 from .tensor import RELEASED, Tensor, TensorLike, mode, raw, recording
-from .validation import check_gradient_shape, check_start, check_wanted
+from .validation.gradients import check_gradient_shape, check_start, check_wanted
 
 
 def backward(output: Tensor, gradient: TensorLike | None = None) -> None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from .validation import check_dtype
+from .validation.gradients import check_dtype
 
 # By the names of ops: what adds and multiplies, and what leads out of the whole numbers. (A mean is
 # a sum and a division; layer norm, GELU, attention and dropout begin with `alike`.)

@@ -14,13 +14,8 @@ from .fast import optim as fast
 from .forms import sooner
 from .nn.module import Parameter
 from .schedules import constant, warmup, warmup_cosine  # noqa: F401, asked for together
-from .validation import (
-    check_gradient,
-    check_optimizer,
-    check_range,
-    check_state_devices,
-    fitting,
-)
+from .validation.layers import check_range
+from .validation.steps import check_gradient, check_optimizer, check_state_devices, fitting
 
 
 class DivergedError(MinitorchError, FloatingPointError):
@@ -63,8 +58,10 @@ class Optimizer:
             slot: [namespace(p.data).zeros_like(p.data) for p in self.parameters] for slot in slots
         }
 
-    def step(self) -> None:
+    def step(self, norm: float | None = None) -> None:
         """Move every parameter that has a gradient.
+
+        `norm` is the gradients' joint length, where the caller knows it already.
 
         Raises
         ------
@@ -79,7 +76,7 @@ class Optimizer:
             check_state_devices(self.parameters[0].device, device_of(arrays[0]))
         for name, p in zip(self.names, self.parameters, strict=True):
             check_gradient(name, p.grad, p.data)
-        norm = gradient_norm(self.parameters)
+        norm = gradient_norm(self.parameters) if norm is None else norm
         self.check_finite(norm)
         if self.max_norm is not None:
             clip_gradients(self.parameters, self.max_norm, norm)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .errors import MinitorchError
 from .ops import cross_entropy
 from .parallel import own_part, share_gradients
@@ -114,9 +116,9 @@ class SharedTrainer(Trainer):
             bits.state = state
         return row
 
-    def _compute_gradients(self, inputs: Any, targets: Any) -> tuple[float, Any]:
+    def _compute_gradients(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
         count = examples(targets)
-        found = super()._compute_gradients(inputs, targets) if count else (0.0, None)
+        found = super()._compute_gradients(inputs, targets) if count else (np.zeros(()), None)
         pairs = zip(self.optimizer.names, self.optimizer.parameters, strict=True)
         share_gradients(pairs, count, self.comm)
         return found

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from .arrays import Array, device_of, namespace, to_numpy
-from .validation import check_dtype, check_no_history
+from .validation.gradients import check_dtype, check_no_history
 
 TensorLike: TypeAlias = Any  # a Tensor, an array, a number, or a nested list of numbers
 

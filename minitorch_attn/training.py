@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import to_numpy
+from .arrays import namespace, to_numpy
 from .data import Loader
 from .devices import move
+from .fast.optim import norm_there
 from .fast.steps import shared_gradients, small_step
 from .files import FileError, load_arrays, save_arrays, write_atomic
 from .forms import sooner
@@ -22,11 +23,11 @@ from .ops import cross_entropy
 from .optim import DivergedError, Optimizer, constant
 from .processes import keep_freed_memory
 from .tensor import no_grad, raw
+from .validation.indices import check_classes
 
 CHECKPOINT = "checkpoint.safetensors"
 
 
-@sooner(shared_gradients)
 def compute_gradients(
     model: Module, inputs: Any, targets: Any, loss: Callable[..., Any] = cross_entropy
 ) -> tuple[float, Any]:
@@ -40,11 +41,18 @@ def compute_gradients(
     -------
     The loss, and the logits (B, C) as an array; of a tuple that the model returns, each as one.
     """
+    value, outputs = _gradients(model, inputs, targets, loss)
+    return value.item(), outputs
+
+
+@sooner(shared_gradients)
+def _gradients(model: Module, inputs: Any, targets: Any, loss: Callable[..., Any]) -> Any:
+    """`compute_gradients`, with the loss as an array: on a GPU nothing waits for it yet."""
     with small_step(model, inputs):
         outputs = _apply(model, inputs)
         value = loss(outputs, targets)
         value.backward()
-    return value.item(), _raw_parts(outputs)
+    return value.data, _raw_parts(outputs)
 
 
 def _apply(model: Module, inputs: Any) -> Any:
@@ -62,9 +70,13 @@ def examples(batch: Any) -> int:
     return examples(batch[0]) if isinstance(batch, tuple) else len(batch)
 
 
-def accuracy(logits: Any, targets: Any) -> float:
-    """The share of targets (...) whose logit is the largest of the last axis, (..., C)."""
-    return float((logits.argmax(axis=-1) == targets).mean())
+def accuracy(logits: Any, targets: Any) -> Any:
+    """The share of targets (...) whose logit is the largest of the last axis, (..., C).
+
+    A float; on a GPU an array of no axes, so that nothing waits for it.
+    """
+    share = (logits.argmax(axis=-1) == targets).mean()
+    return float(share) if namespace(logits) is np else share
 
 
 class Trainer:
@@ -99,7 +111,8 @@ class Trainer:
     loss : callable
         Maps logits (B, C) and targets (B,) to one number, a mean over the batch.
     accuracy : callable
-        Maps the same, as arrays, to the share of the batch that is right.
+        Maps the same, as arrays, to the share of the batch that is right, a number or an array of
+        no axes.
     """
 
     def __init__(
@@ -119,7 +132,7 @@ class Trainer:
         progress: bool = True,
         title: str = "",
         loss: Callable[..., Any] = cross_entropy,
-        accuracy: Callable[[Any, Any], float] = accuracy,
+        accuracy: Callable[[Any, Any], Any] = accuracy,
     ) -> None:
         if patience is not None and validation is None:
             raise ValueError("early stopping (patience) needs a validation set")
@@ -197,15 +210,17 @@ class Trainer:
 
     def _train_epoch(self, bar: Any) -> dict[str, float]:
         self.model.train()
-        loss_sum = right = seen = 0.0
+        loss_sum = seen = 0.0
+        right: Any = 0.0  # on a GPU it becomes an array there
         rate = self.optimizer.lr
         for i, (inputs, targets) in enumerate(self.loader.epoch(self.epoch)):
             inputs, targets = move(inputs, self.device), move(targets, self.device)
             self.optimizer.zero_grad()
-            value, outputs = self._compute_gradients(inputs, targets)
+            loss, outputs = self._compute_gradients(inputs, targets)
+            value, norm = self._look(loss)
             if not math.isfinite(value):
-                self._explain_loss(value)
-            self._step(rate * self.schedule(self.epoch * len(self.loader) + i))
+                self._explain_loss(value, outputs, targets)
+            self._step(rate * self.schedule(self.epoch * len(self.loader) + i), norm)
             if count := examples(targets):
                 loss_sum += value * count
                 right += self.accuracy(outputs, targets) * count
@@ -213,31 +228,43 @@ class Trainer:
             bar.update()
             if bar.n % 20 == 0 and seen:
                 bar.set_postfix(epoch=self.epoch + 1, loss=f"{loss_sum / seen:.3f}", refresh=False)
-        loss_sum, right, seen = self._over_all(loss_sum, right, seen)
+        loss_sum, right, seen = self._over_all(loss_sum, float(right), seen)
         return {
             "train_loss": loss_sum / seen,
             "train_accuracy": right / seen,
             "learning_rate": rate * self.schedule((self.epoch + 1) * len(self.loader) - 1),
         }
 
-    def _compute_gradients(self, inputs: Any, targets: Any) -> tuple[float, Any]:
-        return compute_gradients(self.model, inputs, targets, self.loss)
+    def _compute_gradients(self, inputs: Any, targets: Any) -> tuple[Any, Any]:
+        """Gradients to the parameters; the loss, an array, and what the model said."""
+        return _gradients(self.model, inputs, targets, self.loss)
+
+    def _look(self, loss: Any) -> tuple[float, float | None]:
+        """The loss, and the gradients' joint length if it is known: a GPU is waited for once."""
+        there = norm_there(self.optimizer.parameters)
+        if there is None:
+            return loss.item(), None
+        xp = namespace(there)
+        value, norm = to_numpy(xp.stack([xp.asarray(loss).reshape(()), there])).tolist()
+        return value, norm if math.isfinite(norm) else None
 
     def _over_all(self, *sums: float) -> tuple[float, ...]:
         """What these sums come to over all who train: here nobody else does."""
         return sums
 
-    def _step(self, rate: float) -> None:
+    def _step(self, rate: float, norm: float | None) -> None:
         """One step at this rate; between steps the optimiser keeps its own."""
         own = self.optimizer.lr, self.optimizer.max_norm
         self.optimizer.lr, self.optimizer.max_norm = rate, self.clip
         try:
-            self.optimizer.step()
+            self.optimizer.step() if norm is None else self.optimizer.step(norm)
         finally:
             self.optimizer.lr, self.optimizer.max_norm = own
 
-    def _explain_loss(self, value: float) -> None:
-        """Name the parameter that is broken already, if one is, and stop."""
+    def _explain_loss(self, value: float, outputs: Any, targets: Any) -> None:
+        """Name what is no class, or the parameter that is broken already, if one is, and stop."""
+        if self.loss is cross_entropy:
+            check_classes(to_numpy(outputs), to_numpy(targets))
         broken = [
             name
             for name, parameter in self.model.named_parameters()

@@ -104,7 +104,7 @@ def _training(workload: Workload, given: dict[str, Tensor], device: str, wait: A
         optimizer.load_state_dict(fresh)
 
     def step() -> float:
-        model.zero_grad()
+        optimizer.zero_grad()  # as the trainer does
         loss, _ = compute_gradients(model, x, targets)
         optimizer.step()
         return loss

@@ -12,7 +12,7 @@ from ..ops.linalg import einsum_reference
 from ..ops.op import op, ready
 from ..ops.shape import reshape
 from ..tensor import raw
-from ..validation import parse_einsum
+from ..validation.subscripts import parse_einsum
 
 
 def _einsum_rule(i: int, g: Any, y: Any, *arrays: Any, subscripts: str) -> Any:

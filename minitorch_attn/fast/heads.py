@@ -15,7 +15,8 @@ from ..ops.op import fused
 from ..ops.pairs import all_finite
 from ..ops.shape import concatenate, split
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_mask, check_sizes
+from ..validation.attention import check_mask
+from ..validation.layers import check_sizes
 from .attention import backward, forward
 
 

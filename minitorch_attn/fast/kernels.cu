@@ -143,7 +143,10 @@ extern "C" __global__ void cross_entropy(const T* x, const long long* targets, T
   }
   sum = sum_of_warp(sum);
   for (int i = threadIdx.x; i < width; i += 32) p[at + i] /= sum;
-  if (threadIdx.x == 0) losses[row] = log(sum) + top - x[at + targets[row]];
+  long long target = targets[row];
+  bool is_class = 0 <= target && target < width;  // else NaN, by the log of a negative number
+  if (threadIdx.x == 0)
+    losses[row] = is_class ? log(sum) + top - x[at + target] : log((T)-1);
 }
 
 // p becomes (p - one_hot(target)) g / rows

@@ -7,7 +7,6 @@ tests run them on the CPU, thread for thread; on a GPU they have not run yet (`m
 
 from __future__ import annotations
 
-import math
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -184,14 +183,14 @@ def _over_all(name: str, columns: dict[str, list[Array]], *args: Any) -> None:
     launch(name, gradients[0].dtype, (count,), (THREADS,), given)
 
 
-def gradient_norm(gradients: list[Array]) -> float:
-    """The length of all gradients together as one vector: the device is waited for once."""
+def gradient_norm(gradients: list[Array]) -> Array:
+    """The length of all gradients together as one vector, on their device."""
     xp = namespace(gradients[0])
     gradients = [_whole(g) for g in gradients]
     _, count = _pieces(tuple(g.size for g in gradients), xp)
     sums = xp.empty(count, np.float64)
     _over_all("square_sums", {"gradient": gradients}, sums)
-    return math.sqrt(float(sums.sum()))
+    return xp.sqrt(sums.sum())
 
 
 def adam(

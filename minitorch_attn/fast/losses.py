@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from ..arrays import Array, namespace
 from ..ops.op import fused
 from ..ops.softmax import cross_entropy_reference
+from ..validation.indices import check_classes
 from . import kernels
 
 
@@ -27,10 +31,17 @@ def _cross_entropy_rule(
 def _cross_entropy(logits: Array, /, targets: Any) -> Any:
     if kernels.fit(logits):
         return kernels.cross_entropy(logits, targets)
-    xp = namespace(logits)
-    x = logits.reshape(-1, logits.shape[-1])
+    xp, classes = namespace(logits), logits.shape[-1]
+    if xp is np:
+        check_classes(logits, targets)
+    x = logits.reshape(-1, classes)
     x = x - x.max(axis=-1, keepdims=True)
-    picked = x[xp.arange(len(x)), targets.ravel()]
+    rows, targets = xp.arange(len(x)), targets.ravel()
+    if xp is np:
+        picked = x[rows, targets]
+    else:  # an index too large is another row's number there, without a word
+        is_class = (targets >= 0) & (targets < classes)
+        picked = xp.where(is_class, x[rows, targets % classes], math.nan)
     p = xp.exp(x, out=x)
     total = p.sum(axis=-1, keepdims=True)
     loss = (xp.log(total[:, 0]) - picked).sum() / len(p)

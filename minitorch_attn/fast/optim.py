@@ -99,14 +99,22 @@ def gradient_norm(parameters: Any) -> Any:
     """`optim.gradient_norm`, with one look at the device in place of one a parameter."""
     if not isinstance(parameters, list):  # it could be gone through but once
         return NotImplemented
+    found = norm_there(parameters)
+    if found is None:
+        return NotImplemented
+    norm = float(found)
+    return norm if math.isfinite(norm) else NotImplemented
+
+
+def norm_there(parameters: list[Any]) -> Any:
+    """The gradients' joint length as an array of their device; None on the CPU, or without any."""
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients or isinstance(gradients[0], np.ndarray):
-        return NotImplemented
+        return None
     if kernels.fit(*gradients):
-        norm = kernels.gradient_norm(gradients)
-    else:
-        norm = math.sqrt(float(sum(namespace(g).vdot(g, g) for g in gradients)))
-    return norm if math.isfinite(norm) else NotImplemented
+        return kernels.gradient_norm(gradients)
+    xp = namespace(gradients[0])
+    return xp.sqrt(sum(xp.vdot(g, g) for g in gradients))
 
 
 def adam(optimizer: Any, data: Any, gradient: Any, mean: Any, square: Any) -> None:

@@ -8,6 +8,7 @@ import operator
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -49,7 +50,7 @@ def shared_gradients(
     for parameter, pieces in zip(parameters, zip(*gradients, strict=True), strict=True):
         total = functools.reduce(operator.iadd, pieces)
         parameter.grad = total if parameter.grad is None else parameter.grad + total
-    return sum(losses), np.concatenate(logits)
+    return np.asarray(sum(losses)), np.concatenate(logits)
 
 
 def _sharers(model: Any, inputs: Any) -> int:
@@ -63,7 +64,12 @@ def _sharers(model: Any, inputs: Any) -> int:
 
 def _products(model: Any, inputs: np.ndarray) -> int:
     """A rough count: a row of the input (a token, say) meets about every parameter once."""
-    return math.prod(inputs.shape[:-1]) * model.num_parameters()
+    if model not in _num_parameters:  # to count takes a twentieth of the smallest step
+        _num_parameters[model] = model.num_parameters()
+    return math.prod(inputs.shape[:-1]) * _num_parameters[model]
+
+
+_num_parameters: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 def small_step(model: Any, inputs: Any) -> AbstractContextManager[None]:

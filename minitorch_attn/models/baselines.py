@@ -11,7 +11,7 @@ from ..nn import Dense, Mixing, Module
 from ..ops import broadcast_to, matmul, mean, relu, reshape
 from ..ops.attention import allowed_pairs
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_mask
+from ..validation.attention import check_mask
 
 
 class Impostor(Mixing):

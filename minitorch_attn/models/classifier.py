@@ -9,7 +9,7 @@ import numpy as np
 from ..nn import Dense, LayerNorm, LearnedPositions, Module, TransformerBlock
 from ..ops import mean
 from ..tensor import TensorLike
-from ..validation import check_masks
+from ..validation.attention import check_masks
 from .baselines import NoAttention, UniformAttention
 from .patches import patchify
 

@@ -12,7 +12,7 @@ from ..forms import sooner
 from ..ops import attention, merge_heads, split_heads
 from ..ops.pairs import weighed
 from ..tensor import Tensor, TensorLike
-from ..validation import check_sizes, head_dim_of
+from ..validation.layers import check_sizes, head_dim_of
 from .cache import KeyValueCache
 from .layers import Dense, Dropout
 from .mixing import Mixing

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..arrays import Array, namespace
 from ..tensor import TensorLike, raw
-from ..validation import check_cached, check_not_recorded
+from ..validation.attention import check_cached
+from ..validation.gradients import check_not_recorded
 
 
 class KeyValueCache:

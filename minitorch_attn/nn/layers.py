@@ -10,7 +10,7 @@ import numpy as np
 from ..draws import Rng, generator
 from ..ops import dropout, embedding, layer_norm, linear, matmul, softmax
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_probability, check_sizes, check_width
+from ..validation.layers import check_probability, check_sizes, check_width
 from .module import Module, Parameter
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..tensor import TensorLike, raw
-from ..validation import check_goes_on, check_tokens
+from ..validation.attention import check_goes_on
+from ..validation.layers import check_tokens
 from .cache import KeyValueCache
 from .layers import Dense
 from .module import Module

@@ -12,7 +12,7 @@ from ..arrays import Array, to_numpy
 from ..devices import move
 from ..files import FileError, load_arrays, save_arrays
 from ..tensor import Tensor
-from ..validation import fitting
+from ..validation.steps import fitting
 
 
 class Parameter(Tensor):

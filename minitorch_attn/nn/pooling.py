@@ -11,7 +11,7 @@ from ..arrays import namespace
 from ..draws import Rng, generator
 from ..ops import attention, broadcast_to, matmul, merge_heads, reshape, split_heads, where
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_padding, head_dim_of
+from ..validation.layers import check_padding, head_dim_of
 from .layers import Dense
 from .module import Module, Parameter
 

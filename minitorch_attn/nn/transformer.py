@@ -13,7 +13,7 @@ from ..devices import move
 from ..draws import Rng, generator
 from ..ops import gelu
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_places, check_range, check_sizes
+from ..validation.layers import check_places, check_range, check_sizes
 from .attention import MultiHeadAttention
 from .cache import KeyValueCache
 from .layers import Dense, Dropout, LayerNorm

@@ -8,7 +8,7 @@ from typing import Any
 from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_attention_shapes, check_mask, check_scale, scores_shape
+from ..validation.attention import check_attention_shapes, check_mask, check_scale, scores_shape
 from .elementwise import alike, where
 from .linalg import matmul
 from .pairs import all_finite, guarded

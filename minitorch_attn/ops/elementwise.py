@@ -11,7 +11,7 @@ from ..arrays import namespace
 from ..dtypes import common
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_dtype
+from ..validation.gradients import check_dtype
 from .op import op, ready
 
 BROADCAST = (

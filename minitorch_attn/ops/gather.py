@@ -8,7 +8,7 @@ from typing import Any
 from ..arrays import add_rows
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_axes, check_axis, check_indices
+from ..validation.indices import check_axes, check_axis, check_indices
 from .op import op, ready
 from .shape import reshape, transpose
 

@@ -8,7 +8,9 @@ from typing import Any
 from ..forms import fastest
 from ..matrix_library import multiply
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_axes, check_linear, check_subscripts, parse_einsum
+from ..validation.indices import check_axes
+from ..validation.layers import check_linear
+from ..validation.subscripts import check_subscripts, parse_einsum
 from .op import op, ready
 from .reduce import sum
 from .shape import reshape, transpose

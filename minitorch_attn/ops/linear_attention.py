@@ -6,7 +6,7 @@ from typing import Any
 
 from ..arrays import namespace
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_attention_shapes, check_same_tokens
+from ..validation.attention import check_attention_shapes, check_same_tokens
 from .elementwise import alike, exp, where
 from .linalg import matmul
 from .pairs import weighed

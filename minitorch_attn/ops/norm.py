@@ -6,7 +6,7 @@ from ..arrays import random_keep
 from ..draws import Rng, draws, generator
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_probability, check_row_parameters
+from ..validation.layers import check_probability, check_row_parameters
 from .elementwise import alike, sqrt
 from .reduce import mean, var
 

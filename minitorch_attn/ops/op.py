@@ -16,7 +16,7 @@ from ..devices import move
 from ..dtypes import converts, operand
 from ..forms import faster
 from ..tensor import Tensor, TensorLike, mode, new_tensor, next_id, raw
-from ..validation import check_rules, is_about_shapes
+from ..validation.gradients import check_rules, is_about_shapes
 
 P = ParamSpec("P")
 FLOAT = np.dtype(float)

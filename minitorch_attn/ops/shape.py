@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import check_same_library, index_add, is_basic_index, namespace
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_axis, check_sections, check_some
+from ..validation.indices import check_axis, check_sections, check_some
 from .op import op, ready
 
 

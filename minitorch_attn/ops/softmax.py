@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import namespace
 from ..forms import fastest
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_targets
+from ..validation.indices import check_classes, check_targets
 from .elementwise import alike, exp, log
 from .op import op
 from .reduce import Axis, _keep, sum
@@ -82,8 +82,8 @@ def log_softmax(x: TensorLike, /, axis: int = -1) -> Any:
 
 def cross_entropy_reference(logits: TensorLike, targets: Any) -> Tensor:
     """The plain composition that `cross_entropy` equals."""
-    classes = raw(logits).shape[-1]
-    log_p = reshape(log_softmax_reference(logits), (-1, classes))
+    check_classes(raw(logits), raw(targets))
+    log_p = reshape(log_softmax_reference(logits), (-1, raw(logits).shape[-1]))
     rows = namespace(raw(targets)).arange(raw(targets).size)
     return -sum(getitem(log_p, (rows, raw(targets).ravel()))) / raw(targets).size
 
@@ -101,10 +101,11 @@ def cross_entropy(logits: TensorLike, targets: Any, ignore: int | None = None) -
     Raises
     ------
     ValueError, TypeError, IndexError
-        If the shapes do not fit, the targets are not integers, or one is out of range.
+        If the shapes do not fit, the targets are not integers, or one is out of range. On a GPU
+        a target out of range makes the loss NaN instead: to look means to wait for the device.
     """
     (logits,) = alike(logits)
-    targets = check_targets(raw(logits), raw(targets), ignore)
+    targets = check_targets(raw(logits), raw(targets))
     if ignore is not None:
         rows = namespace(targets).flatnonzero(targets != ignore)
         logits = getitem(reshape(logits, (-1, raw(logits).shape[-1])), rows)

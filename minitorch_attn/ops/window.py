@@ -6,7 +6,8 @@ from typing import Any
 
 from ..arrays import namespace
 from ..tensor import Tensor, TensorLike, raw
-from ..validation import check_attention_shapes, check_range, check_same_tokens
+from ..validation.attention import check_attention_shapes, check_same_tokens
+from ..validation.layers import check_range
 from .attention import attention
 from .elementwise import alike
 from .shape import concatenate, reshape

@@ -22,6 +22,7 @@ from minitorch_attn import DeviceError, Tensor, ops
 from minitorch_attn.arrays import device_of, to_numpy
 from minitorch_attn.data import Dataset
 from minitorch_attn.devices import move
+from minitorch_attn.forms import plain
 from minitorch_attn.models import Attention, Classifier
 from minitorch_attn.nn import Dense
 from minitorch_attn.optim import SGD, AdamW, Optimizer
@@ -105,8 +106,8 @@ def test_the_extra_brings_what_cupy_compiles_with() -> None:
     assert need.startswith("cupy-cuda13x[ctk]")
 
 
-def test_a_step_waits_for_the_device_four_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For the range of the targets, the loss, the gradients' length, and how many are right."""
+def test_a_step_waits_for_the_device_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the loss and the gradients' length together."""
     data = Dataset(np.ones((8, 3, 4), np.float32), np.arange(8) % 3, 3)
     model = Classifier(4, 3, 8, 2, num_positions=3).to(STRICT)
     optimizer = AdamW(model.named_parameters())
@@ -114,14 +115,28 @@ def test_a_step_waits_for_the_device_four_times(monkeypatch: pytest.MonkeyPatch)
     looks = []
     step = Trainer._step
 
-    def counted(self: Trainer, rate: float) -> None:
-        step(self, rate)
+    def counted(self: Trainer, rate: float, norm: float | None) -> None:
+        step(self, rate, norm)
         looks.append(len(strict_arrays.looks))
 
     monkeypatch.setattr(Trainer, "_step", counted)
     trainer.fit(2)
     first, second, third, fourth = looks
-    assert second - first == fourth - third == 4
+    assert second - first == fourth - third == 1
+
+
+def test_a_target_that_is_no_class_is_named_where_the_loss_is_looked_at() -> None:
+    logits = there(np.zeros((2, 3), np.float32))
+    for wrong in (3, 7, -1):
+        targets = there(np.array([0, wrong])).data
+        assert np.isnan(to_numpy(ops.cross_entropy(logits, targets).data))
+        with plain(), pytest.raises(IndexError, match="classes 0 to 2"):
+            ops.cross_entropy(logits, targets)
+    data = Dataset(np.ones((8, 3, 4), np.float32), np.arange(8), 3)
+    model = Classifier(4, 3, 8, 2, num_positions=3).to(STRICT)
+    trainer = Trainer(model, AdamW(model.named_parameters()), data, progress=False)
+    with pytest.raises(IndexError, match=r"targets lie in \[0, 7\]"):
+        trainer.fit(1)
 
 
 # ---- where CuPy gives another answer than NumPy

@@ -16,6 +16,8 @@ for package in ("onnx", "onnxruntime", "rapidocr", "PIL", "matplotlib"):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"no {package}: {WANTED}", allow_module_level=True)
 
+pytestmark = pytest.mark.slow  # it needs what no environment of the book has
+
 
 @pytest.fixture(scope="module")
 def product() -> Any:

@@ -73,6 +73,7 @@ def test_rouge1_as_rouge_score_has_it() -> None:
         assert rouge1(hypothesis.split(), reference.split()) == pytest.approx(score)
 
 
+@pytest.mark.slow
 def test_random_texts_against_sacrebleu() -> None:
     sacrebleu = pytest.importorskip("sacrebleu", reason="not among what the tests install")
     rng = np.random.default_rng(0)

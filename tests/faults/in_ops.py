@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from faults.planting import Plant, everywhere, forward, forward_text, method, rewritten, text
-from minitorch_attn import backward, draws, dtypes, validation
+from minitorch_attn import backward, draws, dtypes
 from minitorch_attn.arrays import add_rows, is_basic_index, random_keep
 from minitorch_attn.fast import blockwise, rows, shared, whole
 from minitorch_attn.forms import _faster
@@ -24,6 +24,10 @@ from minitorch_attn.ops.op import Op
 from minitorch_attn.ops.pairs import all_finite, weighed
 from minitorch_attn.ops.window import window_attention
 from minitorch_attn.tensor import Tensor
+from minitorch_attn.validation.attention import _readings
+from minitorch_attn.validation.gradients import check_dtype
+from minitorch_attn.validation.indices import check_axis, check_indices
+from minitorch_attn.validation.subscripts import parse_einsum
 
 
 def settable(patch: pytest.MonkeyPatch) -> None:
@@ -70,7 +74,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         DTYPES + "test_what_leads_out_of_the_whole_numbers_is_float64",
     ),
     "float16: let through": (
-        text(validation.check_dtype, 'dtype.char == "e"', "False"),
+        text(check_dtype, 'dtype.char == "e"', "False"),
         DTYPES + "test_float16_is_refused_with_a_reason",
     ),
     "integers: a gradient by hand": (settable, DTYPES + "test_integers_have_no_gradient"),
@@ -91,7 +95,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         DTYPES + "test_dropout_of_integers_multiplies_what_stays_by_the_whole_factor",
     ),
     "indices: as narrow as they came": (
-        text(validation.check_indices, ".astype(np.intp, copy=False)", ""),
+        text(check_indices, ".astype(np.intp, copy=False)", ""),
         DTYPES + "test_token_ids_of_any_width",
     ),
     "backward: begins in another dtype": (
@@ -104,11 +108,11 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     ),
     # masks
     "masks: read from the right, come what may": (
-        everywhere(validation._readings, lambda right: lambda *shapes: {()}),
+        everywhere(_readings, lambda right: lambda *shapes: {()}),
         MASKS + "test_a_mask_that_could_mean_two_things_is_refused",
     ),
     "masks: those with fewer axes all refused": (
-        everywhere(validation._readings, lambda right: lambda *shapes: {(0,), (1,)}),
+        everywhere(_readings, lambda right: lambda *shapes: {(0,), (1,)}),
         MASKS + "test_a_mask_that_can_mean_one_thing",
     ),
     "masks: nothing bad looked for": (
@@ -150,7 +154,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
     ),
     # axes
     "axes: counted round and round": (
-        everywhere(validation.check_axis, lambda right: lambda axis, ndim: axis % ndim),
+        everywhere(check_axis, lambda right: lambda axis, ndim: axis % ndim),
         AXES + "test_an_axis_is_there_or_not_as_in_numpy",
     ),
     "axes: those of a number": (
@@ -158,7 +162,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         AXES + "test_a_number_reduced_is_itself",
     ),
     "einsum: what ... stands for is summed": (
-        text(validation.parse_einsum, 'elif dots and "..." not in output:', "elif False:"),
+        text(parse_einsum, 'elif dots and "..." not in output:', "elif False:"),
         "test_errors.py::test_wrong_use[einsum that loses what ... stands for]",
     ),
     # edges

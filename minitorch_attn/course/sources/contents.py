@@ -206,9 +206,8 @@ PAGE = """\
 # The book
 
 A chapter's title leads to its text. Its line leads to the executed notebook, the exercises, their
-worked solution, the checks that mark them, and the lecture. A chapter without links is not written
-yet. {points} points in all. `make web` makes pages of all this that open without Python or a
-network. This page is built from `book.toml`.
+worked solution, the checks that mark them, and the lecture. {points} points in all. `make web`
+makes pages of all this that open without Python or a network. This page is built from `book.toml`.
 """
 
 
