@@ -16,12 +16,11 @@ import traceback
 import types
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from ...sources.text import ROOT
 from . import stand_ins, widgets
 
-ROOT = Path("/")  # where the page has the exercises
 LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
 # What a browser does not have, by the error that tells: a word for it, for one line.
 _LACKING = (

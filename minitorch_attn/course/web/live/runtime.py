@@ -214,7 +214,7 @@ def _book(root: Path) -> Iterator[tuple[str, bytes]]:
                 yield f"app/{name.as_posix()}", path.read_bytes()
     # A learner's own functions are looked for in them (`own.train`); the page writes them in.
     for path in sorted((root / "exercises").glob("[0-9]*.ipynb")):
-        yield f"exercises/{path.name}", path.read_bytes()
+        yield f"app/exercises/{path.name}", path.read_bytes()
     yield from _photographs()
 
 

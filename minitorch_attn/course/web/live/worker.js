@@ -33,7 +33,7 @@ async function start({ payload, files }) {
     new PreopenDirectory('/usr/local/lib', new Map([['python315.zip', new File(library, { readonly: true })]])),
     new PreopenDirectory('/usr/local/lib/python315.zip/matplotlib/mpl-data', new Map()),
     new PreopenDirectory('/', new Map([
-      [HOME, home], ['tmp', folder()], ['notebooks', folder()], ['book.zip', new File(book)],
+      [HOME, home], ['tmp', folder()], ['book.zip', new File(book)],
       ['usr', folder({ local: folder({ lib: folder() }) })],
     ])),
   ];
@@ -48,7 +48,8 @@ async function start({ payload, files }) {
   wasi.initialize({ exports });
   turn(`import os, sys, zipfile
 zipfile.ZipFile("/book.zip").extractall("/")
-os.chdir("/notebooks")
+os.mkdir("/app/notebooks")
+os.chdir("/app/notebooks")
 sys.path.insert(0, "/app")
 import _host
 from minitorch_attn.course.web.live import kernel
