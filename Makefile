@@ -12,6 +12,7 @@
 # make bench   time this library beside others (benchmarks/README.md)
 # make gpu     six minutes on an NVIDIA GPU: tests, steps, attention, memory, in runs/gpu.json
 # make wheel   pack the library and the whole book for pip, in dist/
+# make lowest  test with the lowest versions that pyproject.toml promises
 # make lock    pin anew what `make` installs
 # make clean   delete what make made: environments, caches, runs
 
@@ -23,7 +24,7 @@ BIN := .venv/bin
 endif
 PY := $(BIN)/python
 
-.PHONY: help run study test test-all book slides web live one-file prove lint bench gpu wheel lock clean
+.PHONY: help run study test test-all book slides web live one-file prove lint bench gpu wheel lock lowest clean
 help:
 	@sed -n 's/^# \(make [a-z-]*  .*\)/\1/p' Makefile
 
@@ -110,6 +111,18 @@ gpu:
 	$(PYTHON) -m venv .venv
 	@touch $@
 
+# The lowest versions of what pyproject.toml names, what these need in turn as new as it goes. NumPy
+# 2.0.0 has wheels for Python 3.11 and 3.12.
+LOWEST_PY := .cache/lowest/$(notdir $(BIN))/python
+lowest: .cache/lowest/lowest.stamp
+	PYTHONPATH= $(LOWEST_PY) -m pytest -n 2 tests/engine tests/commands/test_cli.py
+
+.cache/lowest/lowest.stamp: requirements/lowest.txt pyproject.toml
+	$(PYTHON) -m venv .cache/lowest
+	$(LOWEST_PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lowest.txt
+	$(LOWEST_PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 wheel: .venv/run.stamp
 	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@ls -l dist
@@ -125,6 +138,9 @@ lock:
 	.cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url --no-annotate $(UPGRADE) \
 	  -c requirements/test.txt requirements/ci.in -o requirements/ci.txt
+	.cache/lock/$(notdir $(BIN))/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-annotate --resolution lowest-direct \
+	  --extra test pyproject.toml requirements/build.in -o requirements/lowest.txt
 
 clean:
 	rm -rf .venv .cache runs dist node_modules

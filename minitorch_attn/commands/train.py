@@ -61,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         dest="own",
         metavar="DIR",
         type=Path,
-        help="train the classifier with the functions that you wrote in the notebooks of DIR, "
+        help="train with the functions that you wrote in the notebooks of DIR, "
         "beside the library's; takes --data and --epochs, and writes nothing",
     )
 
@@ -168,7 +168,7 @@ def _run_own(args: argparse.Namespace, comm: Any) -> int:
     given = [name for name, is_given in others.items() if is_given]
     if given:
         raise UsageError(
-            f"--with trains one classifier on the CPU, from seed 0, and writes nothing: leave out "
+            f"--with trains one model on the CPU, from seed 0, and writes nothing: leave out "
             f"{', '.join(given)}"
         )
     from ..course import own

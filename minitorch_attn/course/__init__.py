@@ -16,10 +16,20 @@ _HOME = {
     "reveal": "learner.predictions",
     "progress": "learner.progress",
     "exercises_of": "checks",
+    "use_checks": "checks.folders",
     "clicks": "learner",
 }
 
-__all__ = ["check", "check_file", "clicks", "exercises_of", "predict", "progress", "reveal"]
+__all__ = [
+    "check",
+    "check_file",
+    "clicks",
+    "exercises_of",
+    "predict",
+    "progress",
+    "reveal",
+    "use_checks",
+]
 
 
 def __getattr__(name: str) -> Any:

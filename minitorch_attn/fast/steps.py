@@ -59,7 +59,15 @@ def _sharers(model: Any, inputs: Any) -> int:
         return 1
     if math.prod(inputs.shape[:-1]) < MANY_ROWS or _products(model, inputs) < WORTH_SHARING:
         return 1
-    return 1 if any(m.is_random for _, m in model.named_modules()) else threads()
+    return 1 if any(_may_draw(m) for _, m in model.named_modules()) else threads()
+
+
+def _may_draw(module: Any) -> bool:
+    """Whether it draws, as it says itself, or else as a generator among its attributes says."""
+    own = vars(module)
+    if "is_random" in own or module.is_random:
+        return module.is_random
+    return any(isinstance(value, np.random.Generator) for value in own.values())
 
 
 def _products(model: Any, inputs: np.ndarray) -> int:

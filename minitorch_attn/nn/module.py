@@ -30,6 +30,9 @@ class Module:
     Parameters and modules are found by walking the attributes in the order in which they were
     first set, and into lists, tuples and dicts. Their names are the paths: "blocks.0.weight". A
     Tensor with `requires_grad` that was not computed from others counts as a parameter.
+
+    A module that draws random numbers keeps its generator as an attribute, or sets `is_random`:
+    its steps are then not shared among threads, and a seed makes them repeat.
     """
 
     training = True
@@ -150,12 +153,15 @@ def _is_parameter(x: Any) -> bool:
     return isinstance(x, Parameter) or (isinstance(x, Tensor) and x.requires_grad and not x._node)
 
 
-def _leaves(held: dict[Any, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    """What stands in attributes, and in lists, tuples and dicts among them, by its path."""
+def _leaves(held: Any, path: str = "", around: tuple[int, ...] = ()) -> Iterator[tuple[str, Any]]:
+    """What stands in attributes, and in lists, tuples and dicts among them, by its path.
+
+    `around` are the ids of those that are being walked: one that holds itself ends there.
+    """
     for name, value in held.items():
-        if isinstance(value, list | tuple):
-            value = dict(enumerate(value))
-        if isinstance(value, dict):
-            yield from _leaves(value, f"{path}{name}.")
+        if isinstance(value, list | tuple | dict):
+            if id(value) not in around:
+                inner = value if isinstance(value, dict) else dict(enumerate(value))
+                yield from _leaves(inner, f"{path}{name}.", (*around, id(value)))
         else:
             yield f"{path}{name}", value

@@ -91,6 +91,9 @@ def _backward(self: Tensor, gradient: TensorLike | None = None) -> None:
 
     `gradient` has the shape of this tensor, and may be left out for a single number. The
     record is released on the way: a second backward needs a second forward.
+
+    Of two threads that add to one `.grad` at once, one may lose what it adds: threads take `grad`,
+    and one of them adds up.
     """
     backward(self, gradient)
 

@@ -101,4 +101,5 @@ DATES = Recipe(
         ),
     ),
     examples="test dates",
+    answers="pairs",
 )

@@ -122,6 +122,8 @@ class Recipe:
         What the test set is made of, where looks are told: "test scenes".
     guess : str
         What a guess gets, in a sentence, for comparison with the looks.
+    answers : str
+        See `takes_answers`: "pairs" where a learner's answers train a Translator.
     """
 
     about: str
@@ -144,6 +146,7 @@ class Recipe:
     pictures: tuple[Picture, ...] = ()
     examples: str = "test examples"
     guess: str = ""
+    answers: str = ""
 
     @property
     def main(self) -> str:
@@ -151,6 +154,7 @@ class Recipe:
         return next(iter(self.models))
 
     @property
-    def takes_answers(self) -> bool:
-        """Whether a learner's answers to exercises can be put into its first model."""
-        return self.make is make_classifier
+    def takes_answers(self) -> str:
+        """Which exercises have answers that can be put into its first model: those of "classes",
+        where that is the Classifier, else those that `answers` names; "" if none."""
+        return self.answers or ("classes" if self.make is make_classifier else "")

@@ -30,7 +30,7 @@ def test_every_model_is_made_and_answers(data: str) -> None:
         assert logits.shape == (*target.shape, len(train.target_words))
         assert np.isfinite(recipe.loss(logits, target).item())
         assert model.mixing == {"uniform": "uniform", "none": "none"}.get(name, "attention")
-    assert not recipe.takes_answers
+    assert recipe.takes_answers == {"dates": "pairs"}.get(data, "")
 
 
 @pytest.mark.parametrize("data", TRANSLATING)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -188,6 +189,17 @@ def test_a_module_that_leads_back_to_itself() -> None:
     parent.child, child.parent = child, parent  # type: ignore[attr-defined]
     assert [name for name, _ in parent.named_parameters()] == ["child.weight", "child.bias"]
     assert parent.eval() is parent
+
+
+def test_a_list_that_leads_back_to_itself() -> None:
+    module: Any = Module()
+    module.rows = [Dense(2, 1)]
+    module.rows.append(module.rows)
+    module.table = {"again": module.rows}
+    module.table["self"] = module.table
+    names = ["rows.0.weight", "rows.0.bias"]
+    assert [name for name, _ in module.named_parameters()] == names
+    assert module.generators() == []
 
 
 @pytest.mark.parametrize(

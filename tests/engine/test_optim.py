@@ -128,6 +128,19 @@ def test_a_parameter_without_a_gradient_stays() -> None:
     assert (layer.bias.data != before["bias"]).all()
 
 
+def test_adam_counts_steps_for_all_parameters_together() -> None:
+    """One whose first gradient comes at the tenth step moves by less than lr, as is documented."""
+    early, late = Parameter(np.zeros(1)), Parameter(np.zeros(1))
+    adam = Adam([early, late], 0.1)
+    for step in range(1, 11):
+        early.grad, late.grad = np.ones(1), np.ones(1) if step == 10 else None
+        adam.step()
+        if step == 1:
+            np.testing.assert_allclose(early.data, -0.1)
+    mean, square = 0.1 / (1 - 0.9**10), 0.001 / (1 - 0.999**10)
+    np.testing.assert_allclose(late.data, -0.1 * mean / math.sqrt(square), rtol=1e-6)
+
+
 @pytest.mark.parametrize("small", [fast.SMALL_PARAMETER, 10, 0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_all_at_once_and_one_by_one_are_the_same_bits(

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from minitorch_attn import Tensor, attention, grad, training
 from minitorch_attn.fast import steps
 from minitorch_attn.models import Classifier
+from minitorch_attn.ops import dropout
 from minitorch_attn.threads import parallel_map, set_threads, sharing, threads
 
 
@@ -232,6 +234,60 @@ def test_with_dropout_the_batch_stays_whole(monkeypatch: pytest.MonkeyPatch) -> 
         for count in (1, 2, 2)
     ]
     assert len(set(losses)) == 1
+
+
+class OwnDropout(Classifier):
+    """A model that drops by itself, without a Dropout."""
+
+    def __init__(self, p: float, *, says: bool = False) -> None:
+        super().__init__(4, 3, model_dim=8, num_heads=2)
+        self.p, self.source = p, np.random.default_rng(5)
+        if says:
+            self.is_random = p > 0
+
+    def __call__(self, x: Any) -> Tensor:
+        return super().__call__(dropout(x, self.p, self.source))
+
+
+def test_so_it_does_for_a_model_that_draws_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from minitorch_attn import threads as module
+
+    monkeypatch.setattr(module, "_default", 0)
+    monkeypatch.setattr(steps, "MANY_ROWS", 0)
+    monkeypatch.setattr(steps, "WORTH_SHARING", 0)
+    losses = [step(OwnDropout(0.5), count)[0] for count in (1, 2, 2)]
+    assert len(set(losses)) == 1
+    seen: list[int] = []
+
+    def spied(*given: Any) -> Any:
+        seen.append(1)
+        return parallel_map(*given)
+
+    monkeypatch.setattr(steps, "parallel_map", spied)
+    for model, shared in (
+        (OwnDropout(0.5, says=True), 0),
+        (OwnDropout(0.0, says=True), 1),  # it holds a generator, and says that it draws nothing
+        (Classifier(4, 3, model_dim=8, num_heads=2), 1),
+    ):
+        seen.clear()
+        step(model, 2)
+        assert len(seen) == shared
+
+
+def test_gradients_taken_in_several_threads_add_up() -> None:
+    weight = Tensor(np.zeros(3), requires_grad=True)
+    found: list[np.ndarray] = []
+
+    def work() -> None:
+        found.extend(grad((weight * np.arange(3.0)).sum(), weight)[0] for _ in range(200))
+
+    workers = [threading.Thread(target=work) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    np.testing.assert_array_equal(sum(found), 800 * np.arange(3.0))
+    assert weight.grad is None
 
 
 def child(queue: multiprocessing.Queue) -> None:

@@ -384,6 +384,13 @@ def test_another_runs_folder_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == before
 
 
+def test_without_a_folder_there_is_nothing_to_save_to_or_to_resume() -> None:
+    trainer = make_trainer(None)
+    assert not trainer.resume()
+    with pytest.raises(ValueError, match="no folder to write to: give it one, folder="):
+        trainer.save()
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

@@ -170,16 +170,19 @@ def _sections(text: str, chapter: int, id: str) -> list[tuple[str, str]]:
 def _executed(
     texts: list[Source], out: Path, root: Path, say: Callable[[str], None]
 ) -> Iterator[tuple[Source, execute.Outputs]]:
-    """Run the chapters, at most two at a time."""
+    """Run the chapters, at most two at a time.
+
+    The last begins first: later chapters train more, and none of them is to be left at the end
+    with one core idle beside it.
+    """
     if not texts:
         return
     cache = root / ".cache" / "book"
-    jobs = [execute.job(source, out / "notebooks", root) for source in texts]
+    jobs = [(execute.job(source, out / "notebooks", root), source) for source in texts]
     workers = min(WORKERS, len(jobs))
     with ProcessPoolExecutor(workers, initializer=end_with_parent) as pool:
         futures = {
-            pool.submit(execute.outputs_of, job, cache): source
-            for job, source in zip(jobs, texts, strict=True)
+            pool.submit(execute.outputs_of, job, cache): source for job, source in reversed(jobs)
         }
         try:
             for count, future in enumerate(as_completed(futures), start=1):

@@ -26,7 +26,10 @@ PACKAGES = (
 )  # fmt: skip
 # Of the course, only these rooms can show in a chapter's output.
 ROOMS = ("checking", "checks", "learner", "sources")
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+THREADS = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "MINITORCH_ATTN_THREADS",
+)  # fmt: skip
 
 
 class ChapterFailed(MinitorchError):

@@ -66,7 +66,7 @@ def card(exercise: Exercise) -> str:
         f"> **{exercise.points:g} points** · difficulty {dots(exercise.difficulty)} · "
         f"importance {dots(exercise.importance)} · about {exercise.minutes} minutes\n>\n"
         f"> `{exercise.signature}`\n>\n"
-        f"> Read again: [chapter {exercise.chapter:02d}](../chapters/{exercise.read}). "
+        f"> Read again: [chapter {exercise.read[:2]}](../chapters/{exercise.read}). "
         f"Points, by check:\n>\n{checks}"
     )
 
@@ -178,11 +178,13 @@ def _places(source: Source, table: dict[str, Exercise]) -> dict[str, tuple[Exerc
 
 
 def _owner(source: Source, cell: Cell, table: dict[str, Exercise]) -> Exercise:
-    defined = {
-        node.name
-        for node in ast.parse(cell.text).body
-        if isinstance(node, ast.FunctionDef | ast.ClassDef)
-    }
+    try:
+        body = ast.parse(cell.text).body
+    except SyntaxError as error:
+        above = source.path.read_text(encoding="utf-8").partition(cell.text)[0].count("\n")
+        at = f"{source.path}, line {above + (error.lineno or 1)}"
+        raise SourceError(f"{at}: {error.msg}") from None
+    defined = {node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     owners = [exercise for exercise in table.values() if exercise.function in defined]
     if len(owners) != 1:
         raise SourceError(

@@ -217,14 +217,22 @@ def show(value: Any, *, digits: int = 0, most: int = 24) -> str:
         return text if value.size else f"an empty array, shape {value.shape}"
     if isinstance(value, float):
         return f"{value:.{digits or 6}g}"
+    if isinstance(value, dict):
+        pairs = (f"{_part(k, digits, most)}: {_part(v, digits, most)}" for k, v in value.items())
+        return "{" + ", ".join(pairs) + "}"
     if isinstance(value, list | tuple):
-        inner = ", ".join(show(_quoted(item), digits=digits, most=most) for item in value[:12])
+        inner = ", ".join(_part(item, digits, most) for item in value[:12])
         inner += f", … {len(value)} in all" if len(value) > 12 else ""
         if isinstance(value, tuple):
             return f"({inner},)" if len(value) == 1 else f"({inner})"
         return f"[{inner}]"
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+def _part(value: Any, digits: int, most: int) -> str:
+    """What `show` says of a part: None there is no forgotten `return`."""
+    return "None" if value is None else show(_quoted(value), digits=digits, most=most)
 
 
 def _a(name: str) -> str:

@@ -142,12 +142,15 @@ def plain(value: Any) -> Any:
 def learner_error(error: BaseException, file: str) -> LearnerError:
     """The error with the line of the learner's own code, in `file`, in which it happened."""
     kinds = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, BaseException)]
+    message = str(error)
+    if "read-only" in message:  # NumPy's words for an array that must be left alone
+        message += "; write into a new array, and leave alone what is given"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if not frames:
-        return LearnerError(kinds, str(error))
+        return LearnerError(kinds, message)
     line = frames[-1].lineno
     code = linecache.getline(frames[-1].filename, line or 0).strip()
-    return LearnerError(kinds, str(error), line, code)
+    return LearnerError(kinds, message, line, code)
 
 
 def run(

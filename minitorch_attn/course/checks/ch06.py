@@ -256,6 +256,7 @@ def alone(attend: Any, rng: np.random.Generator) -> None:
     together = np.asarray(attend(query, key, value))
     n = int(rng.integers(1, len(query)))
     alone = attend(query[n : n + 1], key, value)
+    expect_shape(alone, (1, value.shape[1]), "one query gets one answer, a mixture of values")
     claim = "a query asked alone gets the answer that it gets among others"
     near(alone, together[n : n + 1], claim)
     reacts(together[:1], alone, "another query gets another answer")

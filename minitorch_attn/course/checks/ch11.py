@@ -65,10 +65,11 @@ def agrees_with_places(embed_backward: Any, ids: Array, g: Array, num: int, clai
 @lookup.check(1, "each row gets the gradients of all places where its word stands")
 def rows_of_places(embed_backward: Any, rng: np.random.Generator) -> None:
     ids, g, num = draw_lookup(rng)
+    claim = "one text with one word: its row is the gradient, the others are 0"
+    for one in (slice(1), slice(-1, None)):  # word 0, and num - 1: small, to be shown in full
+        agrees_with_places(embed_backward, ids[one, one], g[one, one], num, claim)
     agrees_with_places(embed_backward, ids, g, num, "a row is the sum over its word's places")
-    claim = "also where there is one text with one word"
-    agrees_with_places(embed_backward, ids[:1, :1], g[:1, :1], num, claim)
-    agrees_with_places(embed_backward, ids[-1:, -1:], g[-1:, -1:], num, claim)
+    agrees_with_places(embed_backward, ids, g[..., :1], num, "also where a row is one number")
     flat = rng.integers(0, 3, size=ids.shape)
     agrees_with_places(embed_backward, flat, g, num, "also where a few words come all the time")
 
@@ -104,7 +105,7 @@ def no_such_row(embed_backward: Any, rng: np.random.Generator) -> None:
     ids, g, num = draw_lookup(rng)
     embed_backward(ids, g, num)
     where = tuple(int(rng.integers(n)) for n in ids.shape)
-    for bad in (num, num + int(rng.integers(1, 9)), -1, -num, -num - 1):
+    for bad in (-1, num, num + int(rng.integers(1, 9)), -num, -num - 1):
         wrong = ids.copy()
         wrong[where] = bad
         claim = f"{bad} in one place, with {num} rows"
@@ -224,13 +225,18 @@ def draw_texts(rng: np.random.Generator) -> tuple[Array, int, int]:
     b, n = sizes(rng, 2, low=4)
     signs = rng.choice(np.setdiff1d(np.arange(-3, 40), 0), 3, replace=False)
     start, pad, stop = (int(sign) for sign in signs)
-    words = np.setdiff1d(np.arange(-3, 60), signs)
+    words = np.setdiff1d(np.arange(-3, 900), signs)
     out = rng.choice(words, size=(b, n))
     lengths = rng.permutation(np.r_[n, 1, n - 1, rng.integers(1, n + 1, b - 3)])
     for row, length in zip(out, lengths, strict=True):
         row[0] = 0 if length == n else row[0]
         row[length - 1], row[length:] = stop, pad
     return out, start, pad
+
+
+def unpadded(out: Array, pad: int) -> Array:
+    """The text without padding, (1, N): small, so that a report shows it in full."""
+    return out[(out != pad).all(axis=1)][:1]
 
 
 def taught(teacher: Any, out: Array, start: int, pad: int) -> tuple[Array, Array]:
@@ -243,6 +249,9 @@ def taught(teacher: Any, out: Array, start: int, pad: int) -> tuple[Array, Array
 @forcing.check(1, "what is read is what was written one place before; the first is start")
 def shift(teacher: Any, rng: np.random.Generator) -> None:
     out, start, pad = draw_texts(rng)
+    one = unpadded(out, pad)
+    before, _ = taught(teacher, one, start, pad)
+    expect_close(before[0], np.append(start, one[0, :-1]), "start, and then all words but the last")
     before, _ = taught(teacher, out, start, pad)
     expect_close(before[:, 0], np.full(len(out), start), "the first is start, in every row")
     expect_close(before[:, 1:], out[:, :-1], "then come the words to write, one place later")
@@ -251,8 +260,6 @@ def shift(teacher: Any, rng: np.random.Generator) -> None:
     one = out[:, :1]
     before, _ = taught(teacher, one, start, pad + 100)
     expect_close(before, np.full_like(one, start), "with one place, start is all that is read")
-    before, _ = taught(teacher, out[:1], start, pad)
-    expect_close(before[0], np.append(start, out[0, :-1]), "and so for one text alone")
 
 
 @forcing.check(1, "no place knows what it is to write")
@@ -275,8 +282,11 @@ def no_peeking(teacher: Any, rng: np.random.Generator) -> None:
 @forcing.check(1, "words and the stop sign count, padding does not")
 def what_counts(teacher: Any, rng: np.random.Generator) -> None:
     out, start, pad = draw_texts(rng)
-    _, counts = taught(teacher, out, start, pad)
+    one = unpadded(out, pad)
+    _, counts = taught(teacher, one, start, pad)
     expect(counts.dtype == bool, "counts holds True and False", got=f"numbers, {counts.dtype}")
+    expect_close(counts, np.ones(one.shape, bool), "a text without padding counts whole")
+    _, counts = taught(teacher, out, start, pad)
     expect_close(counts, out != pad, "words and the stop sign count, padding does not")
     turned = np.where(out == pad, 0, np.where(out == 0, pad, out))
     _, counts = taught(teacher, turned, start, 0)
@@ -289,6 +299,7 @@ def what_counts(teacher: Any, rng: np.random.Generator) -> None:
 @forcing.check(1, "padding before a word raises ValueError")
 def padded_in_front(teacher: Any, rng: np.random.Generator) -> None:
     out, start, pad = draw_texts(rng)
+    taught(teacher, unpadded(out, pad), start, pad)
     taught(teacher, out, start, pad)
     full = np.where(out == pad, start, out)
     row = int(rng.integers(len(out)))
@@ -303,6 +314,10 @@ def padded_in_front(teacher: Any, rng: np.random.Generator) -> None:
     at_the_end[row, -1] = pad
     _, counts = taught(teacher, at_the_end, start, pad)
     expect_close(counts, at_the_end != pad, "padding at the last place is where it ought to be")
+    idle = out.copy()
+    idle[row] = pad
+    _, counts = taught(teacher, idle, start, pad)
+    expect_close(counts, idle != pad, "in a row of padding alone nothing counts, and that is fine")
 
 
 def refuse_padding(out: Array, pad: int) -> Array:
@@ -476,7 +491,14 @@ def agrees(cross_attend: Any, rng: np.random.Generator) -> None:
         near(z, want[0], "z is the sum of the values, each by its weight")
     short = (y, memory[:, :1], *matrices, np.ones_like(real[:, :1]))
     z, weights = crossed(cross_attend, short)  # type: ignore[arg-type]
-    near(weights, np.ones_like(weights), "a memory of one token has all the weight")
+    ones = np.ones_like(weights)
+    expect_close(weights, ones, "a memory of one token has all the weight", rtol=1e-5)
+    square = rng.normal(size=(5, 4, 4, 4))
+    problem = (*square[:2], *square[2:, 0], np.tri(4, dtype=bool))
+    z, weights = crossed(cross_attend, problem)  # type: ignore[arg-type]
+    want = by_token(*problem)
+    near(weights, want[1], "also where all sizes are equal, and the texts are padded")
+    near(z, want[0], "and the answers there")
 
 
 @across.check(1, "padding has the weight 0, and what it holds does not matter")
@@ -538,7 +560,8 @@ def borders(cross_attend: Any, rng: np.random.Generator) -> None:
     z, weights = crossed(cross_attend, problem)
     want = by_token(*problem)
     near(weights, want[1], "rows thousands apart, and padding far above them")
-    near(z, want[0], "and so are the answers")
+    # Of scores that large 32 bits keep four decimals, so values are taken by the weights that came.
+    near(z, weights @ (memory @ wv), "and the answers are the values by these weights")
     row = int(rng.integers(b))
     nothing = real.copy()
     nothing[row] = False
@@ -547,6 +570,13 @@ def borders(cross_attend: Any, rng: np.random.Generator) -> None:
     near(z[row], np.zeros_like(z[row]), "and answers 0")
     want = by_token(y, memory, wq, wk, wv, nothing)
     near(z, want[0], "the other texts are answered as ever")
+    # Real tokens at -3e10 times 1, 2, 3, ..., padding far above them.
+    rank = np.where(real, 1.0 + rng.permuted(np.tile(np.arange(real.shape[1]), (b, 1)), axis=1), 0)
+    asked = np.append(0 * y, np.full((b, n, 1), -3e10), axis=-1)
+    read = np.append(memory, rank[..., None], axis=-1)
+    deep = (asked, read, one_more(wq), one_more(wk), np.pad(wv, ((0, 1), (0, 0))), real)
+    z, weights = crossed(cross_attend, deep)
+    near(weights, by_token(*deep)[1], "all scores of real tokens lie billions below 0")
 
 
 def one_more(w: Array) -> Array:
@@ -676,6 +706,34 @@ def low_fill(
 ) -> tuple[Array, Array]:
     scores = np.where(real[:, None], scores_of(y @ wq, memory @ wk), -100.0)
     weights = masked(scores, np.ones_like(real))
+    return weights @ (memory @ wv), weights
+
+
+@across.wrong(
+    "a finite number for minus infinity",
+    "Padding got a very low score, -1e9 or lower. Where nothing is real all scores are then equal, "
+    "and so are the weights; and real scores may lie lower still. Minus infinity is below all.",
+)
+def finite_fill(
+    y: Array, memory: Array, wq: Array, wk: Array, wv: Array, real: Array
+) -> tuple[Array, Array]:
+    scores = np.where(real[:, None], scores_of(y @ wq, memory @ wk), -1e9)
+    weights = masked(scores, np.ones_like(real))
+    return weights @ (memory @ wv), weights
+
+
+@across.wrong(
+    "no maximum subtracted",
+    "exp of a score of thousands is infinite, and that of minus thousands is 0 for a whole row: "
+    "NaN. Subtract the largest real score of each row first.",
+)
+def overflowing(
+    y: Array, memory: Array, wq: Array, wk: Array, wv: Array, real: Array
+) -> tuple[Array, Array]:
+    with np.errstate(over="ignore", invalid="ignore"):
+        e = np.where(real[:, None], np.exp(scores_of(y @ wq, memory @ wk)), 0)
+        total = e.sum(axis=-1, keepdims=True)
+        weights = e / np.where(total > 0, total, 1)
     return weights @ (memory @ wv), weights
 
 
@@ -1004,6 +1062,9 @@ def hits_and_links(alignment: Any, rng: np.random.Generator) -> None:
         agrees_with_count(alignment, one, f"one character, with the places {links[row]}")
     nowhere: Places = [[] for _ in links]
     agrees_with_count(alignment, (weights, nowhere, length), "no link, no hit")
+    ends, edges = np.eye(length)[[length - 1, length // 2, 0]], [0, length - 1]
+    claim = "the last place counts as the others do, and what lies between two does not"
+    agrees_with_count(alignment, (ends, [[length - 1], edges, edges[::-1]], length), claim)
 
 
 @aligned.check(1, "padding cannot win, and of the weights only their order matters")
@@ -1012,6 +1073,7 @@ def only_real_places(alignment: Any, rng: np.random.Generator) -> None:
     agrees_with_count(alignment, (weights, links, length), "padding has more weight, and no say")
     factors = rng.uniform(0.1, 9, size=(len(weights), 1))
     agrees_with_count(alignment, (weights * factors, links, length), "rows on another scale")
+    agrees_with_count(alignment, (weights - 9, links, length), "all numbers below 0")
     n, places = len(links), [[0], [length - 1], [1, 2], [0, 1]]
     equal = np.full((4, length + 1), 1 / length)
     agrees_with_count(alignment, (equal, places, length), "equal weights: the first is largest")
@@ -1031,11 +1093,13 @@ def refusals(alignment: Any, rng: np.random.Generator) -> None:
         call = partial(alignment, weights, wrong, length)
         expect_error(call, ValueError, f"{len(wrong)} lists for {len(weights)} rows")
     nowhere: Places = [[] for _ in links]
+    hit = int(weights[row, :length].argmax())
     for bad in (0, -1, -s, s + 1, s + int(rng.integers(2, 9))):
         call = partial(alignment, weights, nowhere, bad)
         expect_error(call, ValueError, f"{bad} real places, of {s}")
     for place in (length, s - 1, -1, -length, length + s):
-        for at, wrong_link in ((0, [place]), (len(links) - 1, [place, 0]), (row, [0, place])):
+        last = len(links) - 1
+        for at, wrong_link in ((0, [place]), (last, [place, 0]), (row, [hit, place])):
             more = [*links[:at], wrong_link, *links[at + 1 :]]
             call = partial(alignment, weights, more, length)
             expect_error(call, ValueError, f"a link to place {place}, with {length} real ones")
@@ -1087,6 +1151,17 @@ def first_place(weights: Array, links: Places, length: int) -> tuple[int, int]:
 def padding_wins(weights: Array, links: Places, length: int) -> tuple[int, int]:
     refuse_links(weights, links, length)
     return counted(weights, links, weights.shape[1])
+
+
+@aligned.wrong(
+    "padding set to 0",
+    "Where all numbers of a row lie below 0, a 0 is the largest of them, and padding wins. Cut the "
+    "padding off.",
+)
+def padding_at_zero(weights: Array, links: Places, length: int) -> tuple[int, int]:
+    refuse_links(weights, links, length)
+    real = np.arange(weights.shape[1]) < length
+    return counted(weights * real, links, weights.shape[1])
 
 
 @aligned.wrong(

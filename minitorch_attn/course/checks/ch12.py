@@ -113,16 +113,16 @@ def units(overlap: Any, rng: np.random.Generator) -> None:
 @boxes.check(1, "an empty box gives 0, a negative width or height ValueError")
 def empty(overlap: Any, rng: np.random.Generator) -> None:
     for size in (2, 3):
-        a, b = draw_boxes(rng, 4), draw_boxes(rng, 4)
-        a[1, size] = b[3, size] = 0
+        a, b = draw_boxes(rng, 3), draw_boxes(rng, 3)  # few enough to be shown in full
+        a[1, size] = b[2, size] = 0
         near(overlap(a, b), over_all(a, b), "a box of no width or no height shares nothing")
         near(overlap(a, a)[1], 0.0, "also with itself: 0, not NaN")
-        for first in (True, False):
-            bad = draw_boxes(rng, 4)
-            bad[int(rng.integers(4)), size] = -rng.choice([1e-3, 0.5])
-            pair = (bad, b) if first else (a, bad)
-            claim = "one box of four has a negative width or height: no box, so ValueError"
-            expect_error(partial(overlap, *pair), ValueError, claim)
+        for sides, what in (((size,), ("width", "height")[size - 2]), ((2, 3), "width and height")):
+            bad = draw_boxes(rng, 3)
+            bad[int(rng.integers(3)), sides] = -rng.choice([1e-3, 0.5])
+            for pair, whose in (((bad, b), "a"), ((a, bad), "b")):
+                claim = f"one box of {whose} has a negative {what}: no box, so ValueError"
+                expect_error(partial(overlap, *pair), ValueError, claim)
 
 
 def sides(a: Array) -> tuple[Array, Array]:
@@ -296,7 +296,7 @@ def cheapest(cost: Array) -> float:
 def draw_costs(rng: np.random.Generator) -> list[Array]:
     """Costs of several sizes, each with a trap for those who take the cheapest pair first."""
     costs = []
-    for n, m in ((6, 3), (5, 5), (6, 2), (3, 3), (4, 1), (2, 2), (6, 5)):
+    for n, m in ((2, 2), (6, 3), (5, 5), (6, 2), (3, 3), (4, 1), (6, 5)):
         cost = rng.normal(scale=2.0, size=(n, m))
         if m > 1:
             a, b = rng.choice(m, 2, replace=False)
@@ -381,22 +381,24 @@ def own_query(match: Any, rng: np.random.Generator) -> None:
 def no_cheaper(match: Any, rng: np.random.Generator) -> None:
     trap = np.array([[1.0, 2.0], [2.0, 100.0], [50.0, 50.0]])
     draws = draw_costs(rng)
-    for cost in (trap, *draws, *(c - 30 for c in draws[:2]), *(c * 1000 for c in draws[:2])):
+    below, above = ([c - 30 for c in draws[1:3]], [(c - c.min()) * 1e12 for c in draws[1:3]])
+    small = [c / 1000 for c in draws[1:3]]
+    for cost in (trap, *draws, *below, *above, *small):
         got = chosen(match, cost)
         own = len(set(got.tolist())) == len(got)
         expect(own, "no query answers for two objects", got=got)
         total = float(cost[got, np.arange(cost.shape[1])].sum())
         claim = f"the total of the chosen costs is the smallest (N = {len(cost)}, M = {len(got)})"
-        near(total, cheapest(cost), claim, atol=1e-6)
+        expect_close(total, cheapest(cost), claim)
 
 
 @pairs.check(1, "renumbered objects and queries: the same choice")
 def renumbered(match: Any, rng: np.random.Generator) -> None:
-    for cost in draw_costs(rng)[:3]:
+    for cost in draw_costs(rng)[1:4]:
         n, m = cost.shape
         before = chosen(match, cost)
         total = float(cost[before, np.arange(m)].sum())
-        near(total, cheapest(cost), "the choice before is the cheapest", atol=1e-6)
+        expect_close(total, cheapest(cost), "the choice before is the cheapest")
         order, rows = rng.permutation(m), rng.permutation(n)
         after = chosen(match, cost[rows][:, order])
         claim = "objects and queries in another order: each object keeps its query"
@@ -410,13 +412,14 @@ def no_match(match: Any, rng: np.random.Generator) -> None:
         claim = f"{m} objects cannot have a query each of {n}"
         expect_error(partial(match, cost), ValueError, claim)
     for bad in (np.nan, np.inf, -np.inf):
-        cost = rng.normal(size=(5, 3))
-        cost[tuple(rng.integers((5, 3)))] = bad
-        expect_error(partial(match, cost), ValueError, f"one cost is {bad}")
+        for place in ((0, 0), (4, 2), tuple(rng.integers((5, 3)))):
+            cost = rng.normal(size=(5, 3))
+            cost[place] = bad
+            expect_error(partial(match, cost), ValueError, f"one cost is {bad}")
     for n, m in ((4, 4), (4, 3)):
         cost = rng.normal(size=(n, m))
         total = float(cost[chosen(match, cost), np.arange(m)].sum())
-        near(total, cheapest(cost), f"{m} objects can have a query each of {n}", atol=1e-6)
+        expect_close(total, cheapest(cost), f"{m} objects can have a query each of {n}")
 
 
 def refuse_costs(cost: Array) -> None:
@@ -548,7 +551,7 @@ nothing = Exercise(
 
 def draw_set(rng: np.random.Generator) -> tuple[Any, ...]:
     """Logits, pairs, classes and a weight; the first scene is empty, the last has M objects."""
-    b, n, m, c = 4, 7, 3, 5
+    b, n, m, c = 4, 7, 3, int(rng.integers(5, 14))
     counts = [0, int(rng.integers(1, m)), int(rng.integers(1, m + 1)), m]
     classes = np.full((b, m), -1)
     scene, query, item = [], [], []
@@ -599,7 +602,7 @@ def told(class_loss: Any, rng: np.random.Generator) -> None:
 
 @nothing.check(1, "the mean of −log p, each query by its weight")
 def weighted(class_loss: Any, rng: np.random.Generator) -> None:
-    for other in (None, 1.0, 2.5):
+    for other in (None, 1.0, 2.5, 0.0):
         logits, *found, classes, weight = draw_set(rng)
         weight = weight if other is None else other
         _, loss = class_loss(logits, *found, classes, weight)
@@ -635,13 +638,17 @@ def strange_pairs(class_loss: Any, rng: np.random.Generator) -> None:
     want = np.full(logits.shape[:2], logits.shape[2] - 1)
     near(target, want, "without objects every query is told none")
     near(loss, weighted_loss(logits, want, weight), "and that counts: the mean of −log p of none")
-    last = np.flatnonzero(scene == len(logits) - 1)
-    twice = query.copy()
-    twice[last[1]] = twice[last[0]]
-    claim = "one query answers for two objects of a scene: ValueError"
-    expect_error(
-        partial(class_loss, logits, scene, twice, item, classes, weight), ValueError, claim
-    )
+    one, other, *_ = np.flatnonzero(scene == len(logits) - 1)
+    twice, alike = query.copy(), classes.copy()
+    twice[other] = twice[one]
+    alike[scene[other], item[other]] = classes[scene[one], item[one]]
+    rest = [k for k in range(len(scene)) if k not in (one, other)]
+    for order in ([one, *rest, other], [one, other, *rest]):
+        pairs = scene[order], twice[order], item[order]
+        for shown, what in ((classes, "two classes"), (alike, "one class")):
+            claim = f"one query answers for two objects, of {what}, of a scene: ValueError"
+            call = partial(class_loss, logits, *pairs, shown, weight)
+            expect_error(call, ValueError, claim)
     missing = classes.copy()
     place = int(rng.integers(len(scene)))
     missing[scene[place], item[place]] = -1
@@ -952,6 +959,8 @@ def temperatures(paint: Any, rng: np.random.Generator) -> None:
     for temperature in (0, 1e-4, 1e-2):
         what = f"two levels nearly equal, at temperature {temperature:g}"
         agree(paint, (*close, numbers), temperature, what)
+    even = np.array([[1.0, 5.0, 5.0, 2.0]]), *close[1:]
+    agree(paint, (*even, numbers), 0, "two levels exactly equal, at temperature 0: the first")
     first, table, classes, uniform = draw_model(rng)
     for bad in (-1e-3, -1.0):
         claim = f"the temperature {bad} means nothing: ValueError"
@@ -1071,6 +1080,51 @@ def peeks(first: Array, table: Array, classes: Array, temperature: float, unifor
     refuse_cold(temperature)
     choose = partial(pick, temperature=temperature)
     return paint_with(first, table, classes, uniform, choose, peek=True)
+
+
+@sampler.wrong(
+    "one array for all rows of logits",
+    "The logits of every pixel are those after the last one: one array was put down each time, and "
+    "then changed in place. Add into a new one, logits = logits + …, or put down a copy.",
+)
+def one_array(
+    first: Array, table: Array, classes: Array, temperature: float, uniform: Array
+) -> tuple:
+    refuse_cold(temperature)
+    choose = partial(pick, temperature=temperature)
+    pixels, logits = paint_with(first, table, classes, uniform, choose, peek=True)
+    return pixels, np.repeat(logits[:, -1:], uniform.shape[1], axis=1)
+
+
+@sampler.wrong(
+    "`first` written over",
+    "first[c] is a view: what is added to it in place stays there, and the next picture of this "
+    "class begins where this one ended. Copy the row first.",
+)
+def written_over(
+    first: Array, table: Array, classes: Array, temperature: float, uniform: Array
+) -> tuple:
+    refuse_cold(temperature)
+    first, choose = first.copy(), partial(pick, temperature=temperature)
+    rows = []
+    for c, u in zip(classes, uniform, strict=True):
+        pixels, logits = paint_with(first, table, np.array([c]), u[None], choose, peek=True)
+        rows.append((pixels[0], np.concatenate([first[[c]], logits[0, :-1]])))
+        first[c] = logits[0, -1]
+    return tuple(np.stack(column) for column in zip(*rows, strict=True))
+
+
+@sampler.wrong(
+    "a tiny temperature for 0",
+    "Divided by a tiny number instead, two equal levels still share the draw. At 0 the number is "
+    "not used, and the first of the largest wins.",
+)
+def nearly_cold(
+    first: Array, table: Array, classes: Array, temperature: float, uniform: Array
+) -> tuple:
+    refuse_cold(temperature)
+    choose = partial(pick, temperature=max(temperature, 1e-9))
+    return paint_with(first, table, classes, uniform, choose)
 
 
 @sampler.wrong(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from .common import near, sizes
 
 Array = np.ndarray
@@ -39,7 +39,7 @@ def cut(signal: Array, size: int, hop: int) -> Array:
 def is_cut(frames: Any, rng: np.random.Generator, size: int, hop: int, length: int) -> None:
     signal = rng.normal(size=length)
     want, got = cut(signal, size, hop), frames(signal, size, hop)
-    claim = f"{length} samples, frames of {size}, hop {hop}: {len(want)} whole frames"
+    claim = f"of {length} samples, frames of {size}, hop {hop}, as many as fit: {len(want)}"
     expect_shape(got, want.shape, claim)
     near(got, want, "row i holds the samples from i * hop on")
 
@@ -58,6 +58,7 @@ def how_many(frames: Any, rng: np.random.Generator) -> None:
     hop, size, count = sizes(rng, 3, low=3, high=9)
     for rest in (0, 1, hop - 1):  # just enough, and nearly enough for one more
         is_cut(frames, rng, size, hop, size + hop * count + rest)
+    is_cut(frames, rng, size, hop, size + hop * 60)
 
 
 @cutting.check(1, "also a hop as large as a frame or larger, frames of one sample, and one frame")
@@ -82,6 +83,8 @@ def too_short(frames: Any, rng: np.random.Generator) -> None:
     for bad in (0, -1, -size):
         expect_error(partial(frames, signal, bad, hop), ValueError, f"frames of {bad} samples")
         expect_error(partial(frames, signal, size, bad), ValueError, f"a hop of {bad}")
+        claim = f"a hop of {bad}, with one frame alone"
+        expect_error(partial(frames, signal[:size], size, bad), ValueError, claim)
 
 
 def refuse_frames(signal: Array, size: int, hop: int) -> None:
@@ -237,6 +240,9 @@ def is_pooled(attention_pool: Any, x: Array, query: Array, lengths: Array, what:
         b, t = (int(i) for i in padding[0])
         got = f"{np.asarray(weights)[b, t]:.4g} at [{b}, {t}], where the length is {lengths[b]}"
         expect(False, f"padding has a weight of exactly 0{what}", expected="0", got=got)
+    total = np.asarray(weights, float).sum(axis=1)
+    sums = f"the weights of each utterance sum to 1{what}, or to 0 where it has no frame"
+    expect_close(total, (lengths > 0) * 1.0, sums, rtol=0, atol=1e-5)
     near(weights, want, f"the weights are the softmax of an utterance's own scores{what}")
     near(z, want_z, f"z is the mean of its frames under its weights{what}")
 
@@ -246,6 +252,8 @@ def by_definition(attention_pool: Any, rng: np.random.Generator) -> None:
     x, query, lengths = draw_pool(rng)
     x[np.arange(x.shape[1]) >= lengths[:, None]] = 0
     is_pooled(attention_pool, x, query, lengths, "")
+    x[lengths.argmax(), 1] = 0
+    is_pooled(attention_pool, x, query, lengths, ", also where a frame of the utterance is zeros")
     whole = np.full(len(x), x.shape[1])
     is_pooled(attention_pool, rng.normal(size=x.shape), query, whole, ", without any padding")
 
@@ -293,7 +301,7 @@ def bad_lengths(attention_pool: Any, rng: np.random.Generator) -> None:
     claim = f"{len(x)} lengths for one utterance, which NumPy would broadcast"
     expect_error(partial(attention_pool, x[:1], query, lengths), ValueError, claim)
     for other in (lengths[:-1], lengths[:1], np.append(lengths, 1)):
-        claim = f"{len(other)} lengths for {len(x)} utterances"
+        claim = f"lengths of shape {other.shape} for {len(x)} utterances"
         expect_error(partial(attention_pool, x, query, other), ValueError, claim)
 
 
@@ -454,6 +462,19 @@ def one_maximum(x: Array, query: Array, lengths: Array) -> tuple:
 
 
 @pooling.wrong(
+    "no maximum subtracted",
+    "e^1000 is no number, and where every score is at −1000 all exponentials are 0. Subtract each "
+    "row's largest score first.",
+)
+def no_maximum(x: Array, query: Array, lengths: Array) -> tuple:
+    real = real_frames(x, lengths)
+    x = np.where(real[:, :, None], x, 0)
+    e = np.exp(np.where(real, x @ query, -np.inf))
+    weights = e / np.where(lengths[:, None] > 0, e.sum(axis=1, keepdims=True), 1)
+    return mix(weights, x), weights
+
+
+@pooling.wrong(
     "scaled by √D",
     "The scores are divided by √D, as in chapter 07. Here the card asks for the plain dot product.",
 )
@@ -503,6 +524,13 @@ def draw_utterances(rng: np.random.Generator) -> tuple[list[Array], int, float]:
     return [rng.normal(size=(n, width)) for n in lengths], extra, float(rng.uniform(2, 5))
 
 
+def silent(utterances: Sequence[Array], number: float) -> list[Array]:
+    """The same, with a last frame of zeros or of the number: real, though it looks like padding."""
+    kinds = (0.0, number)
+    ends = [np.full((1, u.shape[1]), kinds[i % 2]) for i, u in enumerate(utterances)]
+    return [np.concatenate(pair) for pair in zip(utterances, ends, strict=True)]
+
+
 def padded(utterances: Sequence[Array], length: int, fill: float) -> Pair:
     x = np.full((len(utterances), length, utterances[0].shape[1]), float(fill))
     mask = np.zeros(x.shape[:2], bool)
@@ -511,12 +539,47 @@ def padded(utterances: Sequence[Array], length: int, fill: float) -> Pair:
     return x, mask
 
 
-def right_pair(got: Any, want: Pair, what: str) -> None:
+def asked_of(questions: Any, utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
+    """What came back, once it is seen to be the dict that the card asks for."""
+    found = questions(utterances, extra, fill)
+    keys = {"batch", "alone", "padded"}
+    expect(
+        isinstance(found, dict) and set(found) == keys,
+        "a dict with three questions",
+        expected='the keys "batch", "alone" and "padded"',
+        got=f"the keys {list(found)}" if isinstance(found, dict) else found,
+    )
+    alone = found["alone"]
+    expect(
+        isinstance(alone, list | tuple) and len(alone) == len(utterances),
+        "alone: a list with a pair (x, mask) for each utterance",
+        expected=f"{len(utterances)} pairs",
+        got=f"{len(alone)}" if isinstance(alone, list | tuple) else alone,
+    )
+    return dict(found)
+
+
+def is_pair(got: Any, what: str) -> None:
     expect(isinstance(got, list | tuple) and len(got) == 2, f"{what} is a pair (x, mask)", got=got)
+    frames, mask = np.shape(got[0]), np.shape(got[1])
+    expect(
+        len(frames) == 3 and mask == frames[:2],
+        f"{what}: frames (B, T, D), and a mask (B, T) of the same B and T",
+        got=f"shapes {frames} and {mask}",
+    )
+    expect(
+        np.asarray(got[1]).dtype == bool,
+        f"the mask of {what} is boolean",
+        expected="False and True",
+        got=f"numbers of dtype {np.asarray(got[1]).dtype}",
+    )
+
+
+def right_pair(got: Any, want: Pair, what: str) -> None:
+    is_pair(got, what)
     expect_shape(got[0], want[0].shape, f"the frames of {what}")
-    expect_shape(got[1], want[1].shape, f"the mask of {what}")
     near(got[0], want[0], f"the frames of {what}, and what stands behind them")
-    near(got[1], want[1], f"the mask of {what} is True on real frames, False elsewhere")
+    expect_close(got[1], want[1], f"the mask of {what} is True on real frames, False elsewhere")
 
 
 def longest_of(utterances: Sequence[Array]) -> int:
@@ -526,50 +589,69 @@ def longest_of(utterances: Sequence[Array]) -> int:
 @asking.check(1, "the batch: every utterance at the beginning of its row, zeros behind it")
 def the_batch(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    got = questions(utterances, extra, fill)["batch"]
-    right_pair(got, padded(utterances, longest_of(utterances), 0), "the batch")
+    for some in (utterances, silent(utterances, fill)):
+        got = asked_of(questions, some, extra, fill)["batch"]
+        right_pair(got, padded(some, longest_of(some), 0), "the batch")
 
 
 @asking.check(1, "alone: one utterance each, without any padding")
 def each_alone(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    got = questions(utterances, extra, fill)["alone"]
-    expect(len(got) == len(utterances), "as many questions as utterances", got=len(got))
-    for i, utterance in enumerate(utterances):
-        right_pair(got[i], padded([utterance], len(utterance), 0), f"utterance {i} alone")
+    for some in (utterances, silent(utterances, fill)):
+        got = asked_of(questions, some, extra, fill)["alone"]
+        for i, utterance in enumerate(some):
+            right_pair(got[i], padded([utterance], len(utterance), 0), f"utterance {i} alone")
 
 
 @asking.check(1, "padded: more frames in every row, and the number wherever there is padding")
 def more_padding(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    for more, number in ((extra, fill), (1, -fill), (extra, 0.0)):
-        got = questions(utterances, more, number)["padded"]
-        want = padded(utterances, longest_of(utterances) + more, number)
-        right_pair(got, want, "the padded batch")
+    for more, number in ((extra, fill), (1, -fill), (extra, 0.0), (30, int(rng.integers(2, 9)))):
+        for some in (utterances, silent(utterances, number)):
+            got = asked_of(questions, some, more, number)["padded"]
+            want = padded(some, longest_of(some) + more, number)
+            right_pair(got, want, f"the padded batch, fill = {number:.4g},")
 
 
 @asking.check(1, "the wrong poolings of the chapter are rejected, the right ones are not")
 def poolings(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    found = questions(utterances, extra, fill)
-    direction = rng.normal(size=(utterances[0].shape[1],))
+    found = asked_of(questions, utterances, extra, fill)
+    width = utterances[0].shape[1]
+    asked = {"batch": [found["batch"]], "padded": [found["padded"]], "alone": found["alone"]}
+    for name, pairs in asked.items():
+        for x, mask in (as_pair(pair, f"a question of {name!r}") for pair in pairs):
+            rows = 1 if name == "alone" else len(utterances)
+            expect_shape(x, (rows, x.shape[1], width), f"the frames of {name!r}: utterances, D")
+            expect(mask.any(axis=1).all(), f"every mask of {name!r} has a real frame in each row")
+    direction = rng.normal(size=(width,))
     for name, pool in POOLS.items():
-        answer = partial(pool, direction)
-        batch, many = answer(*as_pair(found["batch"])), answer(*as_pair(found["padded"]))
-        alone = np.array([answer(*as_pair(pair))[0] for pair in found["alone"]])
-        expect_shape(batch, (len(utterances), len(direction)), "an answer for each utterance")
-        passes = same(alone, batch) and same(many, batch)
-        claim = f"with your questions, {name} is told from a right pooling"
+        vectors = {
+            key: np.concatenate([pool(direction, *as_pair(pair, key)) for pair in pairs])
+            for key, pairs in asked.items()
+        }
+        differ = [key for key in ("alone", "padded") if not same(vectors[key], vectors["batch"])]
         if name.startswith("right"):
-            claim = f"with your questions, {name[7:]} passes: it is right"
-        expect(passes == name.startswith("right"), claim)
+            expect(
+                not differ,
+                f"with your questions, {name[7:]} passes: it is right",
+                expected="each utterance gets the same vector in the batch, alone and padded",
+                got=f"another vector {' and '.join(differ)}",
+            )
+        else:
+            expect(
+                differ,
+                f"with your questions, {name} is told from a right pooling",
+                expected="some utterance gets another vector, alone or padded",
+                got="the same vectors three times",
+            )
 
 
 @asking.check(1, "no utterances, unequal widths, and nothing more raise ValueError; one will do")
 def bad_questions(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
     for one in (utterances[:1], utterances[-1:]):
-        got = questions(one, 1, fill)
+        got = asked_of(questions, one, 1, fill)
         right_pair(got["batch"], padded(one, len(one[0]), 0), "a batch of one")
         right_pair(got["padded"], padded(one, len(one[0]) + 1, fill), "a padded batch of one")
     expect_error(partial(questions, [], extra, fill), ValueError, "no utterances")
@@ -583,8 +665,9 @@ def bad_questions(questions: Any, rng: np.random.Generator) -> None:
             expect_error(partial(questions, other, extra, fill), ValueError, claim)
 
 
-def as_pair(pair: Any) -> Pair:
-    return np.asarray(pair[0], float), np.asarray(pair[1], bool)
+def as_pair(pair: Any, what: str) -> Pair:
+    is_pair(pair, what)
+    return np.asarray(pair[0], float), np.asarray(pair[1])
 
 
 def same(a: Array, b: Array) -> bool:
@@ -660,6 +743,16 @@ def asked(utterances: list[Array], extra: int, fill: float, **instead: Any) -> d
     }
 
 
+def with_masks(found: dict[str, Any], change: Callable[[Array], Array]) -> dict[str, Any]:
+    """The same questions, each mask changed."""
+    (batch, some), (more, others) = found["batch"], found["padded"]
+    return {
+        "batch": (batch, change(some)),
+        "alone": [(x, change(mask)) for x, mask in found["alone"]],
+        "padded": (more, change(others)),
+    }
+
+
 @asking.wrong(
     "alone, but padded",
     "Each utterance was asked by itself, but in a row as long as the longest one's: the padding "
@@ -731,9 +824,44 @@ def all_true(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]
     "this book True is what counts.",
 )
 def other_way_round(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
+    return with_masks(asked(utterances, extra, fill), np.logical_not)
+
+
+@asking.wrong(
+    "a mask of numbers",
+    "0 and 1 are not False and True: to index with them picks rows 0 and 1, and ~mask is −1 and "
+    "−2. Make the mask boolean.",
+)
+def of_numbers(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
+    return with_masks(asked(utterances, extra, fill), lambda mask: mask * 1)
+
+
+@asking.wrong(
+    "the mask read off the numbers",
+    "Where a frame looks like the padding, the mask calls it padding. Silence is a frame of zeros, "
+    "and real: take the mask from the lengths.",
+)
+def read_off(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
     found = asked(utterances, extra, fill)
-    turned = {key: (x, ~mask) for key, (x, mask) in found.items() if key != "alone"}
-    return {"alone": [(x, ~mask) for x, mask in found["alone"]], **turned}
+    (x, _), (more, _) = found["batch"], found["padded"]
+    return {
+        **found,
+        "batch": (x, (x != 0).any(axis=2)),
+        "padded": (more, (more != fill).any(axis=2)),
+    }
+
+
+@asking.wrong(
+    "a whole number makes whole frames",
+    "np.full with a whole number gives an array of whole numbers, and the frames that are written "
+    "into it lose what stands behind the point. Say float.",
+)
+def whole_frames(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
+    found = asked(utterances, extra, fill)
+    if isinstance(fill, int):
+        x, mask = found["padded"]
+        found["padded"] = x.astype(int), mask
+    return found
 
 
 @asking.wrong(
@@ -839,6 +967,11 @@ def marked(burst_weight: Any, rng: np.random.Generator) -> None:
 def only_real(burst_weight: Any, rng: np.random.Generator) -> None:
     weights, marks, mask = draw_weights(rng)
     two_numbers(burst_weight(weights, marks, mask), landed(weights, marks, mask), "")
+    turned = weights[:, ::-1], marks[:, ::-1], mask[:, ::-1]
+    two_numbers(burst_weight(*turned), landed(*turned), ", with the padding in front")
+    every = np.ones_like(mask)
+    got, want = burst_weight(weights, every, mask), landed(weights, every, mask)
+    two_numbers(got, want, " where every frame is marked")
     more = int(rng.integers(2, 5))
     behind = [rng.random((len(mask), more)), np.ones((len(mask), more), bool)]
     longer = [np.hstack(pair) for pair in zip((weights, marks), behind, strict=True)]
@@ -852,9 +985,12 @@ def only_real(burst_weight: Any, rng: np.random.Generator) -> None:
 @landing.check(1, "an utterance without real frames counts in neither mean; nothing else raises")
 def some_empty(burst_weight: Any, rng: np.random.Generator) -> None:
     weights, marks, mask = draw_weights(rng)
-    mask[rng.integers(len(mask))] = False
-    what = ", one utterance without a real frame left out"
-    two_numbers(burst_weight(weights, marks, mask), landed(weights, marks, mask), what)
+    weights[rng.integers(1, len(mask) - 1)] = 0.0  # weights of 0 make no utterance empty
+    for empty in (0, len(mask) - 1):
+        some = mask & (np.arange(len(mask)) != empty)[:, None]
+        what = f", utterance {empty} without a real frame left out"
+        two_numbers(burst_weight(weights, marks, some), landed(weights, marks, some), what)
+    mask = some
     unmarked = np.zeros_like(marks)
     two_numbers(burst_weight(weights, unmarked, mask), (0, 0), " where nothing is marked")
     only = mask & (np.arange(len(mask)) == mask.any(axis=1).argmax())[:, None]
@@ -933,6 +1069,29 @@ def summed(weights: Array, marks: Array, mask: Array) -> tuple:
 
 
 @landing.wrong(
+    "the two numbers exchanged",
+    "The share came first and the weight second. The card asks for (weight, share).",
+)
+def share_first(weights: Array, marks: Array, mask: Array) -> tuple:
+    weight, share = over_rows(weights, marks, mask)
+    return share.mean(), weight.mean()
+
+
+@landing.wrong(
+    "utterances without a burst left out",
+    "An utterance in which nothing is marked was left out of the means. It has real frames and no "
+    "burst: it counts, with a weight of 0 and a share of 0.",
+)
+def marked_only(weights: Array, marks: Array, mask: Array) -> tuple:
+    some_frames(mask)
+    some = (marks & mask).any(axis=1)
+    if not some.any():
+        return 0.0, 0.0
+    weight, share = over_rows(weights[some], marks[some], mask[some])
+    return weight.mean(), share.mean()
+
+
+@landing.wrong(
     "only the largest weight",
     "It was counted how often the largest weight lies on the burst. Attention picks nothing: add "
     "up all the weight that lies there.",
@@ -998,8 +1157,9 @@ def draw_recordings(rng: np.random.Generator) -> Recordings:
     held = [int(p) for p in rng.choice(np.unique(prompts), 2 + count // 3, replace=False)]
     lengths = rng.integers(k + 2, t + 1, size=len(prompts)) if t > k + 2 else np.full(2 * count, t)
     lengths[rng.integers(len(lengths))] = k - 1  # one is shorter than k
-    frames = rng.normal(size=(len(prompts), t, d)) * rng.uniform(0.5, 2, size=d)
-    frames += 3 * rng.random((*frames.shape[:2], 1))  # some are louder
+    frames = rng.normal(size=(len(prompts), t, d))
+    frames *= rng.permutation(np.geomspace(0.2, 4, d))  # before they are divided, or after: seen
+    frames += 2 * rng.random((*frames.shape[:2], 1))  # some are louder
     frames += 0.5 * languages[:, None, None] * rng.normal(size=d)
     frames += 0.8 * np.isin(prompts, held)[:, None, None]
     frames[np.arange(t) >= lengths[:, None]] = -9
@@ -1020,6 +1180,15 @@ def draw_close(rng: np.random.Generator) -> Recordings:
         others = [np.mean((margin > border) == (languages[some & out] == 1)) for border in (-1, 1)]
         if np.abs(margin).min() > 1e-3 and np.abs(margin).max() < 0.9 and accuracy not in others:
             return *parts, held, k
+
+
+def draw_uneven(rng: np.random.Generator, few: int) -> Recordings:
+    """One recording alone of a language is not held out, and none of it is."""
+    frames, lengths, prompts, languages, held, k = draw_recordings(rng)
+    out = np.isin(prompts, held)
+    alone = np.flatnonzero(~out & (languages == few))[:1]
+    some = (languages != few) | (np.arange(len(languages)) == alone)
+    return frames[some], lengths[some], prompts[some], languages[some], held, k
 
 
 def control_by_hand(
@@ -1057,6 +1226,9 @@ def quiet_alone(quiet_control: Any, rng: np.random.Generator) -> None:
         k = k or drawn
         is_control(quiet_control, (frames, lengths, prompts, languages, held, k), f", k = {k}")
     is_control(quiet_control, draw_close(rng), ", all of them small")
+    for few in (0, 1):
+        what = f", one recording of language {few} to learn from, none to be told"
+        is_control(quiet_control, draw_uneven(rng, few), what)
     # Languages that are easy to tell, told right and told wrong.
     for sign in (1, -1):
         frames, lengths, prompts, languages, held, k = draw_recordings(rng)
@@ -1072,6 +1244,7 @@ def no_control(quiet_control: Any, rng: np.random.Generator) -> None:
     frames, lengths, prompts, languages, held, k = draw_recordings(rng)
     data = (frames, lengths, prompts, languages)
     is_control(quiet_control, (*data, held[:1], 1), ", one prompt held out")
+    is_control(quiet_control, (*data, [*held, 95], k), ", and a prompt that nobody said")
     for few in (0, -1):
         expect_error(partial(quiet_control, *data, held, few), ValueError, f"k = {few}")
     claim = "no recording is held out"
@@ -1200,6 +1373,49 @@ def raw_numbers(
     to = [((x - x[~out & (languages == c)].mean(axis=0)) ** 2).sum(axis=1) for c in (0, 1)]
     margin = (to[0] - to[1])[out]
     return margin, np.mean((margin > 0) == (languages[out] == 1))
+
+
+@control.wrong(
+    "distances not squared",
+    "The margin is the difference of two distances. The card asks for squared distances, the sum "
+    "of squares without its root.",
+)
+def rooted(
+    frames: Array, lengths: Array, prompts: Array, languages: Array, held: list[int], k: int
+) -> tuple:
+    out = held_out(prompts, languages, held, k)
+    x = summary(frames, lengths, lambda real: quietest(real, k))
+    x = x / x[~out].std(axis=0)
+    centres = [x[~out & (languages == c)].mean(axis=0) for c in (0, 1)]
+    to = [np.linalg.norm(x[out] - centre, axis=1) for centre in centres]
+    return to[0] - to[1], np.mean((to[1] < to[0]) == (languages[out] == 1))
+
+
+@control.wrong(
+    "a sum divided by k",
+    "The quietest frames were added up and divided by k, also where a recording has fewer. Divide "
+    "by as many as there are.",
+)
+def over_k(
+    frames: Array, lengths: Array, prompts: Array, languages: Array, held: list[int], k: int
+) -> tuple:
+    out = held_out(prompts, languages, held, k)
+    pairs = zip(frames, lengths, strict=True)
+    x = np.array([quietest(x[:n], k).sum(axis=0) / k for x, n in pairs])
+    return judge(x, languages, out, out)
+
+
+@control.wrong(
+    "loudness without signs",
+    "Frames were ordered by the mean of absolute values or of squares. These numbers are "
+    "logarithms: a very negative one is very quiet. The loudness is the mean of the numbers.",
+)
+def absolute(
+    frames: Array, lengths: Array, prompts: Array, languages: Array, held: list[int], k: int
+) -> tuple:
+    out = held_out(prompts, languages, held, k)
+    x = summary(frames, lengths, lambda real: real[np.abs(real).mean(axis=1).argsort()[:k]])
+    return judge(x, languages, out, out)
 
 
 @control.wrong(

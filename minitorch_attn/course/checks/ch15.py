@@ -100,7 +100,7 @@ def keeps(rollout: Any, rng: np.random.Generator) -> None:
     near(rollout(idle), want, "each token is where it was")
 
 
-@flow.check(1, "blocks may differ in their number of heads; what is given stays as it is")
+@flow.check(1, "blocks may differ in their number of heads; the arrays stay as they are")
 def heads(rollout: Any, rng: np.random.Generator) -> None:
     b, n, one, two = sizes(rng, 4, 2, 7)
     shapes = [(b, h, n, n) for h in (one, two, 1)]
@@ -345,6 +345,10 @@ def thousands(leave_one_out: Any, rng: np.random.Generator) -> None:
         scores[b, int(rng.choice(np.flatnonzero(real[b])))] += 1000.0
     got = leave_one_out(scores, values, head, real)
     near(got, falls(scores, values, head, real), "every number is right", atol=1e-6)
+    scores, values, head, real = draw_scenes(rng)
+    scores[int(rng.integers(len(scores)))] -= 1e10  # no finite number is below all scores
+    want = falls(scores, values, head, real)
+    near(leave_one_out(scores, values, head, real), want, "one scene ten billion below the others")
 
 
 @left_out.check(1, "what is not real has no say and gets 0; fewer than two real ones: ValueError")
@@ -491,6 +495,23 @@ def without_sign(scores: Array, values: Array, head: Array, real: Array) -> Arra
 def with_padding(scores: Array, values: Array, head: Array, real: Array) -> Array:
     refuse_short(real)
     return np.where(real, falls(scores, values, head, np.ones_like(real)), 0.0)
+
+
+@left_out.wrong(
+    "a large number for −∞",
+    "The hidden token got a score like −10⁹. Where all scores of a scene lie below that, it is the "
+    "largest of them. −∞ is below every number.",
+)
+def a_large_number(scores: Array, values: Array, head: Array, real: Array) -> Array:
+    def hidden(keep: Array) -> Array:
+        return logits_of(softmax(np.where(keep, scores, -1e9)), values, head)
+
+    refuse_short(real)
+    before = hidden(real)
+    rows, first = np.arange(len(scores)), before.argmax(axis=1)
+    tokens = np.eye(scores.shape[1], dtype=bool)
+    columns = [(before - hidden(real & ~token))[rows, first] for token in tokens]
+    return np.where(real, np.array(columns).T, 0.0)
 
 
 @left_out.wrong(
@@ -846,6 +867,11 @@ def further(yardstick: Any, rng: np.random.Generator) -> None:
     texts[3] = (1 - much) * texts[2] + much * back
     texts[4] = np.repeat(((1 - less) * texts[2] + less * back)[None], len(texts[4]), axis=0)
     exactly(yardstick(*texts)[3], 1.0, "every text is further than its own seeds")
+    # One seed is further than what is far, in every text, and the others are not moved.
+    texts[3] = 0.5 * texts[2] + 0.5 * back
+    texts[4] = np.repeat(texts[2][None], len(texts[4]), axis=0)
+    texts[4][int(rng.integers(len(texts[4])))] = back
+    exactly(yardstick(*texts)[3], 0.0, "one seed is further than it, all others are nearer")
     texts[3] = texts[2]
     texts[4] = np.repeat(texts[2][None], len(texts[4]), axis=0)
     exactly(yardstick(*texts)[3], 0.0, "0 is not further than 0: none exceeds its seeds")
@@ -974,8 +1000,8 @@ def or_equal(*given: Array) -> tuple:
 
 @yardsticks.wrong(
     "medians compared, not texts",
-    "The share is of texts: far and seeds are compared one text at a time. Two medians have one "
-    "answer, yes or no.",
+    "The share is of texts: far and seeds are compared one text at a time. Two medians, or two "
+    "means, have one answer, yes or no.",
 )
 def medians(*given: Array) -> tuple:
     moved, far, seeds, _ = told(given)
@@ -1032,9 +1058,9 @@ def make_model(
     own[rows, second] += 1.0
     scores[-1, rows, top] += 4.0
     scores[carrier, rows, top] += np.where(carrier < blocks - 1, 4.0, 0.0)
-    # Most scenes lie far below 0, the others far above: what is not -inf hides nothing there.
+    # Most scenes lie far below 0, the others above: what is not -inf hides nothing there.
     low = rng.permuted(np.tile(np.arange(scenes), (blocks, 1)), axis=1) < 0.7 * scenes
-    scores += np.where(low, -2000.0, 2000.0)[..., None]
+    scores += np.where(low, -1e10, 2000.0)[..., None]
     values[carrier, rows, top, first] += np.where(carried, 3.0, 0.0)
     own[rows, first] += np.where(carried, 0.0, 4.0)
     return scores, values, own, places

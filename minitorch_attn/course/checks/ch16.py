@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_close, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape, frozen
 from .common import near, sizes, softmax
 
 Array = np.ndarray
 
 READ = "16_cost.md"
+
+outside: dict[str, Any] = {}  # where two wrong answers keep what belongs into the state
 
 
 # 16.1
@@ -63,10 +65,15 @@ def exactly(products: Any, weights: Array, rest: tuple[int, int, int], causal: b
     """The three counts, to the last product."""
     got = products(weights, *rest, causal) if causal else products(weights, *rest)
     want = one_by_one(weights.shape, *rest, causal)
-    names = ("projections", "pairs", "dense")
+    seen = "query i sees i + S − N + 1 keys" if causal else "a query sees S keys"
+    names = {
+        "projections": "query and output for N tokens, key and value for S, between D and H·d",
+        "pairs": f"{seen}; in each head d for a score, and d for its part of the sum",
+        "dense": "from D to hidden and back, for N tokens",
+    }
     expect(np.shape(got) == (3,), f"three numbers: {', '.join(names)}", got=got)
-    for name, a, b in zip(names, got, want, strict=True):
-        expect_close(a, b, f"{name}: every product, counted once", rtol=0, atol=0.25)
+    for (name, what), a, b in zip(names.items(), got, want, strict=True):
+        expect_close(a, b, f"{name}: {what}", rtol=0, atol=0.25)
 
 
 def draw_count(rng: np.random.Generator) -> tuple[list[int], tuple[int, int, int]]:
@@ -108,8 +115,12 @@ def one_hot_weights(products: Any, rng: np.random.Generator) -> None:
         weights = spread(rng, heads, n, s, causal)
         sharp = (weights == weights.max(axis=-1, keepdims=True)) * 1.0
         exactly(products, sharp, rest, causal)
+        weights[:, :, rng.integers(s)] = 0.0  # a key at which nobody looks
+        exactly(products, weights, rest, causal)
     weights[0, 0, 0] = 0.0  # one alone
     exactly(products, weights, rest, True)
+    # Zeros above the diagonal do not make a layer causal: these were computed.
+    exactly(products, spread(rng, heads, n, n, True), rest, False)
 
 
 def formula(
@@ -240,6 +251,25 @@ def scores_only(
 
 
 @count.wrong(
+    "one dense layer",
+    "The dense net has two layers: from D to hidden, and from hidden back to D.",
+)
+def one_layer(
+    weights: Array, width: int, head_dim: int, hidden: int, causal: bool = False
+) -> tuple:
+    projections, pairs, dense = formula(weights.shape, width, head_dim, hidden, causal)
+    return projections, pairs, dense // 2
+
+
+@count.wrong(
+    "multiplications and additions",
+    "Twice as many: additions were counted, too. Here only multiplications are.",
+)
+def twice(weights: Array, width: int, head_dim: int, hidden: int, causal: bool = False) -> tuple:
+    return tuple(2 * n for n in formula(weights.shape, width, head_dim, hidden, causal))
+
+
+@count.wrong(
     "the output projection forgotten",
     "Four layers project: query, key, value, and the output, which brings what the heads found back"
     " to the width D.",
@@ -330,10 +360,15 @@ def one_after_the_other(attend_block: Any, query: Array, given: list[Block], cla
 
 @blocks.check(1, "blocks of unequal sizes: after each, the attention over all keys so far")
 def unequal(attend_block: Any, rng: np.random.Generator) -> None:
-    counts = [int(n) for n in rng.permutation([5, 1, 7, 3])]
+    counts = [int(n) for n in rng.permutation([5, 1, 7, 1, 3])]  # one key, first and later
     query, given = draw_blocks(rng, counts)
     claim = "y is the softmax over all keys so far, with scores over √d, times their values"
     one_after_the_other(attend_block, query, given, claim)
+    state: Any = None
+    for key, value in given:
+        y, state = attend_block(state, query, key, np.ones_like(value))
+        ones = "where every value is 1, every answer is: the weights sum to 1"
+        expect_close(y, np.ones((len(query), value.shape[1])), ones, rtol=0, atol=1e-5)
     # One query, one column, keys of one number.
     alone = [(key[:, :1], value[:, :1]) for key, value in given]
     one_after_the_other(attend_block, query[:1, :1], alone, claim)
@@ -344,6 +379,7 @@ def loud_blocks(attend_block: Any, rng: np.random.Generator) -> None:
     for levels, what in (
         ((0, 20, 40), "each block is louder than the one before"),
         ((40, 0, 20), "the first block is the loudest"),
+        ((0, 3000, 20), "the second block is the loudest by far"),
         ((3000, 0, 20), "the first block is the loudest by far"),
         ((-4000, -4010, -4005), "every score is far below 0"),
         ((4000, 4010, 4005), "every score is far above 0"),
@@ -358,6 +394,8 @@ def loud_blocks(attend_block: Any, rng: np.random.Generator) -> None:
 @blocks.check(1, "some rows of scores thousands apart, one quiet")
 def quiet_row(attend_block: Any, rng: np.random.Generator) -> None:
     query, given = draw_blocks(rng, [4, 6, 2], loud=2000.0)
+    square = rng.normal(size=query.shape), rng.normal(size=(len(query), given[0][1].shape[1]))
+    given.append(square)  # as many keys as queries: a wrong axis would broadcast
     quiet = int(rng.integers(len(query)))
     query[quiet] = 0.1 * rng.normal(size=query.shape[1])
     # A row each that lies far above 0 in every score, and far below.
@@ -368,7 +406,7 @@ def quiet_row(attend_block: Any, rng: np.random.Generator) -> None:
     one_after_the_other(attend_block, query, given, "each row has a largest score of its own")
 
 
-@blocks.check(1, "the state stays small: at most N(d_v + 2) numbers, however many blocks")
+@blocks.check(1, "the state stays small: at most N(d_v + 2) numbers, and all that is needed")
 def small_state(attend_block: Any, rng: np.random.Generator) -> None:
     query, given = draw_blocks(rng, [3] * 30)
     y, state = one_after_the_other(attend_block, query, given, "right after many blocks as well")
@@ -379,6 +417,15 @@ def small_state(attend_block: Any, rng: np.random.Generator) -> None:
         expected=f"a state of at most {most} numbers after {len(given)} blocks",
         got=f"{held} numbers",
     )
+    other, others = draw_blocks(rng, [3] * 3)
+    two = {"the first": (query, given[:3]), "the second": (other, others)}
+    states: dict[str, Any] = dict.fromkeys(two)
+    for i in range(3):
+        for name, (ask, rows) in two.items():
+            y, states[name] = attend_block(states[name], ask, *rows[i])
+            so_far = [np.concatenate(arrays) for arrays in zip(*rows[: i + 1], strict=True)]
+            claim = f"two rows of blocks in turns: {name} goes on from its own state"
+            near(y, whole(ask, *so_far), claim)
 
 
 @blocks.check(1, "an empty block changes nothing; no key at all raises; 32 bits stay 32 bits")
@@ -546,6 +593,51 @@ def keeps_all(state: Any, query: Array, key: Array, value: Array) -> tuple:
 
 
 @blocks.wrong(
+    "kept outside of the state",
+    "What came before is kept in a place of its own, not in the state: two rows of blocks that "
+    "come in turns get into each other's way. What the next call needs belongs into the state.",
+)
+def kept_outside(state: Any, query: Array, key: Array, value: Array) -> tuple:
+    y, outside["blocks"] = running(outside["blocks"] if state else None, query, key, value)
+    return y, ("see", "elsewhere")
+
+
+@blocks.wrong(
+    "the answer in place of the sum",
+    "What is handed on is the answer, already divided, and the next block is added to it as if it "
+    "were the sum. Keep the sum, and divide only what you answer.",
+)
+def divided_already(state: State, query: Array, key: Array, value: Array) -> tuple:
+    if not len(key) and state is not None:
+        return state[2], state
+    y, new = running(state, query, key, value)
+    assert new is not None
+    return y, (new[0], new[1], y)
+
+
+@blocks.wrong(
+    "not divided",
+    "The values are summed with the exponentials, and these do not sum to 1. Divide by the total.",
+)
+def undivided(state: State, query: Array, key: Array, value: Array) -> tuple:
+    _, new = running(state, query, key, value)
+    assert new is not None
+    return new[2], new
+
+
+@blocks.wrong(
+    "the first block's largest stays",
+    "The largest score of the first block is subtracted for ever, and a later block that is much "
+    "louder overflows. It is the largest so far: it may grow.",
+)
+def never_grows(state: State, query: Array, key: Array, value: Array) -> tuple:
+    def largest(top: Array, scores: Array) -> Array:
+        return np.where(np.isinf(top), scores.max(axis=-1, keepdims=True), top)
+
+    return running(state, query, key, value, largest=largest)
+
+
+@blocks.wrong(
     "no √d",
     "The card asks for scores divided by √d.",
 )
@@ -646,19 +738,28 @@ def all_tokens(cached_step: Any, rng: np.random.Generator) -> None:
         near(found, read_at_once(x, louder), "also where scores lie thousands apart", atol=1e-6)
 
 
+def held_fast(kept: Any) -> Any:
+    """A cache whose arrays cannot be written to: another text may go on from it."""
+    if not isinstance(kept, list | tuple):
+        return kept
+    return tuple(frozen(part) if isinstance(part, np.ndarray) else part for part in kept)
+
+
 @reading.check(1, "from one beginning two texts go on, in turns")
 def two_endings(cached_step: Any, rng: np.random.Generator) -> None:
     x, given = draw_text(rng)
     half = len(x) // 2
     other = np.concatenate([x[:half], rng.normal(size=(len(x) - half, x.shape[1]))])
-    _, kept = read_on(cached_step, x[:half], given)
-    ends = {"first": (x, kept), "second": (other, kept)}
-    for i in range(half, len(x)):
-        for name, (text, state) in ends.items():
-            z, state = read_on(cached_step, text[i : i + 1], given, kept=state)
-            ends[name] = text, state
-            want = read_at_once(text, given)[i : i + 1]
-            near(z, want, f"the {name} text goes on as if it were alone", atol=1e-6)
+    for window in (None, 2):
+        _, kept = read_on(cached_step, x[:half], given, window)
+        ends = {"first": (x, kept), "second": (other, kept)}
+        for i in range(half, len(x)):
+            for name, (text, state) in ends.items():
+                token = text[i : i + 1]
+                z, state = read_on(cached_step, token, given, window, held_fast(state))
+                ends[name] = text, state
+                want = read_at_once(text, given, window)[i : i + 1]
+                near(z, want, f"the {name} text goes on as if it were alone", atol=1e-6)
 
 
 @reading.check(1, "with a window a token sees itself and the window − 1 before it")
@@ -666,7 +767,7 @@ def windowed(cached_step: Any, rng: np.random.Generator) -> None:
     x, given = draw_text(rng)
     for window in (1, 2, int(rng.integers(3, len(x))), len(x), len(x) + 1):
         found, _ = read_on(cached_step, x, given, window)
-        claim = f"a window of {window}: itself and {window - 1} before it"
+        claim = f"a window of {window}: itself and {window - 1} before it, each at its own place"
         near(found, read_at_once(x, given, window), claim, atol=1e-6)
     expect_error(
         lambda: cached_step(None, x[0], *given, 0), ValueError, "a window of 0 sees nothing at all"
@@ -687,10 +788,16 @@ def what_is_kept(cached_step: Any, rng: np.random.Generator) -> None:
     for window in (None, int(rng.integers(2, len(x) - 1)), 1):
         _, kept = read_on(cached_step, x, given, window)
         expect(isinstance(kept, list | tuple) and len(kept) == 3, "keys, values, seen", got=kept)
-        last = -window if window else None
+        rows = all(isinstance(part, np.ndarray | list | tuple) for part in kept[:2])
+        expect(rows, "keys (t, d) and values (t, d_v), oldest first", got=kept)
+        # The next token sees window − 1 of them: this one's may be kept with these, or be one.
+        last = len(x) if window is None else window - (len(kept[0]) == window - 1)
         for name, array, w in (("keys", kept[0], wk), ("values", kept[1], wv)):
-            want = ((x + places) @ w)[last:]
-            said = f"the last {window} tokens" if window else "all tokens"
+            want = ((x + places) @ w)[len(x) - last :]
+            said = f"the last {last} tokens, with a window of {window}," if window else "all tokens"
+            if not len(want):  # an empty list has no width
+                expect(len(array) == 0, f"no {name} are kept, or this token's own", got=array)
+                continue
             expect_shape(array, want.shape, f"{name} of {said} are kept")
             near(array, want, f"the {name} of {said}, oldest first", atol=1e-6)
         expect_close(kept[2], len(x), "seen: how many tokens have passed, also those dropped")
@@ -881,6 +988,22 @@ step_answer(
 
 
 @reading.wrong(
+    "the cache is changed in place",
+    "The rows of the cache that was given are moved, and the new one is written over the last. "
+    "Another text that goes on from it finds its beginning changed: make new arrays.",
+)
+def in_place(
+    cache: Kept, x: Array, places: Array, wq: Array, wk: Array, wv: Array, window: int | None = None
+) -> tuple:
+    z, new = step(cache, x, (places, wq, wk, wv), window)
+    if cache is None or new is None or len(cache[0]) < len(new[0]):
+        return z, new
+    for old, rows in zip(cache[:2], new[:2], strict=True):
+        old[:] = rows
+    return z, (cache[0], cache[1], new[2])
+
+
+@reading.wrong(
     "keys and values computed anew",
     "The tokens are kept, and all their keys and values computed at each step: right, and nothing "
     "is saved. Keep the keys and values.",
@@ -951,9 +1074,16 @@ def all_pairs(linear_causal: Any, rng: np.random.Generator) -> None:
     # Entries of 0, and so large that e^x of them is no number.
     query, key, value = draw_tokens(rng)
     query[rng.integers(len(query))] = 0.0
-    key[rng.integers(1, len(key))] *= 1000
+    for x in (query[1:], key[1:]):
+        x[rng.integers(len(x)), :2] = rng.uniform(1000, 3000, size=2)
     y, _ = linear_causal(query, key, value)
     near(y, by_pairs(query, key, value), "φ(0) = 1, and φ(x) = x + 1 however large x", atol=1e-6)
+    # Every φ is nearly 0, of the first keys and of a query: what is added to their sum shows.
+    query, key, value = draw_tokens(rng)
+    key[:2] -= 15
+    query[rng.integers(len(query))] -= 15
+    y, _ = linear_causal(query, key, value)
+    near(y, by_pairs(query, key, value), "the weights sum to 1 however small φ is", atol=1e-6)
 
 
 @carried.check(1, "it goes on from a state, in parts of any length")
@@ -967,6 +1097,14 @@ def goes_on(linear_causal: Any, rng: np.random.Generator) -> None:
             y, kept = linear_causal(query[a:b], key[a:b], value[a:b], kept)
             found.append(np.asarray(y))
         near(np.concatenate(found), want, "in parts, as at once", atol=1e-6)
+    begin = query[:cut], key[:cut], value[:cut]
+    end = rng.normal(size=query[cut:].shape), rng.normal(size=key[cut:].shape), value[cut:][::-1]
+    other = [np.concatenate(pair) for pair in zip(begin, end, strict=True)]
+    _, begun = linear_causal(*begin)
+    linear_causal(query[cut:], key[cut:], value[cut:], begun)
+    y, _ = linear_causal(*end, begun)
+    claim = "two texts go on from one state, each as if it were alone"
+    near(y, by_pairs(*other)[cut:], claim, atol=1e-6)
 
 
 @carried.check(1, "the state is the two sums over all keys so far; unequal lengths raise")
@@ -985,6 +1123,11 @@ def the_state(linear_causal: Any, rng: np.random.Generator) -> None:
         exact = {"rtol": 1e-4, "atol": 1e-5}
         expect_close(found[0], k.T @ value[rows], "S is the sum of φ(k) vᵀ", **exact)
         expect_close(found[1], k.sum(axis=0), "z is the sum of φ(k)", **exact)
+    m = min(key.shape[1], value.shape[1])  # as wide as each other: S might be turned unseen
+    _, found = linear_causal(query[:, :m], key[:, :m], value[:, :m])
+    expect_close(
+        found[0], features(key[:, :m]).T @ value[:, :m], "S is the sum of φ(k) vᵀ", **exact
+    )
     claim = "there are as many queries as keys, and as many values"
     too: list[Any] = [slice(-1), slice(1), [*range(len(query)), 0]]  # few, and many
     for i, rows in itertools.product(range(3), too):
@@ -1080,11 +1223,27 @@ state_answer(
     end=lambda S, z, S0, z0: (S - S0, z - z0),
 )
 state_answer(
+    "a small number in the denominator",
+    "A small number was added to φ(q)·z against a division by 0. Where φ is small everywhere, it "
+    "decides, and the weights no longer sum to 1. φ is above 0: nothing needs to be added.",
+    divide=lambda weight, i: weight + 1e-6,
+)
+state_answer(
     "unequal lengths pass",
     "zip stops at the shortest, and what is left over is dropped without a word. Compare the "
     "lengths first.",
     check=False,
 )
+
+
+@carried.wrong(
+    "kept outside of the state",
+    "The sums go on in a place of their own, whatever state is given: a second text that goes on "
+    "from the same state finds the first one's tokens in it. Begin with the state.",
+)
+def kept_apart(query: Array, key: Array, value: Array, state: Sums = None) -> tuple:
+    y, outside["sums"] = summed_up(query, key, value, outside["sums"] if state else None)
+    return y, outside["sums"]
 
 
 @carried.wrong(
@@ -1147,12 +1306,15 @@ def draw_step(rng: np.random.Generator) -> tuple[float, float, float]:
 def best(machines: Any, *step: float, claim: str) -> None:
     got = machines(*step)
     want = fewest(lambda p: seconds(p, *step))
-    expect_close(got, want, claim, rtol=0, atol=0)
+    expect_shape(got, (), "one number: how many machines")
+    expect(got >= 1 and got % 1 == 0, "p is a whole number from 1 on", got=got)
+    expected, came = (f"{p:g} machines: {seconds(p, *step):.9g} s" for p in (want, float(got)))
+    expect(got == want, claim, expected=expected, got=came)
 
 
 @machine.check(1, "where bytes weigh as much as latency")
 def bytes_weigh(machines: Any, rng: np.random.Generator) -> None:
-    for want in (int(rng.integers(5, 60)), int(rng.integers(3000, 9000))):
+    for want in (int(rng.integers(5, 60)), int(rng.integers(8000, 9900))):
         size, latency, _ = draw_step(rng)
         rest = 2 * latency * want * (want + 0.5)
         bandwidth = 2 * size / (rest * rng.uniform(1.0, 4.0))  # the bytes take as long, or longer
@@ -1215,7 +1377,8 @@ machine_answer(
 )
 machine_answer(
     "bytes forgotten",
-    "The latency is paid, and the bytes travel for nothing. Each machine sends 2(p − 1)/p · size.",
+    "The latency is paid, and the bytes travel for nothing, or for as much whatever p is (that is "
+    "so with 2p messages in place of 2(p − 1)). Each machine sends 2(p − 1)/p · size.",
     lambda p, c, b, l, w: c / p + 2 * (p - 1) * l,
 )
 machine_answer(

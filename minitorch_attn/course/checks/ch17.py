@@ -66,6 +66,18 @@ def draw_rows(rng: np.random.Generator) -> Array:
     return np.array(rows)[rng.permutation(4)]
 
 
+def few_of(rows: Array) -> Array:
+    """The row in which some scores have a share, and some do not: small enough to be shown."""
+    shares = (nearest(rows) > 0).sum(axis=1)
+    return rows[(shares > 2) & (shares < rows.shape[1])][0]
+
+
+def stairs(rng: np.random.Generator) -> Array:
+    """Each score falls below the threshold only when the one below it has been left out."""
+    down = np.array([0.0, 0.0, 0.501, 0.504, 0.516, 0.58, 0.96])
+    return rng.permutation(-down) + rng.normal()
+
+
 @sparse.check(2, "y: the nearest row of shares, for each row by itself")
 def nearest_shares(sparsemax: Any, rng: np.random.Generator) -> None:
     rows = draw_rows(rng)
@@ -74,7 +86,9 @@ def nearest_shares(sparsemax: Any, rng: np.random.Generator) -> None:
     tied = np.tile(rows[:2], 2)  # every score twice
     many = rng.normal(size=(2, 3, rows.shape[1])) * 0.3
     shifted = (rows + 4000.0, rows - 4000.0)
-    for x in (rows, far, *shifted, tied, rows[0], many, rng.normal(size=(3, 1)), 0 * rows):
+    one, level, crowd = rng.normal(size=(3, 1)), 0 * rows, 0.01 * rng.normal(size=40)
+    steps = stairs(rng)
+    for x in (few_of(rows), rows, far, *shifted, steps, crowd, tied, rows[0], many, one, level):
         y = sparsemax(x, rng.normal(size=x.shape))[0]
         expect_shape(y, x.shape, "a share for each score")
         sharply(y, nearest(x), "y_i = max(x_i − τ, 0), with the τ for which the row sums to 1")
@@ -83,11 +97,16 @@ def nearest_shares(sparsemax: Any, rng: np.random.Generator) -> None:
 @sparse.check(1, "−∞ gets the share 0 and the gradient 0, and changes nothing for the others")
 def forbidden(sparsemax: Any, rng: np.random.Generator) -> None:
     rows = draw_rows(rng)
-    gradient = rng.normal(size=rows.shape)
-    for count, shift in ((1, 0.0), (rows.shape[1] - 1, 0.0), (2, -1e10)):
-        x, which = rows.copy(), rng.permuted(np.tile(np.arange(rows.shape[1]), (4, 1)), axis=1)
-        hidden = which < count
-        x = np.where(hidden, -np.inf, x + shift)  # no finite number is below all scores
+    s = rows.shape[1]
+    for given, count, shift in (
+        (few_of(rows), 1, 0.0),
+        (rows, 1, 0.0),
+        (rows, s - 1, 0.0),
+        (rows, 2, -1e10),  # no finite number is below all scores
+    ):
+        which = rng.permuted(np.tile(np.arange(s), (*given.shape[:-1], 1)), axis=-1)
+        hidden, gradient = which < count, rng.normal(size=given.shape)
+        x = np.where(hidden, -np.inf, given + shift)
         y, g_x = sparsemax(x, gradient)
         want = nearest(np.where(hidden, -1e6, x - shift))
         expect_close(y, want, "the shares of the scores that are not −∞", rtol=1e-3, atol=1e-4)
@@ -101,7 +120,8 @@ def gradient_of_x(sparsemax: Any, rng: np.random.Generator) -> None:
     # One share is hardly there, and one score hardly below the threshold.
     edge = np.append(rng.uniform(0.2, 0.4, 2), [2e-4, -2e-4, -1.0])
     edge = rng.permutation(np.append(edge, 1 - edge[:3].sum())) + rng.normal()
-    for x in (rows, rows[0], rows[:, None], np.tile(rows[1], (2, 3, 1)), edge, edge[:1]):
+    few, tiled = few_of(rows), np.tile(rows[1], (2, 3, 1))
+    for x in (few, rows, rows[0], rows[:, None], tiled, edge, edge[:1]):
         gradient = rng.normal(size=x.shape) + 1.0  # a mean that is not 0
         g_x = sparsemax(x, gradient)[1]
         expect_shape(g_x, x.shape, "g_x has the shape of x")
@@ -210,6 +230,24 @@ def one_too_few(x: Array, gradient: Array) -> tuple[Array, Array]:
 
 
 @sparse.wrong(
+    "left out once, and no more",
+    "What lay below the first threshold was left out, and the threshold taken anew. Then it lies "
+    "higher, and others may lie below it: go on until none does.",
+)
+def left_out_once(x: Array, gradient: Array) -> tuple[Array, Array]:
+    refuse_shapes(x, gradient)
+    x = x - x.max(axis=-1, keepdims=True)
+
+    def threshold(on: Array) -> Array:
+        total = np.where(on, x, 0).sum(axis=-1, keepdims=True)
+        return (total - 1) / on.sum(axis=-1, keepdims=True)
+
+    on = np.isfinite(x)
+    y = np.maximum(x - threshold(on & (x > threshold(on))), 0)
+    return y, slopes(y, gradient)
+
+
+@sparse.wrong(
     "sorted upwards",
     "The cumulative sums begin with the smallest scores. Those that have a share are the largest: "
     "sort downwards.",
@@ -247,15 +285,15 @@ def soft_rule(x: Array, gradient: Array) -> tuple[Array, Array]:
 
 @sparse.wrong(
     "a gradient for those without a share",
-    "A share that is 0 stays 0 when its score moves a little, and so do the others: the gradient "
-    "there is 0, not minus a mean.",
+    "A share that is 0 stays 0 when its score moves a little, and moves no other: the gradient "
+    "there is 0, and not the gradient less a mean.",
 )
 def flows_outside(x: Array, gradient: Array) -> tuple[Array, Array]:
     refuse_shapes(x, gradient)
     y = nearest(x)
     on = y > 0
     mean = (gradient * on).sum(axis=-1, keepdims=True) / on.sum(axis=-1, keepdims=True)
-    return y, gradient * on - mean
+    return y, gradient - mean
 
 
 @sparse.wrong(
@@ -268,6 +306,17 @@ def mean_of_all(x: Array, gradient: Array) -> tuple[Array, Array]:
     y = nearest(x)
     on = y > 0
     return y, np.where(on, gradient - (gradient * on).mean(axis=-1, keepdims=True), 0)
+
+
+@sparse.wrong(
+    "the mean of every gradient",
+    "The mean was taken of the whole row's gradients. Only the scores that have a share move the "
+    "threshold: the mean is of theirs.",
+)
+def mean_of_every(x: Array, gradient: Array) -> tuple[Array, Array]:
+    refuse_shapes(x, gradient)
+    y = nearest(x)
+    return y, np.where(y > 0, gradient - gradient.mean(axis=-1, keepdims=True), 0)
 
 
 @sparse.wrong(
@@ -308,8 +357,11 @@ adaptive = Exercise(
 )
 
 
-def draw_queries(rng: np.random.Generator, *lead: int) -> tuple[Array, Array, Array, float]:
-    n, s, d = sizes(rng, 3)
+def draw_queries(
+    rng: np.random.Generator, *lead: int, small: bool = False
+) -> tuple[Array, Array, Array, float]:
+    """Scores, queries, w and b; small enough to be shown, or of any size."""
+    n, s, d = (2, 3, 4) if small else sizes(rng, 3)
     scores = rng.normal(size=(*lead, n, s)) * 2
     query, w = rng.normal(size=(*lead, n, d)), rng.normal(size=d)
     w *= 1.5 / np.linalg.norm(w)
@@ -322,8 +374,8 @@ def sharpened(scores: Array, query: Array, w: Array, b: float) -> Array:
 
 @adaptive.check(1, "each query divides its own scores by its own temperature")
 def own_temperature(sharpen: Any, rng: np.random.Generator) -> None:
-    for lead in ((), (2,), (2, 3)):
-        scores, query, w, b = draw_queries(rng, *lead)
+    for small, lead in ((True, ()), (False, ()), (False, (2,)), (False, (2, 3))):
+        scores, query, w, b = draw_queries(rng, *lead, small=small)
         got = sharpen(scores, query, w, b)
         expect_shape(got, scores.shape, "a weight for each query and key")
         claim = "row n is the softmax of the scores divided by exp(query_n · w + b)"
@@ -336,7 +388,8 @@ def own_temperature(sharpen: Any, rng: np.random.Generator) -> None:
 def far_temperatures(sharpen: Any, rng: np.random.Generator) -> None:
     scores, query, w, b = draw_queries(rng)
     n = len(scores)
-    wanted = np.linspace(-7, 7, n) + rng.uniform(-0.5, 0.5, n)  # log-temperatures, both signs
+    # Log-temperatures of both signs: what is added to a temperature shows in the coldest.
+    wanted = np.linspace(-14, 14, n) + rng.uniform(-0.5, 0.5, n)
     wanted = rng.permutation(wanted)
     query += (wanted - b - query @ w)[:, None] * w / (w @ w)
     scores = scores * np.exp(wanted)[:, None]
@@ -349,18 +402,26 @@ def far_temperatures(sharpen: Any, rng: np.random.Generator) -> None:
 
 @adaptive.check(1, "a score of −∞ has the weight 0, hot or cold")
 def minus_infinity(sharpen: Any, rng: np.random.Generator) -> None:
-    for sign in (-6.0, 6.0):
+    for degrees in (30.0, 6.0, -12.0):  # divided by the first, no number in use is far below 0
         scores, query, w, b = draw_queries(rng)
         hidden = rng.permuted(np.tile(np.arange(scores.shape[1]), (len(scores), 1)), axis=1) < 2
         scores[hidden] = -np.inf
-        got = sharpen(scores, query, w, b + sign)
-        near(got, sharpened(scores, query, w, b + sign), "the weights, two scores a row being −∞")
+        got = sharpen(scores, query, w, b + degrees)
+        want = sharpened(scores, query, w, b + degrees)
+        near(got, want, "the weights, two scores a row being −∞")
         expect(np.all(np.asarray(got)[hidden] == 0), "the weight of −∞ is 0", got=got)
+
+
+def with_temperature(scores: Array, temperature: Array) -> Array:
+    """The largest subtracted, then divided: as most do it, whatever the temperature is."""
+    e = np.exp((scores - scores.max(axis=-1, keepdims=True)) / temperature[..., None])
+    return e / e.sum(axis=-1, keepdims=True)
 
 
 @adaptive.wrong(
     "multiplied by the temperature",
-    "Scores are divided by the temperature. Multiplied, hot rows become sharp and cold ones flat.",
+    "Scores are divided by the temperature. Multiplied, or with a minus in the exponent, hot rows "
+    "become sharp and cold ones flat.",
 )
 def multiplied(scores: Array, query: Array, w: Array, b: float) -> Array:
     return soft(scores * np.exp(query @ w + b)[..., None])
@@ -372,7 +433,7 @@ def multiplied(scores: Array, query: Array, w: Array, b: float) -> Array:
     "their scores around; near 0 it divides by nothing. The exponential keeps it above 0.",
 )
 def negative(scores: Array, query: Array, w: Array, b: float) -> Array:
-    return soft(scores / (query @ w + b)[..., None])
+    return with_temperature(scores, query @ w + b)
 
 
 @adaptive.wrong(
@@ -390,7 +451,25 @@ def no_b(scores: Array, query: Array, w: Array, b: float) -> Array:
     "some temperatures negative.",
 )
 def b_outside(scores: Array, query: Array, w: Array, b: float) -> Array:
-    return soft(scores / (np.exp(query @ w) + b)[..., None])
+    return with_temperature(scores, np.exp(query @ w) + b)
+
+
+@adaptive.wrong(
+    "a little added to the temperature",
+    "A small number was added to the temperature, as if it could be 0. The exponential never is, "
+    "and a temperature that is smaller than what is added is no longer its own.",
+)
+def a_little_added(scores: Array, query: Array, w: Array, b: float) -> Array:
+    return with_temperature(scores, np.exp(query @ w + b) + 1e-6)
+
+
+@adaptive.wrong(
+    "a large number for −∞",
+    "−∞ was replaced by a number like −10⁹. Divided by a temperature as large as that it is near "
+    "0, and the key that was forbidden has a weight. −∞ divided stays −∞.",
+)
+def a_large_number(scores: Array, query: Array, w: Array, b: float) -> Array:
+    return with_temperature(np.where(np.isinf(scores), -1e9, scores), np.exp(query @ w + b))
 
 
 @adaptive.wrong(
@@ -458,8 +537,11 @@ def draw_order(rng: np.random.Generator, n: int) -> Array:
             return order
 
 
-def draw_pairs(rng: np.random.Generator, n: int = 0) -> tuple[Array, Array, Array]:
-    h, w, length, count = sizes(rng, 4)
+def draw_pairs(
+    rng: np.random.Generator, n: int = 0, *, small: bool = False
+) -> tuple[Array, Array, Array]:
+    """Images, texts and an order; small enough to be shown, or of any size."""
+    h, w, length, count = (1, 2, 4, 0) if small else sizes(rng, 4)
     count = n or count + 3
     image = rng.uniform(0.1, 1, (count, h, w))
     image[rng.integers(count), 0, 0] = 0.0
@@ -497,8 +579,8 @@ def models(images: Array, texts: Array) -> dict[str, Array]:
 
 @fused.check(2, "the five trials: as it is, one side shuffled, one side missing")
 def five_trials(fusion_test: Any, rng: np.random.Generator) -> None:
-    for n in (0, 3):
-        image, text, order = draw_pairs(rng, n)
+    for n, small in ((3, True), (0, False), (3, False)):
+        image, text, order = draw_pairs(rng, n, small=small)
         images, texts = fusion_test(image, text, order)
         want = trials(image, text, order)
         expect_shape(images, want[0].shape, "five times all the images")
@@ -526,10 +608,15 @@ def five_models(fusion_test: Any, rng: np.random.Generator) -> None:
 
 @fused.check(1, "an order that is none, or leaves an example its own, raises ValueError")
 def bad_order(fusion_test: Any, rng: np.random.Generator) -> None:
-    image, text, order = draw_pairs(rng)
+    image, text, order = draw_pairs(rng, int(rng.integers(12, 16)))  # one of them is few
     n = len(order)
     want = trials(image, text, order)[0][1]
     near(np.asarray(fusion_test(image, text, order)[0])[1], want, "the images in a right order")
+    (four, words, _), swaps = draw_pairs(rng, 4), np.array([1, 0, 3, 2])
+    four[0], words[2] = four[1], words[3]  # two of one image, two of one text
+    want = trials(four, words, swaps)[0][1]
+    claim = "two that change places are an order like any other, and so are two that look alike"
+    near(np.asarray(fusion_test(four, words, swaps)[0])[1], want, claim)
     for place in (0, n - 1, int(rng.integers(1, n - 1))):
         stays, others = np.full(n, place), np.flatnonzero(np.arange(n) != place)
         stays[others] = np.roll(others, 1)
@@ -546,6 +633,8 @@ def bad_order(fusion_test: Any, rng: np.random.Generator) -> None:
         "one is called n": np.where(order == n - 1, n, order),
         "one is missing": order[:-1],
         "one is too many": np.append(order, order[0]),
+        "an order of fewer examples than there are": draw_order(rng, n - 1),
+        "an order of more examples than there are": draw_order(rng, n + 1),
     }
     for claim, other in bad.items():
         expect_error(partial(fusion_test, image, text, other), ValueError, claim)
@@ -718,13 +807,18 @@ def draw_table(rng: np.random.Generator, tasks: int) -> Array:
 
 
 def draw_tables(rng: np.random.Generator) -> list[Array]:
-    """The best of a task comes when it is new, later, and at the end; two tasks, and more."""
+    """The best of a task comes when it is new, later, and at the end; three tasks, more, and two.
+
+    Two come last: of two, what a task had when new and what it had a moment ago are the same.
+    """
     a, b, c, d = (draw_table(rng, n) for n in (2, 3, 5, 6))
+    b[0, 0] = 0.95  # not after task 2, nor at the end
+    c[-1, 0] = 0.0  # nothing is left of it
     for column in range(4):  # new, in the middle, at the end, just before the end
         c[column + (0, 1, 4 - column, 3 - column)[column], column] = 0.95
     unread = d.copy()
     unread[np.triu_indices(6, 1)] = np.nan
-    return [a, b, c, unread]
+    return [b, c, unread, a]
 
 
 def told(a: Array) -> tuple[float, float, float]:
@@ -763,7 +857,8 @@ def backward(continual_scores: Any, rng: np.random.Generator) -> None:
 def bad_tables(continual_scores: Any, rng: np.random.Generator) -> None:
     a = draw_table(rng, 4)
     sharply(continual_scores(a[:2, :2]), told(a[:2, :2]), "two tasks are enough")
-    for bad in (a[:3], a[:, :3], a[:1, :1], a[0], a[None], np.stack([a] * 4), a[:0, :0], a[:2]):
+    uneven = (a[:3], a[:, :3], a[:2], a[:, :1], a[:2, :1], a[:1])
+    for bad in (*uneven, a[:1, :1], a[0], a[None], np.stack([a] * 4), a[:0, :0]):
         call = partial(continual_scores, bad)
         expect_error(call, ValueError, f"a table of shape {bad.shape}")
 
@@ -902,7 +997,7 @@ def says_no_more(ledger: Any, rng: np.random.Generator) -> None:
     for gain in (3.0, -3.0):
         d = gain + rng.permutation([1.0, 1.0, 1.0, -3.0])
         without = rng.integers(40, 90, 4).astype(float)
-        for factor in (3.0, 3.0 - 2**-12, 3.0 + 2**-12, 1.0, 9.0):
+        for factor in (9.0, 1.0, 3.0 + 2**-12, 3.0 - 2**-12, 3.0):
             got = ledger(without, without + d, seconds, seconds, factor)[2]
             size = "as large as" if factor == 3 else "more than" if factor < 3 else "less than"
             claim = (
@@ -910,19 +1005,20 @@ def says_no_more(ledger: Any, rng: np.random.Generator) -> None:
             )
             want = true_line(without, without + d, seconds, seconds, factor)[2]
             expect(got == want, claim, expected=want, got=got)
-    for gain, want in ((0.25, "gain"), (-0.25, "loss"), (0.0, "cannot tell")):
+    for gain, want in ((2.0**-12, "gain"), (-(2.0**-12), "loss"), (0.0, "cannot tell")):
         got = ledger(without, without + gain, seconds, seconds, 4.3)[2]
         expect(
-            got == want, f"three seeds or more that all differ by {gain}", expected=want, got=got
+            got == want, f"three seeds or more that all differ by {gain:g}", expected=want, got=got
         )
-    for seeds in (3, 5):
+    for seeds, unit in ((3, 1.0), (5, 1.0), (4, 1e-4)):
         drawn = draw_line(rng, seeds)
+        drawn = (unit * drawn[0], unit * drawn[1], *drawn[2:])
         gain, error = true_line(*drawn, 1.0)[:2]
         for share in (0.98, 1.02):
             factor = float(abs(gain) / error * share)
             want = true_line(*drawn, factor)[2]
             got = ledger(*drawn, factor)[2]
-            claim = f"gain {gain:.2f}, error {error:.2f}, factor {factor:.2f}"
+            claim = f"gain {gain:.3g}, error {error:.3g}, factor {factor:.3g}"
             expect(got == want, claim, expected=want, got=got)
 
 
@@ -942,10 +1038,8 @@ def refuses(ledger: Any, rng: np.random.Generator) -> None:
     sharply(
         ledger(*(c[:3] for c in drawn), 4.3)[0], (drawn[1] - drawn[0])[:3].mean(), "and of three"
     )
-    for seeds in (2, 1):
-        few = tuple(c[:seeds] for c in drawn)
-        expect_error(partial(ledger, *few, 4.3), ValueError, f"seeds: {seeds}")
-    for i, name in enumerate(("without", "with_it", "seconds_without", "seconds_with")):
+    names = ("without", "with_it", "seconds_without", "seconds_with")
+    for i, name in enumerate(names):
         for length in (4, 1, 6):
             bad = list(drawn)
             bad[i] = np.resize(bad[i], length)
@@ -957,6 +1051,13 @@ def refuses(ledger: Any, rng: np.random.Generator) -> None:
             bad[i][place] = value
             claim = f"{name} has an entry of {value}, entry {place} of five"
             expect_error(partial(ledger, *bad, 4.3), ValueError, claim)
+    for i, j in itertools.combinations(range(4), 2):
+        bad = [c[:4] if k in (i, j) else c for k, c in enumerate(drawn)]
+        claim = f"{names[i]} and {names[j]} have four entries, and the others five"
+        expect_error(partial(ledger, *bad, 4.3), ValueError, claim)
+    for seeds in (2, 1):
+        few = tuple(c[:seeds] for c in drawn)
+        expect_error(partial(ledger, *few, 4.3), ValueError, f"seeds: {seeds}")
 
 
 def refuse_line(*columns: Array, least: int = 3) -> None:
@@ -974,6 +1075,29 @@ def refuse_line(*columns: Array, least: int = 3) -> None:
 def one_error(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
     refuse_line(a, b, s, t)
     return (*true_line(a, b, s, t, factor)[:2], *true_line(a, b, s, t, 1.0)[2:])
+
+
+@line.wrong(
+    "as large as the margin, and called a gain",
+    "A gain exactly as large as the factor times the error cannot be told, nor can such a loss: "
+    "beyond the margin is more than it, > and <.",
+)
+def at_the_margin(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
+    refuse_line(a, b, s, t)
+    gain, error, verdict, price_ = true_line(a, b, s, t, factor)
+    if abs(gain) == factor * error:
+        verdict = "gain" if gain >= 0 else "loss"
+    return gain, error, verdict, price_
+
+
+@line.wrong(
+    "two seeds are enough",
+    "Two differences have an sd, and a gain that is luck in one seed is hardly seen to be. Three "
+    "seeds at least: fewer are refused.",
+)
+def two_seeds(a: Array, b: Array, s: Array, t: Array, factor: float) -> tuple:
+    refuse_line(a, b, s, t, least=2)
+    return true_line(a, b, s, t, factor)
 
 
 @line.wrong(

@@ -1,13 +1,18 @@
-"""`python -m minitorch_attn export nbgrader|gradescope`: this grader behind other tools."""
+"""`minitorch_attn export nbgrader|gradescope|notebooks`: this grader behind other tools."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
+from ...files import write_if_changed
+from ..book import exercises
+from ..book.notebook import to_text
+from ..proving.named import hold
 from ..sources.contents import chapters
+from ..sources.text import read, sources
 from . import secret
-from .arguments import SECRET_FILE, chapter
+from .arguments import SECRET_FILE, add_checks, chapter, settle
 
 VISIBILITY = ("visible", "after_due_date", "after_published", "hidden")
 
@@ -31,8 +36,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the secret to use (default: one made by chance, in COURSE_DIR)",
     )
+    add_checks(course)
     zipped = kinds.add_parser("gradescope", help="an autograder zip for Gradescope")
     zipped.add_argument("--chapter", type=chapter, required=True, metavar="NN")
+    add_checks(zipped)
     zipped.add_argument("--out", type=Path, metavar="FILE.zip", help="(default: gradescope_NN.zip)")
     zipped.add_argument(
         *SECRET_FILE,
@@ -47,22 +54,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="visible",
         help="when students see their results (default: visible, at once)",
     )
+    own = kinds.add_parser("notebooks", help="what students open of exercises of your own")
+    add_checks(own, required=True)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write what was asked for; returns the exit status."""
     chapters()  # the package alone has no exercises to write: it says so
-    if args.kind == "nbgrader":
+    if args.kind == "notebooks":
+        _notebooks(args.checks)
+    elif args.kind == "nbgrader":
+        args.checks = settle(args.checks, args.chapter)
         _nbgrader(args)
     else:
+        settle(args.checks, [args.chapter])
         _gradescope(args)
     return 0
+
+
+def _notebooks(checks: Path) -> None:
+    """Write FOLDER/exercises/NN_name.ipynb from each of its sources."""
+    root = settle(checks)
+    assert root is not None
+    for path in sources("solutions", root):
+        hold(int(path.name[:2]))
+        target = root / "exercises" / f"{path.stem}.ipynb"
+        new = write_if_changed(target, to_text(exercises.build(read(path))))
+        print(f"{'wrote' if new else 'nothing has changed in'} {target}")
 
 
 def _nbgrader(args: argparse.Namespace) -> None:
     from .nbgrader import course as nbgrader_course
 
-    written = nbgrader_course.write(args.folder, args.chapter, args.secret_file)
+    written = nbgrader_course.write(args.folder, args.chapter, args.secret_file, args.checks)
     for file in written:
         print(f"wrote {file}")
     if not written:

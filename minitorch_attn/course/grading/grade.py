@@ -21,8 +21,9 @@ from ... import current_folder
 from ...arguments import positive
 from ...errors import MinitorchError
 from ...threads import cores
+from ..checks import folders
 from . import likeness, records
-from .arguments import SECRET_FILE, chapter
+from .arguments import SECRET_FILE, add_checks, chapter, settle
 from .marking import box
 from .marking import mark as marking
 from .marking.cleaning import one_line
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "of notebooks, .py files, or zips, one a student; never changed",
     )
     parser.add_argument("--chapter", type=chapter, required=True, help="the chapter, as in 06")
+    add_checks(parser)
     parser.add_argument(
         "--exercises",
         type=lambda text: text.split(","),
@@ -148,6 +150,12 @@ def run(args: argparse.Namespace) -> int:
             f"--out {args.out} lies in {args.submissions}: its folders would be students of the "
             "next run; name one elsewhere"
         )
+    if args.checks and _share(args.checks, args.submissions):
+        raise GradeError(
+            f"--checks {args.checks} and {args.submissions} lie one in the other: what students "
+            "hand in would be run as checks; move one"
+        )
+    args.checks = settle(args.checks, [args.chapter])
     scheme = choose(args.chapter, args.exercises, args.points)
     found, warnings = find_submissions(args.submissions, args.chapter, args.names or "")
     for warning in warnings:
@@ -189,6 +197,12 @@ def run(args: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return stopped
+
+
+def _share(one: Path, other: Path) -> bool:
+    """Whether one of two folders lies in the other."""
+    one, other = one.resolve(), other.resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
 
 
 def _late(found: Sequence[Submission], due: float) -> dict[str, float]:
@@ -291,6 +305,7 @@ class Task:
     secret: str
     unsafe: bool
     problem: str = ""  # why it could not be read any more
+    checks: Path | None = None  # an instructor's folder
 
 
 class _Tasks(Sequence[Task]):
@@ -308,7 +323,7 @@ class _Tasks(Sequence[Task]):
             text, problem = one.text, ""
         except MinitorchError as error:
             text, problem = "", f"{one.file} {error}"
-        return Task(text, one.suffix, args.chapter, self.secret, args.unsafe, problem)
+        return Task(text, one.suffix, args.chapter, self.secret, args.unsafe, problem, args.checks)
 
 
 def work(task: Task) -> tuple[Mark, str, tuple[str, ...]]:
@@ -319,6 +334,8 @@ def work(task: Task) -> tuple[Mark, str, tuple[str, ...]]:
     current_folder.leave()  # where a worker of a cluster was started
     if task.problem:
         raise GradeError(task.problem)
+    if task.checks:
+        folders.use_checks(task.checks)
     isolation = box.find_isolation()
     if isolation.level != "sandbox" and not task.unsafe:
         raise GradeError(f"no sandbox for students' code: {isolation.words}")
@@ -327,9 +344,13 @@ def work(task: Task) -> tuple[Mark, str, tuple[str, ...]]:
     return mark, likeness.code_mark(*code), likeness.copied(*code)
 
 
-def _why_not(chapter: int, version: str, unsafe: bool) -> str:
+def _why_not(chapter: int, version: str, unsafe: bool, checks: Path | None = None) -> str:
     """Asked on each worker of a cluster: why it cannot grade as we would, or nothing."""
     current_folder.leave()
+    try:
+        settle(checks)
+    except MinitorchError as error:
+        return str(error)
     if records.grader_version(chapter) != version:
         return "its version of the book, or of NumPy, is another"
     isolation = box.find_isolation()
@@ -358,7 +379,7 @@ def _mark_all(
     tasks = _Tasks(readable, args, secret)
     if args.scheduler:
         version = records.grader_version(args.chapter)
-        why_not = functools.partial(_why_not, args.chapter, version, args.unsafe)
+        why_not = functools.partial(_why_not, args.chapter, version, args.unsafe, args.checks)
         done = spread_cluster(work, tasks, args.scheduler, why_not)
     else:
         done = spread(work, tasks, args.jobs or cores())

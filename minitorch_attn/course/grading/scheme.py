@@ -13,8 +13,7 @@ from pathlib import Path
 
 from ...errors import MinitorchError
 from ..checking.exercise import Exercise
-from ..checks import exercises_of
-from ..sources.contents import chapters
+from ..checks import exercises_of, written_chapters
 from .marking.marks import ExerciseMark, Mark
 
 
@@ -82,7 +81,7 @@ def _read(file: Path) -> dict[str, float]:
         raise SchemeError(
             f'--points {file}: no TOML with a table [points], as in "06.1" = 10 ({error})'
         ) from None
-    known = {e.id for chapter in chapters() for e in exercises_of(chapter.number)}
+    known = {e.id for number in written_chapters() for e in exercises_of(number)}
     if not isinstance(table, dict):
         raise SchemeError(f"--points {file}: points is no table: write [points] above the lines")
     for id, points in table.items():

@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...errors import MinitorchError
-from ..sources.contents import chapters
+from ..checks.folders import chapters
 from . import records
+from .arguments import add_checks, settle
 from .pages.platforms import cell, to_csv
 from .records import Record
 from .scheme import Scheme, number
@@ -28,10 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="where the --out folders of `grade` lie; the table is written here",
     )
+    add_checks(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Write FOLDER/term.csv: a row for each student, a column for each chapter, and the sums."""
+    settle(args.checks)
     graded = _graded(args.folder)
     rows: dict[tuple[str, str], dict[int, Record]] = {}
     totals: dict[int, float] = {}
@@ -64,15 +67,19 @@ def _points(record: Record | None) -> str:
 def _graded(folder: Path) -> dict[int, tuple[Path, Scheme]]:
     """By chapter: its folder of results, and how its exercises count."""
     found: dict[int, tuple[Path, Scheme]] = {}
-    known = {chapter.number for chapter in chapters()}
+    known = {chapter.number for chapter in chapters()}  # the book's, and the folder's
     for path in sorted(folder.glob("*/settings.json")):
         try:
             settings = json.loads(path.read_text(encoding="utf-8"))
             chapter, points = settings["chapter"], settings.get("points", {})
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue  # another tool's
-        if chapter not in known:
+        if chapter not in known and "secret" not in settings:
             continue
+        if chapter not in known:
+            raise TermError(
+                f"{path.parent} holds chapter {chapter}, which is none of the book's: give --checks"
+            )
         if chapter in found:
             raise TermError(
                 f"{found[chapter][0]} and {path.parent} both hold chapter {chapter:02d}: move one"

@@ -17,6 +17,7 @@ from ..checking.collect import CollectError, Found, NoFunction, collect_text, re
 from ..checking.exercise import Exercise
 from ..checking.oneline import OneLine
 from ..checks import exercises_of, written_chapters
+from ..checks.folders import use_checks
 
 FOUND, STUB, UNREADABLE = "found", "not done yet", "cannot be marked"
 # What only draws is there for the grader as something that does nothing.
@@ -160,10 +161,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m minitorch_attn check`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="a notebook or Python file")
     parser.add_argument("--chapter", type=int, help="its number, where the file's name is silent")
+    parser.add_argument(
+        "--checks", type=Path, metavar="FOLDER", help="your instructor's exercises, if it is one"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print what the grader will find; returns 1 if something cannot be marked."""
+    if args.checks:
+        use_checks(args.checks)
     reports = [check_file(name, args.chapter) for name in args.files]
     print("\n".join(map(repr, reports)))
     return 0 if all(report.ready for report in reports) else 1

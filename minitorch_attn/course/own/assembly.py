@@ -13,11 +13,13 @@ from ...nn import Dense, Module
 from ...recipes import RECIPES, make_trainer
 from ...training import Trainer
 from .layers import OwnAdamW, own_loss, swap
-from .parts import Part, PartError, Parts
+from .pairs import Told, loss_of_own_words
+from .parts import PAIRS, Part, PartError, Parts
 
 Say = Callable[[str], None]
 SLOW = 5.0  # seconds of a single step from which on somebody who waits is told why
 CLOSE = 1e-3  # of the largest number: rounding stays far below, mistakes lie above
+LOSSES = {"05.1", "05.2", "11.2"}  # what the loss is made of
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,17 @@ class Run:
         """Train until so many epochs are done; the last one's figures."""
         return self.trainer.fit(epochs)[-1]
 
+    def outputs(self, inputs: Any) -> Any:
+        """What the model says to a batch: to a tuple of arrays, as its arguments."""
+        model = self.trainer.model
+        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
+
     def step(self) -> dict[str, np.ndarray]:
         """One step on the first batch: the loss, every gradient, the parameters after it."""
         trainer = self.trainer
         inputs, targets = next(iter(trainer.loader.epoch(0)))
         trainer.model.train()
-        loss = self.loss(trainer.model(inputs), targets)
+        loss = self.loss(self.outputs(inputs), targets)
         trainer.model.zero_grad()
         loss.backward()
         named: list[tuple[str, Any]] = list(trainer.model.named_parameters())
@@ -73,7 +80,7 @@ def assemble(data: str, seed: int, parts: Parts, *, progress: bool = False, **op
     if not parts:
         return Run(trainer)
     model: Any = trainer.model
-    if "01.3" in parts and model.patch:
+    if "01.3" in parts and getattr(model, "patch", None):
         trainer.loader.dataset = Cut(trainer.loader.dataset, parts["01.3"], model.patch)
         trainer.test = Cut(trainer.test, parts["01.3"], model.patch)
         model.patch = None
@@ -83,7 +90,12 @@ def assemble(data: str, seed: int, parts: Parts, *, progress: bool = False, **op
     if "04.3" in parts:
         old: Any = trainer.optimizer
         trainer.optimizer = OwnAdamW(old, model.named_parameters(), parts["04.3"])
-    if "05.1" in parts or "05.2" in parts:
+    pairs = RECIPES[data].takes_answers == PAIRS
+    if pairs and "11.2" in parts:
+        trainer.loader.dataset = Told(trainer.loader.dataset, parts["11.2"])
+    if pairs and LOSSES & parts.keys():
+        trainer.loss = loss_of_own_words(parts)
+    elif not pairs and ("05.1" in parts or "05.2" in parts):
         trainer.loss = own_loss(parts.get("05.1"), parts.get("05.2"))
     return Run(trainer)
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from ...nn import Dense, LayerNorm, Module, MultiHeadAttention
+from ...nn import Dense, Embedding, LayerNorm, Module, MultiHeadAttention
 from ...ops import log_softmax
 from ...ops.op import Op
 from ...optim import AdamW
-from ...tensor import Tensor
+from ...tensor import Tensor, raw
 from .heads import HEADS, OwnAttention
-from .parts import Part, Parts, needed_of
+from .parts import Part, Parts, locked, needed_of
 
 
 class OwnDense(Dense):
@@ -68,6 +68,23 @@ class OwnLayerNorm(LayerNorm):
 
     def __call__(self, x: Any) -> Tensor:
         return self.op(x, self.weight, self.bias)
+
+
+class OwnEmbedding(Embedding):
+    """11.1: the gradient of the table is the learner's."""
+
+    def __init__(self, layer: Embedding, embed_backward: Part) -> None:
+        self.weight = layer.weight
+
+        def rule(g: Any, y: Any, weight: Any, ids: Any) -> Any:
+            with embed_backward.blamed():
+                found = embed_backward.function(locked(ids), locked(g), len(weight))
+            return embed_backward.checked(found, weight.shape, "what it returns", (g,))
+
+        self.op: Op = Op(lambda weight, /, ids: weight[ids], (rule,))
+
+    def __call__(self, ids: Any) -> Tensor:
+        return self.op(self.weight, ids=raw(ids))
 
 
 class OwnAdamW(AdamW):
@@ -128,5 +145,7 @@ def swap(module: Module, parts: Parts) -> None:
             setattr(module, name, OwnAttention(child, parts))
         elif isinstance(child, Dense) and "04.1" in parts:
             setattr(module, name, OwnDense(child, parts["04.1"]))
+        elif isinstance(child, Embedding) and "11.1" in parts:
+            setattr(module, name, OwnEmbedding(child, parts["11.1"]))
         elif isinstance(child, LayerNorm) and "09.1" in parts:
             setattr(module, name, OwnLayerNorm(child, parts["09.1"]))

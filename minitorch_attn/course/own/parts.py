@@ -21,13 +21,17 @@ class Job:
     """What the answer to an exercise does in the training.
 
     `needs` names an option of the recipe (pictures come in patches) or a look that it takes
-    afterwards, without which there is nothing to do.
+    afterwards, without which there is nothing to do. `of` says whether it is a part of training
+    the classifier or of training on pairs of sequences, where each attention has a mask.
     """
 
     id: str
     what: str
     needs: str = ""
+    of: str = ""
 
+
+CLASSES, PAIRS = "classes", "pairs"  # as `Recipe.takes_answers` has it
 
 JOBS = (
     Job("01.3", "cuts the pictures into patches", "patch"),
@@ -36,21 +40,27 @@ JOBS = (
     Job("04.3", "every step of Adam"),
     Job("05.1", "the loss: logarithms of the shares"),
     Job("05.2", "the gradient of the loss"),
-    Job("06.2", "attention, in each head"),
-    Job("06.4", "the gradient of attention"),
+    Job("06.2", "attention, in each head", of=CLASSES),
+    Job("06.4", "the gradient of attention", of=CLASSES),
     Job("07.1", "the scale of the scores"),
     Job("07.2", "afterwards: the asked tile is masked", "right_without_the_asked_tile"),
     Job("07.3", "afterwards: everything is masked", "right_without_anything"),
+    Job("07.2", "the weights, with padding masked", of=PAIRS),
+    Job("07.3", "the gradient of these weights", of=PAIRS),
     Job("08.1", "splits and merges heads, both ways"),
     Job("08.5", "afterwards: where the query looks", "largest_weight_on_asked_tile"),
+    Job("08.5", "afterwards: where it looks", "largest_weight_where_it_comes_from", PAIRS),
     Job("09.1", "every layer norm, and its gradients"),
+    Job("11.1", "the gradient of every embedding", of=PAIRS),
+    Job("11.2", "what is told before, and what counts", of=PAIRS),
 )
 
 
 def jobs(data: str) -> list[Job]:
     """The parts that there are in training on these data."""
     recipe = RECIPES[data]
-    return [job for job in JOBS if job.needs in {"", *recipe.options, *recipe.looks}]
+    there = {"", *recipe.options, *recipe.looks}
+    return [job for job in JOBS if job.needs in there and job.of in ("", recipe.takes_answers)]
 
 
 class PartError(MinitorchError, FloatingPointError):
@@ -78,7 +88,7 @@ class Part:
     def __call__(self, shape: tuple[int, ...], *args: Any, **kwargs: Any) -> np.ndarray:
         """Call the function, from which one array of this shape is expected."""
         with self.blamed():
-            result = self.function(*map(_locked, args), **kwargs)
+            result = self.function(*map(locked, args), **kwargs)
         return self.checked(result, shape, "what it returns", args)
 
     def several(
@@ -89,7 +99,7 @@ class Part:
         Of these only the first `used` are looked at and returned.
         """
         with self.blamed():
-            result = self.function(*map(_locked, args))
+            result = self.function(*map(locked, args))
         self.expect_count(result, len(shapes))
         return [
             self.checked(item, shape, f"result {i}", args)
@@ -112,8 +122,6 @@ class Part:
             file = getattr(getattr(self.function, "__code__", None), "co_filename", "")
             told = learner_error(error, file)
             at = f", in line {told.line}: {told.code}" if told.line else ""
-            if "read-only" in told.message:
-                at += ". It changes an array that it was given: write into a new one"
             raise PartError(f"{self.title} raised {told}{at}") from error
 
     def checked(
@@ -137,7 +145,7 @@ class Part:
         return array if array.dtype == kind else array.astype(kind)
 
 
-def _locked(x: Any) -> Any:
+def locked(x: Any) -> Any:
     """An array through which nothing can be changed: in a check these are copies, here they are
     the model's own."""
     if not isinstance(x, np.ndarray):

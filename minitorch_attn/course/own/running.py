@@ -64,7 +64,7 @@ class Outcome:
 def train(
     folder: str | Path, data: str = "cued", epochs: int | None = None, seed: int = 0
 ) -> Outcome:
-    """Train the classifier with the functions that you wrote, and beside it the library's.
+    """Train a model with the functions that you wrote, and beside it the library's.
 
     Your functions are found by name in the notebooks and Python files of the folder, and run in
     this process. Each is checked first. A wrong one stops everything, by name; one that is not
@@ -73,7 +73,7 @@ def train(
     Parameters
     ----------
     folder : the folder of your exercises
-    data : a name of `recipes.RECIPES`: "cued" or "digits"
+    data : "cued", "digits" or "dates", as in `recipes.RECIPES`
     epochs : passes over the data; as tuned, if left out
     seed : of the data, the first weights and the order
 
@@ -180,12 +180,14 @@ def _train(outcome: Outcome, data: str, epochs: int, seed: int, say: Say) -> Non
 
 def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -> None:
     recipe, test = RECIPES[data], own.trainer.test
-    ids = {job.needs: job.id for job in JOBS}
+    ids = {job.needs: job.id for job in JOBS if job.needs}
     if recipe.looks:
-        say(f"\n{f'afterwards, on the {recipe.examples}':48} {'yours':>7} {'the library':>11}")
+        width = max(42, *(len(look.claim) for look in recipe.looks.values()))
+        head = f"afterwards, on the {recipe.examples}"
+        say(f"\n{head:{width + 6}} {'yours':>7} {'the library':>11}")
         for name, look in recipe.looks.items():
             mine, theirs = (_percent(look.share(r.trainer.model, test)) for r in (own, library))
-            say(f"{ids.get(name, ''):5} {look.claim:42} {mine:>7} {theirs:>11}")
+            say(f"{ids.get(name, ''):5} {look.claim:{width}} {mine:>7} {theirs:>11}")
         if recipe.guess:
             say(f"({recipe.guess})")
     say(

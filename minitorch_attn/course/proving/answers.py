@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ..checking import collect
 from ..checking.exercise import Exercise
-from ..sources.text import ROOT, SourceError, read, sources
+from ..checks.folders import root_of
+from ..sources.text import SourceError, read, sources
 
 WORKED = "worked"
 _CELL = re.compile(r"^# %%[ \t]*(\d\d\.\d+)[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
@@ -28,17 +29,20 @@ class Answer:
     source: str
 
 
-def answers_of(exercise: Exercise, root: Path = ROOT) -> list[Answer]:
-    """The worked answer of a book's exercise, and its others, in the order of their file."""
+def answers_of(exercise: Exercise, root: Path | None = None) -> list[Answer]:
+    """The worked answer of an exercise, and its others, in the order of their file.
+
+    `root` is where `solutions/` lies; left out, where the exercise is from.
+    """
     return [worked(exercise, root), *others(exercise, root)]
 
 
-def worked(exercise: Exercise, root: Path = ROOT) -> Answer:
+def worked(exercise: Exercise, root: Path | None = None) -> Answer:
     """The worked answer, from `solutions/`. Raises SourceError or CollectError where it lacks."""
-    return _answer(exercise, WORKED, _code(_source(exercise, root)))
+    return _answer(exercise, WORKED, _code(source_of(exercise, root)))
 
 
-def others(exercise: Exercise, root: Path = ROOT) -> list[Answer]:
+def others(exercise: Exercise, root: Path | None = None) -> list[Answer]:
     """The other right answers, from `solutions/other/`; raises SourceError for a name twice."""
     path = beside(exercise, ".py", root)
     if not path.is_file():
@@ -54,16 +58,19 @@ def others(exercise: Exercise, root: Path = ROOT) -> list[Answer]:
     return list(found.values())
 
 
-def beside(exercise: Exercise, suffix: str, root: Path = ROOT) -> Path:
+def beside(exercise: Exercise, suffix: str, root: Path | None = None) -> Path:
     """Where the other answers (".py") and the survivors (".toml") of its chapter are."""
-    return root / "solutions" / "other" / f"{_source(exercise, root).stem}{suffix}"
+    path = source_of(exercise, root)
+    return path.parent / "other" / f"{path.stem}{suffix}"
 
 
-def _source(exercise: Exercise, root: Path) -> Path:
+def source_of(exercise: Exercise, root: Path | None = None) -> Path:
+    """Where its worked answer stands. Raises SourceError where there is no such file."""
+    root = root or root_of(exercise.chapter)
     for path in sources("solutions", root):
         if int(path.name[:2]) == exercise.chapter:
             return path
-    raise SourceError(f"there is no solutions/{exercise.chapter:02d}_….md")
+    raise SourceError(f"there is no {root}/solutions/{exercise.chapter:02d}_….md")
 
 
 @cache

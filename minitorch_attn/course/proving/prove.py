@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ...errors import MinitorchError
 from ..checking.exercise import Exercise
-from ..checks import exercises_of, find
-from ..sources import contents
-from . import survivors
+from ..checks import exercises_of, find, folders
+from ..sources.text import ROOT
+from . import named, survivors
 from .answers import answers_of, beside
 from .proof import FEWEST, SEEDS, SHARE, Proof, prove
 
@@ -20,6 +21,12 @@ TRAINED = 2  # seeds for what trains a model: a second or more each
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Its arguments."""
     parser.add_argument("what", nargs="*", help="chapters or exercises, 06 or 06.2; else all")
+    parser.add_argument(
+        "--checks",
+        type=Path,
+        metavar="FOLDER",
+        help="exercises of your own, laid out as the book's: these, where none are named",
+    )
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many (%(default)s)")
     parser.add_argument(
         "--toml", action="store_true", help="print new survivors as entries for the list"
@@ -28,22 +35,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Prove, and print; 1 where something is missing."""
-    proofs = []
-    for exercise in chosen(args.what):
+    proofs: list[Proof] = []
+    faults: list[str] = []
+    for exercise in chosen(args.what, args.checks and folders.use_checks(args.checks)):
+        if found := named.faults(exercise):
+            faults += found  # mutants of what is not right itself would tell nothing
+            continue
         proof = prove_book(exercise, range(args.seeds))
         proofs.append(proof)
         print("\n".join(said(proof, toml=args.toml)), flush=True)
     print("\n".join(["", *table(proofs)]))
-    complaints = [line for proof in proofs for line in proof.complaints]
+    complaints = [*faults, *(line for proof in proofs for line in proof.complaints)]
     print("\n".join(["", *complaints]) if complaints else "\nThe proof holds.")
     return 1 if complaints else 0
 
 
-def chosen(what: Sequence[str]) -> list[Exercise]:
-    """The exercises of these chapters, and these; of all chapters where none is named."""
+def chosen(what: Sequence[str], root: Path | None = None) -> list[Exercise]:
+    """The exercises of these chapters, and these; where none is named, all of the folder `root`,
+    or of the book."""
     try:
         if not what:
-            return [e for chapter in contents.chapters() for e in exercises_of(chapter.number)]
+            there = [chapter.number for chapter in folders.chapters()]
+            wanted = [number for number in there if folders.root_of(number) == (root or ROOT)]
+            return [e for number in wanted for e in exercises_of(number)]
         return [e for word in what for e in ([find(word)] if "." in word else _chapter(word))]
     except ValueError as error:
         raise MinitorchError(str(error)) from error
@@ -56,7 +70,7 @@ def _chapter(word: str) -> list[Exercise]:
 
 
 def prove_book(exercise: Exercise, seeds: Sequence[int] = SEEDS) -> Proof:
-    """The proof of one of the book's exercises, whose answers and list stand in `solutions/`."""
+    """The proof of an exercise whose answers and list stand in `solutions/`, the book's or not."""
     listed = survivors.read(beside(exercise, ".toml"))
     seeds = seeds[:TRAINED] if exercise.library else seeds
     return prove(exercise, answers_of(exercise), listed, seeds)

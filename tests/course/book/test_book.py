@@ -6,6 +6,7 @@ import argparse
 import copy
 import importlib
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,28 @@ def test_the_kernel_starts_with_an_empty_learners_folder(root: Path, tmp_path: P
     text = execute.run(job)[0][0]["text"]
     assert "You made no prediction for 05.1. The answer is b: so." in text
     assert not (tmp_path / "home").exists()
+
+
+def test_each_kernel_has_one_thread_whatever_the_machine_has(tmp_path: Path) -> None:
+    """Else a sum would be split by the cores of who builds, and two chapters crowd two cores."""
+    code = "from minitorch_attn.threads import threads\nthreads()"
+    job = execute.Job("05_x", (("cell 1", code, False),), str(tmp_path), "key")
+    assert execute.run(job)[0][0]["data"]["text/plain"] == "1"
+
+
+def test_the_last_chapter_begins_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+
+    def pretend(job: execute.Job, cache: Path) -> execute.Outputs:
+        begun.append(job.name)
+        return []
+
+    monkeypatch.setattr(execute, "outputs_of", pretend)
+    monkeypatch.setattr(book, "ProcessPoolExecutor", ThreadPoolExecutor)
+    monkeypatch.setattr(book, "WORKERS", 1)
+    texts = [read(path) for path in sources("chapters")[-3:]]
+    assert len(list(book._executed(texts, tmp_path, ROOT, quiet))) == 3
+    assert begun == [source.name for source in reversed(texts)]
 
 
 # What is refused

@@ -15,6 +15,7 @@ from minitorch_attn.course.checking.exercise import Exercise
 from minitorch_attn.course.checking.expecting import (
     CheckFailed,
     LearnerError,
+    Text,
     expect,
     expect_close,
     expect_error,
@@ -462,6 +463,8 @@ def test_show_takes_arrays_of_every_kind() -> None:
     ]
     assert "yes" in repr(run(mean, lambda x: np.array("yes")))
     assert "yes" in repr(run(mean, lambda x: np.array(["yes"] * 3) if len(x) else np.zeros(3)))
+    parts = {Text("z"): (np.zeros(2), None), Text("many"): np.zeros((5, 9))}
+    assert show(parts) == "{'z': ([0., 0.], None), 'many': an array of shape (5, 9)}"
     with pytest.raises(CheckFailed) as failure:
         expect_close(np.zeros(20, bool), np.ones(20, bool), "claim")
     assert failure.value.got == "False (20 of 20 differ)"

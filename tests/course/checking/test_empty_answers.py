@@ -79,6 +79,13 @@ def old_answer(exercise: Exercise) -> Any:
     return found[0]
 
 
+@by_id
+def test_an_input_handed_back_earns_nothing(exercise: Exercise) -> None:
+    for place, name in enumerate(exercise.parameters):
+        report = run(exercise, lambda *args, _place=place, **_: args[_place], SEED)
+        assert report.points == 0, (name, report)
+
+
 @pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS)
 @by_id
 def test_one_number_in_every_place_earns_nothing(exercise: Exercise, number: float) -> None:

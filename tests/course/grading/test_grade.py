@@ -383,7 +383,6 @@ def test_results_are_their_owners_alone(tmp_path: Path, marked: list[str]) -> No
 @pytest.mark.parametrize(
     "words",
     [
-        ["--chapter", "99"],
         ["--chapter", "six"],
         ["--jobs", "0"],
         ["--book", "javascript:alert(1)"],
@@ -400,6 +399,15 @@ def test_nonsense_is_refused_in_one_line(tmp_path: Path, words: list[str], capsy
     with pytest.raises(SystemExit):
         run(tmp_path / "all", tmp_path / "out", *words)
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_chapter_that_there_is_not(tmp_path: Path, capsys: Any) -> None:
+    hand_in(tmp_path / "all", alice="x")
+    assert run(tmp_path / "all", tmp_path / "out", "--chapter", "99") == 2
+    said = capsys.readouterr().err
+    assert "'99' is not a chapter with exercises, as in 06" in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_to_grade(tmp_path: Path, marked: list[str], capsys: Any) -> None:

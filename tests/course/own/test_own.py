@@ -23,10 +23,13 @@ from minitorch_attn.course.checks import common, find
 from minitorch_attn.course.own import assembly, running
 from minitorch_attn.course.own.heads import OwnAttention
 from minitorch_attn.course.own.judge import judge, parts_of
+from minitorch_attn.course.own.pairs import taught
 from minitorch_attn.course.own.parts import JOBS, Part, PartError, Parts, jobs
 from minitorch_attn.course.sources.text import ROOT, read, sources
 from minitorch_attn.nn import MultiHeadAttention
+from minitorch_attn.recipes import RECIPES
 
+TAKEN = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
 CHAPTERS = sorted({job.id[:2] for job in JOBS})
 
 
@@ -43,7 +46,10 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def parts(solved: Path) -> Parts:
-    return parts_of(judge(solved, "cued")) | parts_of(judge(solved, "digits"))
+    found: Parts = {}
+    for data in TAKEN:
+        found |= parts_of(judge(solved, data))
+    return found
 
 
 @pytest.fixture
@@ -63,7 +69,7 @@ def said(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_every_part_is_an_exercise_and_is_found(solved: Path) -> None:
-    for data in ("cued", "digits"):
+    for data in TAKEN:
         verdicts = judge(solved, data)
         assert [v.job.id for v in verdicts] == [job.id for job in jobs(data)]
         assert {v.whose for v in verdicts} == {"yours"}
@@ -74,7 +80,7 @@ def losses(run: assembly.Run, count: int) -> list[float]:
     rate = trainer.optimizer.lr
     for k, (inputs, targets) in zip(range(count), trainer.loader.epoch(0), strict=False):
         trainer.optimizer.lr = rate * trainer.schedule(k)
-        loss = run.loss(trainer.model(inputs), targets)
+        loss = run.loss(run.outputs(inputs), targets)
         trainer.model.zero_grad()
         loss.backward()
         trainer.optimizer.step()
@@ -82,7 +88,7 @@ def losses(run: assembly.Run, count: int) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("data", ["cued", "digits"])
+@pytest.mark.parametrize("data", TAKEN)
 def test_step_by_step_the_losses_are_the_librarys(parts: Parts, data: str) -> None:
     mine = losses(assembly.assemble(data, 3, parts, epochs=1), 12)
     theirs = losses(assembly.assemble(data, 3, {}, epochs=1), 12)
@@ -92,9 +98,10 @@ def test_step_by_step_the_losses_are_the_librarys(parts: Parts, data: str) -> No
 
 
 def test_no_part_is_idle(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    for data in ("cued", "digits"):
+    for data in TAKEN:
         called: set[str] = set()
-        for id, part in parts.items():
+        mine = {job.id: parts[job.id] for job in jobs(data)}
+        for id, part in mine.items():
             work = part.function
 
             def counted(*args: Any, _id: str = id, _work: Any = work, **options: Any) -> Any:
@@ -102,16 +109,17 @@ def test_no_part_is_idle(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
                 return _work(*args, **options)
 
             monkeypatch.setattr(part, "function", counted)
-        run = assembly.assemble(data, 0, parts, epochs=1)
+        run = assembly.assemble(data, 0, mine, epochs=1)
         run.step()
         assembly.look_back(data, run.trainer, 8)
         monkeypatch.undo()
-        assert called == {job.id for job in jobs(data)}
+        assert called == mine.keys()
 
 
 def test_each_part_alone_agrees_in_the_first_step(parts: Parts) -> None:
-    cued = {job.id: parts[job.id] for job in jobs("cued")}
-    assert 0 < assembly.rehearse("cued", 1, cued, 1, print) < 5
+    for data in ("cued", "dates"):
+        mine = {job.id: parts[job.id] for job in jobs(data)}
+        assert 0 < assembly.rehearse(data, 1, mine, 1, print) < 5
 
 
 @pytest.mark.parametrize("ids", [(), ("07.2", "07.3"), ("06.2",), ("06.4",), tuple(CHAPTERS)])
@@ -207,6 +215,8 @@ WRONG = [
     ("08.1", "merged without the transpose"),
     ("08.5", "unscaled"),
     ("09.1", "mean and deviation held constant"),
+    ("11.1", "table[ids] += g"),
+    ("11.2", "not shifted"),
 ]
 
 
@@ -225,7 +235,8 @@ def test_a_wrong_answer_is_named_and_nothing_is_trained(
     notebook = nbformat.read(path, 4)
     notebook.cells.append(new_code_cell(code_of(wrong.function, exercise.function)))
     nbformat.write(notebook, tmp_path / path.name)
-    assert main(["train", "--with", str(tmp_path)]) == 1
+    data = ["--data", "dates"] if id.startswith("11") else []
+    assert main(["train", "--with", str(tmp_path), *data]) == 1
     lines = said(capsys)
     assert sum(f"fails: “{name}”" in line for line in lines) == 1
     told = [line for line in lines if line.startswith(f"{id} {exercise.function} fails “")]
@@ -294,9 +305,24 @@ MISBEHAVES = {
         "is an array of dtype bool, not of floating",
     ),
     "nothing": ("", "None if real else z", "is None, not an array of floating-point numbers"),
-    "in place": ("query *= 1", "z", "It changes an array that it was given"),
+    "in place": ("query *= 1", "z", "leave alone what is given"),
     "wrong": ("", "1.01 * z if real else z", "passes its checks, but in the first step"),
 }
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda out, start, pad: (out, out != pad, 0), "returned 3, not 2 arrays"),
+        (lambda out, start, pad: (out / 2, out != pad), "before is an array of dtype float64"),
+        (lambda out, start, pad: (out, out), "counts is an array of dtype int64"),
+        (lambda out, start, pad: (out[:, 1:], out != pad), "before is an array of dtype int64 and"),
+        (lambda out, start, pad: out.fill(0), "leave alone what is given"),
+    ],
+)
+def test_what_a_decoder_is_told_is_looked_at(answer: Any, message: str) -> None:
+    with pytest.raises(PartError, match=rf"11\.2 teacher.*{message}"):
+        taught(Part("11.2", "teacher", answer), np.array([[5, 2, 0]]))
 
 
 @pytest.mark.parametrize("how", MISBEHAVES)

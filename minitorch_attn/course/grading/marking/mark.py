@@ -26,8 +26,9 @@ from ...checking.collect import (
 from ...checking.exercise import Check, Exercise
 from ...checking.report import NOT_DONE, Report, Result
 from ...checking.running import run
-from ...checks import exercises_of
-from ...sources.text import ROOT, SourceError, read
+from ...checks import exercises_of, written_chapters
+from ...checks.folders import root_of
+from ...sources.text import SourceError, read
 from .box import Box, MachineFailed
 from .cleaning import lines
 from .isolating import Isolation
@@ -241,7 +242,7 @@ def _right_answers(used: Mapping[str, Exercise], isolation: Isolation) -> Iterat
 def _earlier(exercise: Exercise) -> dict[str, Exercise]:
     """The exercises before this one, by their functions' names; of two, the later one."""
     known: dict[str, Exercise] = {}
-    for chapter in range(exercise.chapter + 1):
+    for chapter in (number for number in written_chapters() if number <= exercise.chapter):
         for before in exercises_of(chapter):
             if (before.chapter, before.number) < (exercise.chapter, exercise.number):
                 known[before.function] = before
@@ -252,10 +253,11 @@ def _earlier(exercise: Exercise) -> dict[str, Exercise]:
 @functools.cache
 def worked(exercise: Exercise) -> str:
     """The source of the worked answer to an exercise, and of what it needs."""
-    for path in sorted((ROOT / "solutions").glob(f"{exercise.chapter:02d}_*.md")):
+    folder = root_of(exercise.chapter) / "solutions"
+    for path in sorted(folder.glob(f"{exercise.chapter:02d}_*.md")):
         cells = [cell.text for cell in read(path).cells if cell.kind == "code"]
         return collect_text("\n\n".join(cells), ".py", exercise.function).source
-    raise SourceError(f"there is no worked answer to {exercise.id} in {ROOT / 'solutions'}")
+    raise SourceError(f"there is no worked answer to {exercise.id} in {folder}")
 
 
 def _names(source: str) -> set[str]:

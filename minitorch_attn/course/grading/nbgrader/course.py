@@ -32,15 +32,21 @@ configure(c)
 
 
 def write(
-    folder: Path, chapters: Iterable[int] = (), secret_file: Path | None = None, root: Path = ROOT
+    folder: Path,
+    chapters: Iterable[int] = (),
+    secret_file: Path | None = None,
+    checks: Path | None = None,
 ) -> list[Path]:
     """Write `source/chNN/NN_name.ipynb`, nbgrader_config.py and the secret.
 
     What is there already is kept: the configuration and the secret always, a notebook unless its
     source has changed. Returns the files that were written.
+
+    `checks` is an instructor's folder, in use; without `chapters` all of its are written, too.
     """
     wanted = set(chapters)
-    found = {int(path.name[:2]): path for path in sources("solutions", root)}
+    roots = [ROOT, *([checks] if checks else [])]
+    found = {int(path.name[:2]): path for root in roots for path in sources("solutions", root)}
     if missing := sorted(wanted - set(found)):
         raise SourceError(f"chapter {missing[0]:02d} has no exercises")
     written = []
@@ -49,11 +55,14 @@ def write(
             continue
         source = read(path)
         target = folder / "source" / f"ch{chapter:02d}" / f"{source.name}.ipynb"
-        if write_if_changed(target, to_text(exercises.build(source, answers=True, root=root))):
+        if write_if_changed(target, to_text(exercises.build(source, answers=True))):
             written.append(target)
     config, kept = folder / "nbgrader_config.py", folder / secret.FILE
-    if not config.exists() and write_if_changed(config, CONFIG):
+    line = f"c.MarkedNotebook.checks = {str(checks)!r}  # exercises of your own\n" if checks else ""
+    if not config.exists() and write_if_changed(config, CONFIG + line):
         written.append(config)
+    elif line and line not in config.read_text(encoding="utf-8"):
+        raise SourceError(f"{config} is yours and stays as it is; add to it: {line.strip()}")
     if not kept.exists():
         written.append(kept)
     secret.keep_secret(kept, secret_file)

@@ -23,7 +23,8 @@ from nbgrader.converters.base import NbGraderException
 from traitlets import Bool, Unicode
 
 from ...checking.collect import CollectError, collect_text, read_submission
-from ...checks import exercises_of
+from ...checks import exercises_of, folders
+from ...checks.folders import FolderMistake
 from ..marking import box
 from ..marking import mark as marking
 from ..marking.cleaning import lines, one_line
@@ -37,6 +38,7 @@ class MarkedNotebook(NotebookExporter):
 
     unsafe = Bool(False, help="Run students' code even where there is no sandbox.").tag(config=True)
     secret_file = Unicode(FILE, help="The secret, from the course's root.").tag(config=True)
+    checks = Unicode(help="A folder of exercises of the instructor's own.").tag(config=True)
     seed_file = Unicode(help="The older name of secret_file.").tag(config=True)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -49,8 +51,10 @@ class MarkedNotebook(NotebookExporter):
             )
         self.log.info("Isolation: %s", self.isolation.words)
         try:
+            if self.checks:
+                folders.use_checks(self.checks)
             self.secret = read_secret(Path(self.course.root, self.seed_file or self.secret_file))
-        except SecretError as error:
+        except (SecretError, FolderMistake) as error:
             raise self._refused(str(error)) from error
         # What lies beside a notebook is not needed, and may be a link to anything: nbgrader would
         # copy it into the feedback. It has no option for that.

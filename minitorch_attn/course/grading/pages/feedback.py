@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from ...checking.report import NOT_DONE, VALUES, where_to_read
-from ...sources.contents import chapters
+from ...checks.folders import chapter as about
 from ..marking.marks import ExerciseMark
 from ..records import Record, private
 from ..scheme import number
@@ -64,7 +64,7 @@ def as_markdown(record: Record, book: str = "") -> bytes:
 
 
 def _head(record: Record) -> str:
-    return f"Exercises {record.chapter:02d}: {chapters()[record.chapter].title}"
+    return f"Exercises {record.chapter:02d}: {about(record.chapter).title}"
 
 
 def _points(record: Record) -> str:

@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 
-from ...sources.contents import chapters
+from ...checks.folders import chapter as about
 from ..records import Record
 from ..scheme import number
 
@@ -34,7 +34,7 @@ def canvas(marked: Iterable[Record], chapter: int, total: float) -> str:
     and number, as the Gradebook's export has them. (Canvas Instructor Guide, "How do I import
     grades in the Gradebook?")
     """
-    title = f"Exercises {chapter:02d}: {chapters()[chapter].title}"
+    title = f"Exercises {chapter:02d}: {about(chapter).title}"
     head = ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", title]
     possible = ["    Points Possible", "", "", "", "", number(total)]
     rows = [[cell(r.student), r.id, "", "", "", _points(r)] for r in _known(marked)]

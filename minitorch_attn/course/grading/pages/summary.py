@@ -11,7 +11,7 @@ from typing import Any
 
 from ...checking.report import PASSED
 from ...checks import exercises_of
-from ...sources.contents import chapters
+from ...checks.folders import chapter as about
 from ..records import Record, private
 from ..scheme import Scheme, number
 from .chart import bins, chart
@@ -62,7 +62,7 @@ class Summary:
 
     @property
     def title(self) -> str:
-        return f"Marks of chapter {self.chapter:02d}: {chapters()[self.chapter].title}"
+        return f"Marks of chapter {self.chapter:02d}: {about(self.chapter).title}"
 
     @property
     def figures(self) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 from ....errors import MinitorchError
 from ...checking.reading import SUFFIXES, Unreadable, raw_limit, to_text
 from ...checks import exercises_of
-from ...sources.contents import chapters
+from ...checks.folders import chapter as about
+from ...checks.folders import chapters
 from ..marking.cleaning import one_line
 from .archives import MAX_FILES_OF_ONE, MAX_ZIP_OF_ONE, Item, Refused, folder
 from .archives import zipped as zip_items
@@ -268,7 +269,7 @@ def _pick(
     start: Submission, candidates: list[Candidate], notes: list[str], chapter: int
 ) -> Submission:
     """Take the file that is the chapter's by its name, or else by what it defines."""
-    stem = chapters()[chapter].file
+    stem = about(chapter).file
     functions = [exercise.function for exercise in exercises_of(chapter)]
     named = {c: _named(c.parts[-1], stem, chapter) for c in candidates}
     by_name = sorted(candidates, key=lambda c: (-named[c], c.parts))

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ...sources.contents import chapters
+from ...checks.folders import chapters
 from ..marking.cleaning import one_line
 from .archives import Item, Refused
 
