@@ -8,10 +8,12 @@ sheet, as data: nothing can be left behind, whether a page is moved or put into 
 from __future__ import annotations
 
 import base64
+import functools
 import io
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 from ..sources.text import ROOT, SourceError
 
@@ -89,7 +91,6 @@ def _cut(file: Path, codes: set[int]) -> bytes:
     try:
         import brotli  # noqa: F401  what WOFF2 is packed with
         from fontTools import subset
-        from fontTools.ttLib import TTFont
         from fontTools.varLib.instancer import instantiateVariableFont
     except ImportError as error:
         raise SourceError("pip install fonttools brotli: a font is cut with them") from error
@@ -97,7 +98,7 @@ def _cut(file: Path, codes: set[int]) -> bytes:
     options = subset.Options(
         flavor="woff2", layout_features=[], hinting=False, bidi_closure=False, name_IDs=[0, 1, 13]
     )
-    font = TTFont(file, recalcTimestamp=False)
+    font = _read(file)
     cutter = subset.Subsetter(options)
     cutter.populate(unicodes=codes)
     cutter.subset(font)
@@ -105,3 +106,24 @@ def _cut(file: Path, codes: set[int]) -> bytes:
     packed = io.BytesIO()
     subset.save_font(font, packed, options)
     return packed.getvalue()
+
+
+def _read(file: Path) -> Any:
+    """A font, read anew from what was unpacked once: that takes longer than cutting it."""
+    from fontTools.ttLib import TTFont
+
+    tables, header = _unpacked(file)
+    font = TTFont(io.BytesIO(tables), recalcTimestamp=False)
+    font.flavorData = header
+    return font
+
+
+@functools.cache
+def _unpacked(file: Path) -> tuple[bytes, Any]:
+    """The tables of a font in WOFF2, and what its header said."""
+    from fontTools.ttLib import TTFont
+
+    font, tables = TTFont(file, recalcTimestamp=False), io.BytesIO()
+    font.flavor, header = None, font.flavorData
+    font.save(tables, reorderTables=False)
+    return tables.getvalue(), header

@@ -132,8 +132,7 @@ def collect(open: bool = False, person: str = "me") -> Any:
         print("Your turn: put True in place of False, run the cell, and click.")
         return None
     try:
-        page = write_page()
-        print(collector.MISSING.format(page=page))
+        collector.offer_page(write_page)
     except UNKEPT as error:
         say_unkept("The page to click on", error)
     try:

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import json
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from .clickfile import WANTED, ClickError
 from .store import UNKEPT
 
 Facts = dict[str, Any]
+# Python runs in a page of the web edition: no file of it can be opened beside the page.
+_IN_PAGE = sys.platform == "wasi"
 
 # Stands above the pictures, and is still there when a restarted kernel has forgotten them.
 MISSING = (
@@ -32,17 +35,25 @@ def for_browser(
     out: list[Facts] = []
     for name, picture in pictures.items():
         height, width = picture.shape[:2]
-        fact = {"name": name, "width": width, "height": height, "url": _jpeg(picture)}
+        fact = {"name": name, "width": width, "height": height, "url": _data(picture)}
         out.append(fact | ({"overlay": _overlay(maps[name])} if maps else {}))
     return out
 
 
-def _jpeg(picture: np.ndarray) -> str:
-    from PIL import Image
+def _data(picture: np.ndarray) -> str:
+    """A picture as an address that holds it: a JPEG, or a PNG where Python has no JPEG."""
+    from PIL import Image, features
 
+    kind = "jpeg" if features.check("jpg") else "png"
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
+    Image.fromarray(picture).save(buffer, kind, quality=85)
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def offer_page(write: Callable[[], Path]) -> None:
+    """Write the page of its own, and say that it is there for who sees no widget."""
+    if not _IN_PAGE:
+        print(MISSING.format(page=write()))
 
 
 def _overlay(shown: np.ndarray) -> str:
@@ -110,7 +121,8 @@ def widget(
         @traitlets.observe("clicks")
         def _keep(self, change: Mapping[str, Mapping[str, Any]]) -> None:
             try:
-                self.note = f"Kept in {keep(change['new'])}"
+                path = keep(change["new"])
+                self.note = f"Kept in {'this browser' if _IN_PAGE else path}"
             except (ClickError, *UNKEPT, TypeError) as error:
                 self.note = f"Not kept: {error}"
 

@@ -178,8 +178,7 @@ def collect_shown(open: bool = False) -> Any:
     try:
         with CLICKS.change() as state:
             kept = state.setdefault("shown", {"seed": secrets.randbits(32), "clicks": {}})
-        page = write_page(kept)
-        print(collector.MISSING.format(page=page))
+        collector.offer_page(lambda: write_page(kept))
     except UNKEPT as error:
         say_unkept("The coin", error)  # and without it nothing can be told from the clicks
         return None

@@ -25,7 +25,12 @@ def inlined(page: str, folder: Path) -> str:
 
 def script(path: Path) -> str:
     """A script as it can stand inside a page."""
-    return path.read_text(encoding="utf-8").replace("</script", r"<\/script")
+    return closed(path.read_text(encoding="utf-8"))
+
+
+def closed(text: str) -> str:
+    """A text in which nothing ends the script around it."""
+    return text.replace("</script", r"<\/script")
 
 
 def sheet(path: Path, letters: set[int]) -> str:

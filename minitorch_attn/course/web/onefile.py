@@ -62,9 +62,12 @@ def _page(chapter: Path, site: Path, content: dict[str, bytes], root: Path) -> s
     _turn_links(soup, chapter.stem)
     _inline(soup, chapter.parent)
     alone = soup.new_tag("style")
-    alone.string = ".page { justify-content: center; }"  # there is no list of chapters at its left
+    alone.string = ".page { justify-content: center; } .content { margin-inline: auto; }"
     alone.string += (pages.HERE / "live.css").read_text(encoding="utf-8")
     soup.head.append(alone)
+    licences = soup.new_tag("script", id="licences", type="text/plain")
+    licences.string = single.closed(runtime.licences(root).decode())
+    soup.body.append(licences)
     for script in _live(content, notebooks, root):
         tag = soup.new_tag("script")
         tag.string = script

@@ -22,7 +22,8 @@ WELCOME = """\
 A book in code, in eighteen chapters: you build the gradients, softmax, attention and a classifier
 that reads real handwritten digits, and measure what attention does and what it does not.
 Here it is to read, with all that its cells printed and drew; nothing needs to be installed, and
-no page asks the network for anything. {points} points of exercises are in it.
+no page asks the network for anything. {points} points of exercises are in it. The top of each
+chapter says whether its code can be changed and run there, in your browser.
 """
 _STEP = re.compile(r"\[(← [^\]]*|[^\]]* →)\]\([^)]*\)( · )?")  # the theme has its own
 

@@ -45,7 +45,10 @@ def test_the_font_has_exactly_what_is_used_and_carries_its_licence() -> None:
     assert drawn == set(map(ord, used))
     told = re.findall(r"unicode-range: ([^;]+);", sheet)
     assert {int(code[2:], 16) for codes in told for code in codes.split(",")} == drawn
+    unpacked = cjk._unpacked.cache_info().misses
     assert cjk.style_sheet(used) == sheet
+    assert cjk.style_sheet(used - {"查"}) != sheet
+    assert cjk._unpacked.cache_info().misses == unpacked  # once for all decks
     assert cjk.style_sheet(set()) == ""
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import re
 import sys
 import types
 from pathlib import Path
@@ -15,7 +14,10 @@ import numpy as np
 import pytest
 
 from minitorch_attn import files
-from minitorch_attn.course.web.live import kernel, pages, runtime, stand_ins
+from minitorch_attn.course.learner import collector
+from minitorch_attn.course.sources.contents import chapters
+from minitorch_attn.course.sources.text import ROOT, SourceError
+from minitorch_attn.course.web.live import kernel, marks, pages, runtime, stand_ins, widgets
 
 HEADER = b"\0asm\1\0\0\0"
 
@@ -87,6 +89,42 @@ def test_nothing_in_a_cell_ends_its_script() -> None:
     told = json.loads(script.removeprefix("minitorchLive.begin(").removesuffix(");"))
     assert told["cells"][0]["source"] == source
     assert told["notebooks"]["exercises/06_x"]["cells"][0]["outputs"] == []
+
+
+# What is said of a cell beforehand
+
+
+def test_every_mark_is_a_cell_of_the_book() -> None:
+    cells = {
+        cell["id"]
+        for chapter in chapters()
+        for cell in json.loads((ROOT / f"notebooks/{chapter.file}.ipynb").read_text("utf-8"))[
+            "cells"
+        ]
+        if cell["cell_type"] == "code"
+    }
+    assert set(marks.marks()) - cells == set()
+    assert all(mark.told() for mark in marks.marks().values())
+
+
+@pytest.mark.parametrize("line", ["06-x = { minutes = 3 }", "06-x = { seconds = '3' }", "06-x = 3"])
+def test_a_mark_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "cells.toml"
+    path.write_text(line)
+    with pytest.raises(SourceError, match="06-x: a mark has seconds, differs, cannot"):
+        marks.marks(path)
+
+
+def test_the_page_is_told_what_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {"a": marks.Mark(seconds=40, differs="its sums round differently")}
+    monkeypatch.setattr(pages, "marks", lambda: known)
+    cells = [
+        {"cell_type": "code", "id": id, "source": "1", "metadata": {}, "outputs": []} for id in "ab"
+    ]
+    script = pages.begin({"notebooks/06_x": {"cells": cells}}, payload=None)
+    first, second = json.loads(script.removeprefix("minitorchLive.begin(")[:-2])["cells"]
+    assert (first["seconds"], first["differs"]) == (40, "its sums round differently")
+    assert set(first) - set(second) == {"seconds", "differs"}
 
 
 # The kernel, in this Python
@@ -175,13 +213,15 @@ def test_stand_ins_write_and_read_what_safetensors_does(
         pass
 
 
-def test_a_training_runs_when_it_is_waited_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_runs_when_it_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(stand_ins.Popen, "doing", told.append)
     words = [sys.executable, "-m", "minitorch_attn", "info"]
     started = stand_ins.Popen(words)
     assert started.poll() is None
     assert started.wait() == 0
     assert started.poll() == 0
-    assert re.search("in the page: minitorch_attn info", capsys.readouterr().err)
+    assert told == ["minitorch_attn info"]
     with pytest.raises(OSError, match="does not support processes"):
         stand_ins.Popen(["ls"])
 
@@ -193,3 +233,62 @@ def test_a_job_runs_once_when_its_result_is_asked_for() -> None:
     job.result()
     job.result()
     assert ran == [3]
+
+
+def test_exercises_have_the_code_that_the_browser_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "ROOT", tmp_path)
+    monkeypatch.setattr(kernel, "_given", {})
+    monkeypatch.setattr(kernel, "_written", {})
+    path = tmp_path / "exercises" / "04_x.ipynb"
+    path.parent.mkdir()
+    cells = [{"id": "a", "source": ["given"]}, {"id": "b", "source": ["also"]}]
+    path.write_text(json.dumps({"cells": cells}))
+    mine = {"exercises/04_x": {"a": "mine"}, "exercises/99_gone": {"a": "mine"}}
+    kernel.keep_exercises(mine)
+    assert [c["source"] for c in json.loads(path.read_text())["cells"]] == ["mine", ["also"]]
+    kernel.keep_exercises({"exercises/04_x": {"b": "mine, too"}})  # and the first as in the book
+    assert [c["source"] for c in json.loads(path.read_text())["cells"]] == [["given"], "mine, too"]
+
+
+def test_a_widget_sends_and_takes_what_changes(
+    cells: Cells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(widgets.Widget, "send", cells.shown.append, raising=False)
+    monkeypatch.setattr(widgets.Widget, "shown", {})
+    for name, content in {
+        "anywidget": {"AnyWidget": widgets.Widget},
+        "traitlets": {"observe": widgets.observe, **widgets.traits()},
+    }.items():
+        module = types.ModuleType(name)
+        module.__dict__.update(content)
+        monkeypatch.setitem(sys.modules, name, module)
+    kept: list[Any] = []
+
+    def keep(clicks: Any) -> Path:
+        kept.append(clicks)
+        if not clicks:
+            raise OSError("a full disk")
+        return Path("clicks.json")
+
+    facts = collector.for_browser({"dot": np.zeros((2, 3, 3), np.uint8)})
+    made = collector.widget(facts, {"dot": [[1, 1]]}, keep)
+    told = kernel.bundle(made)[widgets.MEDIA_TYPE]
+    assert "render" in told["script"]
+    assert json.loads(json.dumps(told["values"])) == {
+        "pictures": facts,
+        "wanted": 10,
+        "seconds": 0,
+        "clicks": {"dot": [[1, 1]]},
+        "note": "Kept in clicks.json",
+    }
+    kernel.change(told["number"], {"clicks": {"dot": [[2, 0]]}})
+    assert made.clicks == kept[-1] == {"dot": [[2, 0]]}
+    kernel.change(told["number"], {"clicks": {}})
+    assert [message["values"] for message in cells.shown] == [
+        {"note": "Kept in clicks.json"},
+        {"note": "Not kept: a full disk"},
+    ]
+    assert kernel.bundle(made)[widgets.MEDIA_TYPE]["number"] == told["number"]
+    assert collector.widget(facts, {}, keep).clicks == {}  # each has its own values

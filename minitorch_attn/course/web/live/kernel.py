@@ -18,7 +18,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from . import stand_ins
+from ...sources.text import ROOT
+from . import stand_ins, widgets
 
 LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
 # What a browser does not have, by the error that tells: a word for it, for one line.
@@ -31,6 +32,8 @@ _LACKING = (
 Message = dict[str, Any]
 _send: Callable[[Message], None]
 _main = types.ModuleType("__main__")
+_given: dict[str, str] = {}  # notebooks of exercises, as the book has them
+_written: dict[str, dict[str, str]] = {}  # and the learner's code that was last written into them
 
 
 def start(send: Callable[[Message], None]) -> None:
@@ -38,10 +41,12 @@ def start(send: Callable[[Message], None]) -> None:
     global _send
     _send = send
     sys.modules["__main__"] = _main
-    stand_ins.install(display)
+    stand_ins.install(display, lambda what: send({"doing": what}))
+    widgets.Widget.send = send
     warnings.formatwarning = _warning
     # This Python is newer than the book's: what it means to drop one day is no news for a reader.
     warnings.simplefilter("ignore", DeprecationWarning)
+    warnings.filterwarnings("ignore", "tqdm:disabling monitor support")  # it asks for a thread
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
 
 
@@ -82,13 +87,32 @@ def run(source: str, name: str) -> None:
             sys.modules["matplotlib.pyplot"].show()
 
 
+def keep_exercises(written: dict[str, dict[str, str]]) -> None:
+    """Write a learner's code into the notebooks of exercises: cells' texts by name and by id."""
+    for name, texts in written.items():
+        path = ROOT / f"{name}.ipynb"
+        if not path.is_file() or _written.get(name) == texts:
+            continue
+        _written[name] = texts
+        given = _given.setdefault(name, path.read_text(encoding="utf-8"))
+        notebook = json.loads(given)
+        for cell in notebook["cells"]:
+            cell["source"] = texts.get(cell["id"], cell["source"])
+        path.write_text(json.dumps(notebook), encoding="utf-8")
+
+
 def display(*values: Any) -> None:
     """Show values, as IPython's function of this name does."""
     for value in values:
         _send({"output_type": "display_data", "data": bundle(value)})
 
 
-def bundle(value: Any) -> dict[str, str]:
+def change(number: int, values: Message) -> None:
+    """Take what the page says of a widget that it shows."""
+    widgets.Widget.shown[number].change(values, told=True)
+
+
+def bundle(value: Any) -> dict[str, Any]:
     """A value in the forms in which it can be shown, by their media type."""
     if hasattr(value, "_repr_mimebundle_"):
         return value._repr_mimebundle_()

@@ -3,8 +3,9 @@
 globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => {
   const KEPT = 'minitorch_attn:', FILES = `${KEPT}files`;
   const MB = bytes => `${Math.round(bytes / 1e6)} MB`;
+  const minutes = seconds => seconds < 90 ? 'a minute' : `${Math.round(seconds / 60)} minutes`;
   const loaded = {};
-  let page, cells, worker, ready, bar, tell = () => {}, running = null;
+  let page, cells, worker, ready, bar, tell = () => {}, running = null, doing = '';
 
   // What the browser keeps
 
@@ -22,6 +23,14 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   }
   const keepCode = name => keep(KEPT + name, Object.fromEntries(
     cells.filter(cell => cell.page === name && cell.text !== cell.source).map(cell => [cell.id, cell.text])));
+
+  // The learner's code in exercises, of all pages: where cells look for it (`own.train`).
+  function inExercises() {
+    try {
+      const keys = Object.keys(localStorage).filter(key => key.startsWith(`${KEPT}exercises/`));
+      return Object.fromEntries(keys.map(key => [key.slice(KEPT.length), kept(key, {})]));
+    } catch { return {}; } // this browser keeps nothing
+  }
 
   // Another page may have kept points since this one read them: the better ones stay.
   function keepFiles(files) {
@@ -73,7 +82,9 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       worker = new Worker(url);
       const begun = new Promise((resolve, reject) => {
         worker.onmessage = ({ data }) => {
-          if (data.message) running?.cell.show(data.message);
+          if (data.message?.widget) widgets.get(data.message.widget)?.take(data.message.values);
+          else if (data.message?.doing) doing = `: ${data.message.doing}`;
+          else if (data.message) running?.cell.show(data.message);
           else if (data.broken) { end(`Python broke off (${data.broken}).`); reject(new Error(data.broken)); }
           else { done(data); if (data.done === 'start') resolve(); }
         };
@@ -86,8 +97,10 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   }
 
   function done({ done, seconds, memory, files }) {
-    if (done !== 'start') {
-      keepFiles(files);
+    if (Object.keys(files).length) keepFiles(files);
+    if (done === 'widget') return;
+    if (done === 'cell') {
+      if (running) running.cell.took = seconds;
       points();
       running?.resolve(true);
     }
@@ -98,6 +111,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
   function end(why) {
     worker?.terminate();
     worker = ready = null;
+    for (const widget of widgets.values()) widget.close('Python was stopped: run this cell again.');
     for (const cell of cells) cell.mark('');
     const stopped = running;
     running = null;
@@ -121,19 +135,54 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     cell.clear();
     cell.mark('running');
     tell('Running …', true);
+    doing = '';
     const began = Date.now(), limit = minitorchLive.limit;
     const watch = setInterval(() => {
       const seconds = (Date.now() - began) / 1e3;
-      if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s${seconds > 20 ? ': a training takes minutes here' : ''} …`, true);
+      if (seconds > limit) end(`Stopped after ${limit} seconds.`); else tell(`Running for ${Math.round(seconds)} s${doing} …`, true);
     }, 1000);
     const went = await new Promise(resolve => {
       running = { cell, resolve };
-      worker.postMessage({ id: cell.id, source: cell.text, name: `cell ${cell.number}` });
+      worker.postMessage({ source: cell.text, name: `cell ${cell.number}`, exercises: inExercises() });
     });
     clearInterval(watch);
     running = null;
     if (went) { cell.mark('ran'); cell.ran = cell.text; }
     return went;
+  }
+
+  // A widget: its script runs in the page, its values are Python's, too
+
+  const WIDGET = 'application/vnd.minitorch-attn.widget+json', widgets = new Map();
+
+  // As a script for anywidget sees its model.
+  class Widget {
+    constructor({ number, script, values }) {
+      Object.assign(this, { number, values, fresh: {}, heard: new Set(), element: make('div') });
+      widgets.set(number, this);
+      const url = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+      import(url).then(({ default: { render } }) => { this.stop = render({ model: this, el: this.element }); });
+    }
+
+    get(name) { return this.values[name]; }
+    set(name, value) { this.values[name] = this.fresh[name] = value; }
+    on(event, act) { this.heard.add([event, act]); }
+    off(event, act) { for (const one of this.heard) if (one[0] === event && one[1] === act) this.heard.delete(one); }
+    save_changes() {
+      worker?.postMessage({ widget: this.number, values: this.fresh });
+      this.fresh = {};
+    }
+
+    take(values) {
+      Object.assign(this.values, values);
+      for (const [event, act] of this.heard) if (event.replace('change:', '') in values) act();
+    }
+
+    close(why) {
+      this.stop?.();
+      widgets.delete(this.number);
+      this.element.replaceChildren(make('p', { textContent: why }));
+    }
   }
 
   // A cell
@@ -158,26 +207,35 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       this.code.title = 'Click to edit';
       this.code.onclick = () => this.edit();
       this.code.onkeydown = event => { if (event.key === 'Enter') { event.preventDefault(); this.edit(); } };
-      const above = () => cells.slice(0, number - 1).filter(cell => cell.page === this.page && cell.ran !== cell.text && !cell.check);
-      this.go = () => run(this.check ? [...above(), this] : [this]);
-      const buttons = this.check
+      const above = () => cells.slice(0, number - 1).filter(cell => cell.page === this.page && cell.ran !== cell.text && !cell.check && !cell.cannot);
+      this.go = () => run(this.check ? [...above(), this] : this.cannot ? [] : [this]);
+      const buttons = this.cannot ? [] : this.check
         ? [button('check', 'Run what this needs from above, and check (Shift+Enter)', this.go)]
         : [button('run', 'Run this cell (Shift+Enter)', this.go)];
-      if (!this.check && number > 1) buttons.push(button('run all above', 'Run the cells above that have not run, and this one', () => run([...above(), this])));
+      if (!this.check && !this.cannot && number > 1) buttons.push(button('run all above', 'Run the cells above that have not run, and this one', () => run([...above(), this])));
       this.reset = button('as in the book', 'Bring back the text of the book', () => this.write(this.source));
       this.reset.hidden = true;
       this.state = make('span', { className: 'live-state' });
       this.score = make('span', { className: 'live-score' });
-      this.bar = make('div', { className: 'live-buttons' }, ...buttons, this.reset, this.state, this.score);
+      this.bar = make('div', { className: 'live-buttons' }, ...buttons, this.reset, this.state, ...this.notes(), this.score);
       this.input.after(this.bar);
       if (this.input.closest('details')) this.input.closest('details').after(this.bar);
+    }
+
+    // What is said before it runs, see cells.toml.
+    notes() {
+      const told = [];
+      if (this.cannot) told.push(`This cell does not run in a page: ${this.cannot}.`);
+      if (this.seconds) told.push(`Takes about ${minutes(this.seconds)} in a page.`);
+      if (this.differs) told.push(`Says something else in a page: ${this.differs}.`);
+      return told.length ? [make('span', { className: 'live-note', textContent: told.join(' ') })] : [];
     }
 
     edit() { this.unfold(); this.area.focus(); }
 
     unfold() {
       if (this.area) return;
-      this.area = make('textarea', { value: this.text, spellcheck: false, ariaLabel: `cell ${this.number}`, className: 'live-editor' });
+      this.area = make('textarea', { value: this.text, spellcheck: false, ariaLabel: `cell ${this.number}`, title: 'Shift+Enter runs it, Esc leaves it', className: 'live-editor' });
       this.area.setAttribute('autocapitalize', 'off');
       this.area.oninput = () => { this.text = this.area.value; this.changed(); this.fit(); };
       this.area.onkeydown = event => this.key(event);
@@ -222,6 +280,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
     clear() {
       this.failed = false;
+      this.widget?.close('');
       if (!this.output) {
         this.output = make('div', { className: 'cell_output docutils container' });
         this.element.append(this.output);
@@ -245,6 +304,9 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       } else if (type === 'error') {
         this.failed = true;
         this.put(make('pre', { className: 'live-error', textContent: message.traceback.join('\n') }));
+      } else if (data[WIDGET]) {
+        this.widget = new Widget(data[WIDGET]);
+        this.put(this.widget.element);
       } else if (data['text/html']) this.put(this.links(make('div', { innerHTML: data['text/html'] })));
       else if (data['image/png']) {
         const image = make('img', { src: `data:image/png;base64,${data['image/png']}`, alt: this.alt() });
@@ -312,14 +374,22 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
   // The page
 
+  // Of what runs here: beside the page, or in it.
+  function licences() {
+    const here = document.getElementById('licences');
+    const href = here ? URL.createObjectURL(new Blob([here.textContent], { type: 'text/plain;charset=utf-8' })) : `${page.base}LICENSES.txt`;
+    return make('a', { href, target: '_blank', textContent: 'Licences' });
+  }
+
   function head() {
+    const able = cells.filter(cell => !cell.cannot), long = able.reduce((sum, cell) => sum + (cell.seconds ?? 0), 0);
     const pick = make('input', { type: 'file', accept: '.ipynb,.json', hidden: true, onchange: () => open(pick.files[0]) });
     const row = make('div', { className: 'live-head' },
-      button('run all', 'Run every cell of this page', () => run(cells)),
+      button(long ? `run all, about ${minutes(long)}` : 'run all', 'Run every cell of this page', () => run(able)),
       button('save notebook', 'This page with your code, as a notebook', saveNotebooks),
       button('save points', 'Points and predictions, as learner.json', () => save('learner.json', JSON.stringify(learner(), null, 1))),
-      button('open …', 'A notebook or learner.json', () => pick.click()), pick,
-      make('span', { textContent: `Cells run here, in your browser: ${loaded['python.wasm.gz'] ? 'Python is in this file' : `Python is fetched at the first (${MB(page.size)})`}. Click into code to change it.` }));
+      button('open saved …', 'A notebook or learner.json that was saved here, or comes from the book on your computer', () => pick.click()), pick,
+      make('span', {}, `Cells run here, in your browser: ${loaded['python.wasm.gz'] ? 'Python is in this file' : `Python is fetched at the first (${MB(page.size)})`}. Click into code to change it; Esc leaves it. `, licences()));
     (document.querySelector('article h1') ?? document.querySelector('h1')).after(row);
   }
 

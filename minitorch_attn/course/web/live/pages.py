@@ -11,6 +11,7 @@ from typing import Any
 from ...slides.assets import tool
 from ...sources.text import ROOT
 from . import runtime
+from .marks import Mark, marks
 
 HERE = Path(__file__).parent
 FOLDER = "_static/live"  # in the site
@@ -97,6 +98,7 @@ def begin(notebooks: Mapping[str, Any], **facts: Any) -> str:
             "id": cell["id"],
             "source": "".join(cell["source"]),
             "raises": "raises-exception" in cell["metadata"].get("tags", ()),
+            **marks().get(cell["id"], Mark()).told(),
         }
         for name, notebook in notebooks.items()
         for cell in notebook["cells"]

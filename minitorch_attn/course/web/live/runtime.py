@@ -17,11 +17,13 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
+
+import numpy as np
 
 from ....errors import MinitorchError
 from ....files import write_atomic
+from ...learner import clicks, shown
 from ...sources.text import ROOT
 
 PART = 6_000_000  # bytes of base64 in one script: progress is told part by part
@@ -38,7 +40,6 @@ _LIBRARY = "minitorch_attn"
 _ROOMS_LEFT_OUT = ("grading", "proving", "slides")
 _PLOTTING = "matplotlib/mpl-data.zip"
 _PLOTTING_UNUSED = ("sample_data", "fonts/afm", "pdfcorefonts", "images/", "plot_directive")
-_PHOTOGRAPHS = ("astronaut.png", "chelsea.png", "coffee.png", "rocket.jpg")
 
 
 class NoRuntime(MinitorchError):
@@ -97,10 +98,10 @@ def payload(root: Path = ROOT) -> dict[str, bytes]:
 
 
 def licences(root: Path = ROOT) -> bytes:
-    """The licences of Python for WebAssembly and of all that is in it, one text."""
+    """The licences of Python for WebAssembly and of all that is in it, and of the book's data."""
     with zipfile.ZipFile(wheel(root)) as source:
         name = next(n for n in source.namelist() if n.endswith("dist-info/licenses/LICENSE"))
-        return source.read(name)
+        return source.read(name) + b"\n\n" + (root / "LICENSE-DATA.md").read_bytes()
 
 
 def write(folder: Path, root: Path = ROOT) -> dict[str, list[str]]:
@@ -134,6 +135,8 @@ def _cached(packed: Path, name: str, make: Callable[[], bytes]) -> bytes:
     made_by = hashlib.sha256(Path(__file__).read_bytes() + packed.name.encode()).hexdigest()
     path = packed.with_name(f"{made_by[:12]}-{name}")
     if not path.is_file():
+        for old in packed.parent.glob(f"*-{name}"):
+            old.unlink()
         write_atomic(path, make())
     return path.read_bytes()
 
@@ -202,29 +205,40 @@ def _plotting(stored: zipfile.ZipFile) -> Iterator[tuple[str, bytes]]:
 
 
 def _book(root: Path) -> Iterator[tuple[str, bytes]]:
-    """The library, the chapters that its checks quote, and the photographs if they are here."""
+    """The library, the chapters that its checks quote, the exercises, and the photographs."""
     for folder in (_LIBRARY, "chapters"):
         for path in sorted((root / folder).rglob("*")):
             name = path.relative_to(root)
             left_out = {"__pycache__", "node_modules"} | set(_ROOMS_LEFT_OUT)
             if path.is_file() and not left_out & set(name.parts):
                 yield f"app/{name.as_posix()}", path.read_bytes()
+    # A learner's own functions are looked for in them (`own.train`); the page writes them in.
+    for path in sorted((root / "exercises").glob("[0-9]*.ipynb")):
+        yield f"app/exercises/{path.name}", path.read_bytes()
     yield from _photographs()
 
 
 def _photographs() -> Iterator[tuple[str, bytes]]:
-    """The photographs of chapter 00 as PNG, which loses nothing; Python there reads no JPEG."""
-    skimage = find_spec("skimage")
-    if not skimage or not skimage.origin:
-        return
+    """Those of chapters 00 and 14, whole or as small as 14 shows them; `stand_ins` reads them."""
+    from sklearn import datasets
+
+    for name, picture in (shown.twelve() | clicks.photographs()).items():
+        yield f"photographs/{name}.png", _png(picture)
+    # scikit-learn's own, which the wheel leaves out: under their names, but as PNG.
+    folder, samples = "photographs/sklearn", datasets.load_sample_images()
+    yield f"{folder}/__init__.py", b""
+    yield f"{folder}/README.txt", samples.DESCR.encode()  # whose they are
+    for path, picture in zip(samples.filenames, samples.images, strict=True):
+        yield f"{folder}/{Path(path).name}", _png(picture)
+
+
+def _png(picture: np.ndarray) -> bytes:
+    """A picture as PNG, which loses nothing: Python in the page reads no JPEG."""
     from PIL import Image
 
-    for name in _PHOTOGRAPHS:
-        path = Path(skimage.origin).parent / "data" / name
-        if path.is_file():
-            out = io.BytesIO()
-            Image.open(path).save(out, "PNG")
-            yield f"photographs/{path.stem}.png", out.getvalue()
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 def _zip(files: dict[str, bytes]) -> bytes:

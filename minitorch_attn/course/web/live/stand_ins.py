@@ -1,7 +1,7 @@
 """What the book's cells use and a page lacks, done in the page's own way.
 
 What is started as another process, a training or a job, is run when it is waited for. IPython's
-`display` and `Image`, safetensors' two functions and the four photographs of scikit-image have
+`display` and `Image`, safetensors' two functions, anywidget and the pictures of scikit-image have
 short forms here.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib.util
 import io
 import json
 import os
@@ -23,21 +24,31 @@ from typing import Any
 
 import numpy as np
 
+from . import widgets
+
 PHOTOGRAPHS = Path("/photographs")
 
 
-def install(display: Callable[..., None]) -> None:
-    """Put them where the cells will look for them."""
+def install(display: Callable[..., None], doing: Callable[[str], None]) -> None:
+    """Put them where the cells will look for them; `doing` tells the page what runs just now."""
+    Popen.doing = staticmethod(doing)
     os.access = lambda *_, **__: True  # files here have no rights
     subprocess.Popen = Popen  # type: ignore[misc, assignment]
     _module("IPython", get_ipython=lambda: None, version_info=(9, 0))
     _module("IPython.display", display=display, Image=Image)
+    _module("anywidget", AnyWidget=widgets.Widget)
+    _module("traitlets", observe=widgets.observe, **widgets.traits())
     _module("joblib.externals.loky", get_reusable_executor=Executor)
     _module("safetensors", safe_open=safe_open, SafetensorError=SafetensorError)
     _module("safetensors.numpy", save=save)
     if PHOTOGRAPHS.is_dir():
-        pictures = {path.stem: _photograph(path) for path in PHOTOGRAPHS.iterdir()}
+        pictures = {path.stem: _photograph(path) for path in PHOTOGRAPHS.glob("*.png")}
         _module("skimage", data=_module("skimage.data", **pictures))
+        # Where scikit-learn looks for its photographs.
+        place = PHOTOGRAPHS / "sklearn" / "__init__.py"
+        spec = importlib.util.spec_from_file_location("sklearn.datasets.images", place)
+        if spec:
+            sys.modules[spec.name] = importlib.util.module_from_spec(spec)
 
 
 def _module(name: str, **content: Any) -> types.ModuleType:
@@ -48,6 +59,8 @@ def _module(name: str, **content: Any) -> types.ModuleType:
 
 class Popen:
     """`python -m minitorch_attn …` as part of this program: it runs when it is waited for."""
+
+    doing: Callable[[str], None] = staticmethod(lambda _: None)
 
     def __init__(self, words: list[str], **_: Any) -> None:
         if words[:3] != [sys.executable, "-m", "minitorch_attn"]:
@@ -62,7 +75,7 @@ class Popen:
     def wait(self, timeout: float | None = None) -> int:
         """Run it to its end; its exit status. What it prints is not shown."""
         if self.returncode is None:
-            print(f"Here, in the page: minitorch_attn {' '.join(self.words)}", file=sys.stderr)
+            self.doing(f"minitorch_attn {' '.join(self.words)}")
             self.returncode = self._run()
         return self.returncode
 

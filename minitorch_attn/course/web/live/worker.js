@@ -23,6 +23,7 @@ async function start({ payload, files }) {
   const [module, library, book] = await Promise.all([
     WebAssembly.compileStreaming(response), whole(payload['library.zip']), whole(payload['book.zip']),
   ]);
+  clicks = files['clicks.json'];
   home = folder(Object.fromEntries(
     Object.entries(files).map(([name, text]) => [name, new File(encoder.encode(text))]),
   ));
@@ -45,8 +46,10 @@ async function start({ payload, files }) {
     wasi_snapshot_preview1: wasi.wasiImport, host: { call: message },
   }));
   wasi.initialize({ exports });
-  turn(`import sys, zipfile
+  turn(`import os, sys, zipfile
 zipfile.ZipFile("/book.zip").extractall("/")
+os.mkdir("/app/notebooks")
+os.chdir("/app/notebooks")
 sys.path.insert(0, "/app")
 import _host
 from minitorch_attn.course.web.live import kernel
@@ -70,23 +73,34 @@ function turn(code) {
   return exports.turn(place, text.length);
 }
 
+// Points are merged with those of other pages; clicks are told where they have changed, else they
+// would go over those that another page has kept since.
+let clicks;
 function kept() {
   const files = {};
   for (const name of ['learner.json', 'clicks.json']) {
     const file = home.contents.get(name);
     if (file) files[name] = decoder.decode(file.data);
   }
+  if (files['clicks.json'] === clicks) delete files['clicks.json'];
+  clicks = files['clicks.json'] ?? clicks;
   return files;
 }
+
+// The namespace is the cells' own: no name is left there. JSON of JSON is a string of Python's.
+const kernel = (name, values) => turn(`__import__("sys").modules["minitorch_attn.course.web.live.kernel"].${name}(*__import__("json").loads(${JSON.stringify(JSON.stringify(values))}))`);
 
 onmessage = async ({ data }) => {
   const began = performance.now();
   try {
     if (data.start) await start(data.start);
-    // A JSON string is a string of Python's. The namespace is the cells' own: no name is left there.
-    else turn(`__import__("sys").modules["minitorch_attn.course.web.live.kernel"].run(${JSON.stringify(data.source)}, ${JSON.stringify(data.name)})`);
+    else if (data.widget) kernel('change', [data.widget, data.values]);
+    else {
+      if (data.exercises) kernel('keep_exercises', [data.exercises]);
+      kernel('run', [data.source, data.name]);
+    }
     postMessage({
-      done: data.start ? 'start' : data.id, seconds: (performance.now() - began) / 1e3,
+      done: data.start ? 'start' : data.widget ? 'widget' : 'cell', seconds: (performance.now() - began) / 1e3,
       memory: exports.memory.buffer.byteLength, files: kept(),
     });
   } catch (error) { // the stack or the memory of WebAssembly is used up: nothing can go on
