@@ -264,8 +264,8 @@ def alone(attend: Any, rng: np.random.Generator) -> None:
     near(alone, together[n : n + 1], claim)
     reacts(together[:1], alone, "another query gets another answer")
     # Whatever is made of each query by itself would do so far: query itself, say.
-    reacts(attend(one, -key, value), alone, "other keys give another answer")
-    reacts(attend(one, key, -value), alone, "other values give another answer")
+    reacts(attend(query[n : n + 1], -key, value), alone, "other keys give another answer")
+    reacts(attend(query[n : n + 1], key, -value), alone, "other values give another answer")
 
 
 @loop.check(1, "leading axes are separate problems")

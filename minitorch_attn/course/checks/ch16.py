@@ -424,12 +424,12 @@ def small_state(attend_block: Any, rng: np.random.Generator) -> None:
     attend_block.forget()  # all that counts is in the state
     y, state = attend_block(state, query, *given[-1])
     near(y, whole(query, *map(np.concatenate, zip(*given, strict=True))), claim)
-    most, (held, other) = len(query) * (np.shape(y)[1] + 2), held_in(state)
+    most, (held, beside) = len(query) * (np.shape(y)[1] + 2), held_in(state)
     expect(
-        held <= most and other <= SPARE,
+        held <= most and beside <= SPARE,
         "what is handed on does not grow with the keys",
         expected=f"a state of at most {most} numbers after {len(given)} blocks",
-        got=f"{held} numbers" + f", and {other} signs and containers" * (other > SPARE),
+        got=f"{held} numbers" + f", and {beside} signs and containers" * (beside > SPARE),
     )
     other, others = draw_blocks(rng, [3] * 3)
     two = {"the first": (query, given[:3]), "the second": (other, others)}
