@@ -133,8 +133,10 @@ def test_dropout_drops_something_else_in_each() -> None:
         trainer = make(comm, dropout=0.5)
         (rng,) = trainer.model.generators()
         drawn = []
-        trainer._compute_gradients = lambda x, t: drawn.append(rng.random(4)) or (0.0, t[:, None])  # type: ignore[method-assign, func-returns-value]
-        trainer._step = lambda rate: None  # type: ignore[method-assign]
+        trainer._compute_gradients = lambda x, t: (
+            drawn.append(rng.random(4)) or (np.zeros(()), t[:, None])
+        )  # type: ignore[method-assign, func-returns-value]
+        trainer._step = lambda rate, norm: None  # type: ignore[method-assign]
         trainer.fit(2)
         return np.array(drawn), rng.random()
 
