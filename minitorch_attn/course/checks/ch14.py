@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -1083,13 +1083,19 @@ def scores(shown: Array, other: Array, clicks: Array) -> Array:
     """For each picture: z of the shown map at the clicks, minus z of the other one."""
     out = []
     for a, b, xy in zip(shown, other, clicks, strict=True):
-        out.append(np.mean([z_scores(a)[y, x] - z_scores(b)[y, x] for x, y in xy]))
+        z, z_other = z_scores(a), z_scores(b)
+        out.append(np.mean([z[y, x] - z_other[y, x] for x, y in xy]))
     return np.array(out)
 
 
+@cache
+def all_signs(n: int) -> Array:
+    """All ways for n coins to fall, (2ⁿ, n): 1 is as it was."""
+    return np.array(list(itertools.product((1, -1), repeat=n)))
+
+
 def flipped(t: Array) -> float:
-    signs = np.array(list(itertools.product((1, -1), repeat=len(t))))
-    return float(np.mean(signs @ t >= t.sum() - 1e-9 * abs(t).sum()))
+    return float(np.mean(all_signs(len(t)) @ t >= t.sum() - 1e-9 * abs(t).sum()))
 
 
 def both(got: Any) -> tuple[Any, Any]:
@@ -1136,10 +1142,22 @@ def exact_p(pulled: Any, rng: np.random.Generator) -> None:
         exact(both(pulled(*pair, clicks))[1], want, "a sum that is smaller by a little is smaller")
 
 
-def apart(shown: Array, other: Array, clicks: Array) -> Array:
-    """The same scores, rounded in another way: a mean for each of the two maps."""
-    triples = zip(shown, other, *np.moveaxis(clicks, -1, 0), strict=True)
-    return np.array([z_scores(a)[y, x].mean() - z_scores(b)[y, x].mean() for a, b, x, y in triples])
+def as_people_write_it(shown: Array, other: Array, clicks: Array) -> list[Array]:
+    """The same scores, each time rounded in another way."""
+    n = len(shown)
+    at = np.arange(n)[:, None], clicks[..., 1], clicks[..., 0]
+    z = [np.stack([z_scores(m) for m in maps])[at] for maps in (shown, other)]
+    flat = [maps.reshape(n, -1) for maps in (shown, other)]
+    late = [
+        (maps[at].mean(axis=1) - row.mean(axis=1)) / row.std(axis=1)
+        for maps, row in zip((shown, other), flat, strict=True)
+    ]
+    return [
+        scores(shown, other, clicks),
+        z[0].mean(axis=1) - z[1].mean(axis=1),
+        np.cumsum(z[0] - z[1], axis=1)[:, -1] / clicks.shape[1],
+        late[0] - late[1],
+    ]
 
 
 def draw_tied(rng: np.random.Generator) -> tuple[Looked, float]:
@@ -1148,6 +1166,7 @@ def draw_tied(rng: np.random.Generator) -> tuple[Looked, float]:
     The ten scores cancel in many ways, and hardly ever to the last bit: whichever way the scores
     and their sums are rounded, some tie is missed.
     """
+    signs = all_signs(11)
     while True:
         shown, other, clicks = draw_between(rng, 6)[0]
         order = rng.permutation(11)
@@ -1155,12 +1174,13 @@ def draw_tied(rng: np.random.Generator) -> tuple[Looked, float]:
         a, b, c = (np.concatenate([one[:5], two[:5], one[5:]])[order] for one, two in twice)
         drawn = a, b, c
         t = scores(*drawn)
-        signs = np.array(list(itertools.product((1, -1), repeat=11)))
-        sums: list[Array] = []
-        for s in (t, apart(*drawn)):
-            sums += [(signs * s).sum(axis=1), (signs * s).cumsum(axis=1)[:, -1], signs @ s]
-        if t.sum() > 0.2 and all((some >= some[0]).mean() < flipped(t) for some in sums):
-            return drawn, flipped(t)
+        share = flipped(t)
+        pairs: list[tuple[Array, float]] = []  # all sums, and the one that was seen
+        for s in as_people_write_it(*drawn):
+            ways = (signs * s).sum(axis=1), (signs * s).cumsum(axis=1)[:, -1], signs @ s
+            pairs += [(way, seen) for way in ways for seen in (way[0], s.sum())]
+        if t.sum() > 0.2 and all((way >= seen).mean() < share for way, seen in pairs):
+            return drawn, share
 
 
 @pull.check(1, "the smallest p is 2⁻ⁿ; two equal maps have p = 1")
@@ -1234,10 +1254,12 @@ def no_experiment(pulled: Any, rng: np.random.Generator) -> None:
         (shown, other, clicks[:1]),
     ):
         expect_error(partial(pulled, a, b, c), ValueError, "one shown, one other, clicks for each")
-    flat = shown.copy()
-    flat[i] = rng.uniform(0.05, 0.2)
-    for a, b in ((flat, other), (shown, flat)):
-        expect_error(partial(pulled, a, b, clicks), ValueError, "a constant map has no z-scores")
+    for sign in (1, -1):
+        flat = shown.copy()
+        flat[i] = sign * int(rng.integers(1, 9)) / 8  # its mean is that exactly, its deviation 0
+        for a, b in ((flat, other), (shown, flat)):
+            claim = "a constant map has no z-scores"
+            expect_error(partial(pulled, a, b, clicks), ValueError, claim)
 
 
 def refuse_clicks(shown: Array, other: Array, clicks: Array, low: int = 0) -> None:
