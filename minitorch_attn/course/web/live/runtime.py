@@ -136,7 +136,7 @@ def _cached(packed: Path, name: str, make: Callable[[], bytes]) -> bytes:
     path = packed.with_name(f"{made_by[:12]}-{name}")
     if not path.is_file():
         for old in packed.parent.glob(f"*-{name}"):
-            old.unlink()
+            old.unlink(missing_ok=True)
         write_atomic(path, make())
     return path.read_bytes()
 
