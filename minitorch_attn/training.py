@@ -49,13 +49,13 @@ def compute_gradients(
 def _gradients(model: Module, inputs: Any, targets: Any, loss: Callable[..., Any]) -> Any:
     """`compute_gradients`, with the loss as an array: on a GPU nothing waits for it yet."""
     with small_step(model, inputs):
-        outputs = _apply(model, inputs)
+        outputs = apply(model, inputs)
         value = loss(outputs, targets)
         value.backward()
     return value.data, _raw_parts(outputs)
 
 
-def _apply(model: Module, inputs: Any) -> Any:
+def apply(model: Module, inputs: Any) -> Any:
     """What the model says to a batch: to a tuple of arrays, as its arguments."""
     return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
 
@@ -257,6 +257,7 @@ class Trainer:
         own = self.optimizer.lr, self.optimizer.max_norm
         self.optimizer.lr, self.optimizer.max_norm = rate, self.clip
         try:
+            # On the CPU nothing is known yet, and an optimiser of one's own may take no length.
             self.optimizer.step() if norm is None else self.optimizer.step(norm)
         finally:
             self.optimizer.lr, self.optimizer.max_norm = own
@@ -280,20 +281,21 @@ class Trainer:
         """Mean loss (nats) and accuracy on a data set, with dropout off."""
         modes = [(module, module.training) for _, module in self.model.named_modules()]
         self.model.eval()
-        loss_sum = right = 0.0
+        loss_sum = 0.0
+        right: Any = 0.0  # on a GPU it becomes an array there
         try:
             with no_grad():
                 for inputs, targets in Loader(data, batch_size, shuffle=False):
                     if not (count := examples(targets)):
                         continue
                     inputs, targets = move(inputs, self.device), move(targets, self.device)
-                    outputs = _apply(self.model, inputs)
+                    outputs = apply(self.model, inputs)
                     loss_sum += self.loss(outputs, targets).item() * count
                     right += self.accuracy(_raw_parts(outputs), targets) * count
         finally:  # each part as it was, whatever happened
             for module, mode in modes:
                 module.training = mode
-        loss_sum, right = self._over_all(loss_sum, right)
+        loss_sum, right = self._over_all(loss_sum, float(right))
         return {"loss": loss_sum / len(data), "accuracy": right / len(data)}
 
     def _best_epoch(self) -> int:

@@ -31,17 +31,14 @@ def _cross_entropy_rule(
 def _cross_entropy(logits: Array, /, targets: Any) -> Any:
     if kernels.fit(logits):
         return kernels.cross_entropy(logits, targets)
-    xp, classes = namespace(logits), logits.shape[-1]
-    if xp is np:
+    xp, classes, targets = namespace(logits), logits.shape[-1], targets.ravel()
+    if xp is np or not targets.size:
         check_classes(logits, targets)
     x = logits.reshape(-1, classes)
     x = x - x.max(axis=-1, keepdims=True)
-    rows, targets = xp.arange(len(x)), targets.ravel()
-    if xp is np:
-        picked = x[rows, targets]
-    else:  # an index too large is another row's number there, without a word
-        is_class = (targets >= 0) & (targets < classes)
-        picked = xp.where(is_class, x[rows, targets % classes], math.nan)
+    picked = x[xp.arange(len(x)), targets if xp is np else targets % classes]
+    if xp is not np:  # there no index is too large: it is another class, without a word
+        picked = xp.where((targets >= 0) & (targets < classes), picked, math.nan)
     p = xp.exp(x, out=x)
     total = p.sum(axis=-1, keepdims=True)
     loss = (xp.log(total[:, 0]) - picked).sum() / len(p)

@@ -125,6 +125,20 @@ def test_a_step_waits_for_the_device_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert second - first == fourth - third == 1
 
 
+def test_what_is_told_of_a_training_is_numbers_of_the_host() -> None:
+    data = Dataset(np.ones((8, 3, 4), np.float32), np.arange(8) % 3, 3)
+    model = Classifier(4, 3, 8, 2, num_positions=3).to(STRICT)
+    trainer = Trainer(model, AdamW(model.named_parameters()), data, data, data, patience=1)
+    trainer.progress = False
+    for row in trainer.fit(2):
+        assert {type(number) for number in row.values()} <= {int, float}
+
+
+def test_the_mean_loss_of_no_rows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no rows"):
+        ops.cross_entropy(there(np.zeros((0, 3), np.float32)), there(np.zeros(0, int)).data)
+
+
 def test_a_target_that_is_no_class_is_named_where_the_loss_is_looked_at() -> None:
     logits = there(np.zeros((2, 3), np.float32))
     for wrong in (3, 7, -1):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...nn import Dense, Module
 from ...recipes import RECIPES, make_trainer
-from ...training import Trainer
+from ...training import Trainer, apply
 from .layers import OwnAdamW, own_loss, swap
 from .pairs import Told, loss_of_own_words
 from .parts import PAIRS, Part, PartError, Parts
@@ -54,17 +54,12 @@ class Run:
         """Train until so many epochs are done; the last one's figures."""
         return self.trainer.fit(epochs)[-1]
 
-    def outputs(self, inputs: Any) -> Any:
-        """What the model says to a batch: to a tuple of arrays, as its arguments."""
-        model = self.trainer.model
-        return model(*inputs) if isinstance(inputs, tuple) else model(inputs)
-
     def step(self) -> dict[str, np.ndarray]:
         """One step on the first batch: the loss, every gradient, the parameters after it."""
         trainer = self.trainer
         inputs, targets = next(iter(trainer.loader.epoch(0)))
         trainer.model.train()
-        loss = self.loss(self.outputs(inputs), targets)
+        loss = self.loss(apply(trainer.model, inputs), targets)
         trainer.model.zero_grad()
         loss.backward()
         named: list[tuple[str, Any]] = list(trainer.model.named_parameters())

@@ -28,6 +28,7 @@ from minitorch_attn.course.own.parts import JOBS, Part, PartError, Parts, jobs
 from minitorch_attn.course.sources.text import ROOT, read, sources
 from minitorch_attn.nn import MultiHeadAttention
 from minitorch_attn.recipes import RECIPES
+from minitorch_attn.training import apply
 
 TAKEN = [name for name, recipe in RECIPES.items() if recipe.takes_answers]
 CHAPTERS = sorted({job.id[:2] for job in JOBS})
@@ -80,7 +81,7 @@ def losses(run: assembly.Run, count: int) -> list[float]:
     rate = trainer.optimizer.lr
     for k, (inputs, targets) in zip(range(count), trainer.loader.epoch(0), strict=False):
         trainer.optimizer.lr = rate * trainer.schedule(k)
-        loss = run.loss(run.outputs(inputs), targets)
+        loss = run.loss(apply(run.trainer.model, inputs), targets)
         trainer.model.zero_grad()
         loss.backward()
         trainer.optimizer.step()
