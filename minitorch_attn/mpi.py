@@ -16,6 +16,8 @@ T = TypeVar("T")
 # What MPICH's, Open MPI's and a cluster's starters tell each process: its number, and how many.
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK")
 SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE")
+# Seconds in which mpiexec passes on what a process said: what it still holds at an abort is lost.
+PASSING_ON = 1.0
 
 
 class MPIError(MinitorchError, RuntimeError):
@@ -107,9 +109,10 @@ def end_all(comm: Any, why: str, status: int) -> int:
     The others wait for what this one will not send: Python's own end would leave them waiting.
     """
     if comm is not None and comm.rank:
-        time.sleep(1)  # where all fail alike, the first says it, and this one ends here
+        time.sleep(3 * PASSING_ON)  # where all fail alike, the first says it, and this one ends here
     print(why, file=sys.stderr, flush=True)
     if comm is not None:
         sys.stdout.flush()
+        time.sleep(PASSING_ON)
         comm.Abort(status)
     return status
