@@ -24,7 +24,7 @@ from ..sources.text import (
     section_id,
     sources,
 )
-from . import colab, compare, execute, exercises, footer, introduced
+from . import colab, compare, execute, exercises, footer, introduced, pictures
 from .notebook import markdown, new_cell, new_notebook, to_text
 
 WORKERS = 2
@@ -74,10 +74,12 @@ def build(
     plain = {source.name: _notebook(source, root) for source in texts}
     for source, outputs in _executed(texts, out, root, say):
         notebook = _with_outputs(plain[source.name], outputs)
+        pictures.describe(notebook)
         path = f"notebooks/{source.name}.ipynb"
         colab.put(notebook, path, root)
         if (out / path).is_file():
             compare.keep_what_agrees(_load(out / path), notebook)
+            pictures.describe(notebook)  # a cell that prints times keeps what an older caption said
         built[path] = notebook
     return dict(sorted(built.items()))
 

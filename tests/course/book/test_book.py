@@ -12,10 +12,11 @@ from typing import Any
 
 import nbformat
 import pytest
+from nbformat import from_dict, v4
 
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.book import build as book
-from minitorch_attn.course.book import compare, execute, footer, introduced
+from minitorch_attn.course.book import compare, execute, footer, introduced, pictures
 from minitorch_attn.course.book.notebook import markdown, to_text
 from minitorch_attn.course.sources import contents
 from minitorch_attn.course.sources.text import ROOT, SourceError, read, sources
@@ -382,6 +383,31 @@ def test_a_stale_picture_is_replaced_and_rounding_is_not() -> None:
     new["cells"][0] |= {"source": "g()", "outputs": stream("0.12")}
     compare.keep_what_agrees(old, new)
     assert new["cells"][0]["outputs"] == stream("0.12"), "a changed cell keeps nothing"
+
+
+def test_a_picture_is_told_by_its_caption() -> None:
+    def cells(caption: str) -> list[Any]:
+        data = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with 1 Axes>"}
+        picture = {"output_type": "display_data", "data": data, "metadata": {}}
+        drawn = {"outputs": [*stream("printed"), picture], "source": "draw()"}
+        code = {"cell_type": "code", "metadata": {}, "execution_count": 1, **drawn}
+        below = {"cell_type": "markdown", "metadata": {}, "source": caption}
+        made = enumerate(copy.deepcopy([code, code, below]))
+        return [{**cell, "id": f"cell{number}"} for number, cell in made]
+
+    told = from_dict(v4.new_notebook(cells=cells("*One bar <of three> is **long**.* And more.\n")))
+    pictures.describe(told)
+    assert "Figure size" in told.cells[1].outputs[1].data["text/plain"], "no caption, no words"
+    told = from_dict(
+        v4.new_notebook(cells=cells("*One bar <of three> is **long**.*\n\nAnd more.\n"))
+    )
+    pictures.describe(told)
+    for cell, words in zip(told.cells, ("<Figure", "One bar <of three> is long."), strict=False):
+        assert cell.outputs[1].data["text/plain"].startswith(words)
+    assert told.cells[1].outputs[0] == stream("printed")[0]
+    before = copy.deepcopy(told)
+    pictures.describe(told)
+    assert told == before
 
 
 # The order of the chapters
