@@ -6,8 +6,7 @@ import html
 from dataclasses import dataclass
 from typing import Any
 
-from ..checks import exercises_of
-from ..sources.contents import chapters
+from ..checks import exercises_of, folders
 from ..sources.questions import questions
 from ..sources.text import SourceError
 from .predictions import letter_of
@@ -18,7 +17,8 @@ NOT_WRITTEN, NO_POINTS = "not written yet", "no exercises yet"
 
 @dataclass(frozen=True)
 class Row:
-    """One chapter: points got and points to be had, predictions right and made.
+    """One chapter, of the book or of an instructor's own: points got and points to be had,
+    predictions right and made.
 
     Nothing can be had yet in a chapter that is not written: its total is 0.
     """
@@ -49,9 +49,10 @@ class Progress:
         """Lay out what the learner's file says along the table of contents."""
         done, predictions = state["exercises"], state["predictions"]
         rows, todo, file = [], "", ""
-        for chapter in chapters():
+        for chapter in folders.chapters():
             written = chapter.written()
-            exercises = exercises_of(chapter.number) if written else []
+            there = written or folders.is_own(chapter.number)
+            exercises = exercises_of(chapter.number) if there else []
             got = {e.id: min(done.get(e.id, {}).get("points", 0), e.points) for e in exercises}
             scored = [
                 (v["answer"], choice)
@@ -113,8 +114,8 @@ class Progress:
             if row.written:
                 title = f"<a href='../notebooks/{row.file}.ipynb'>{title}</a>"
                 note = f"{row.right} of {row.predicted}" if row.predicted else ""
-            else:
-                note = NOT_WRITTEN
+            else:  # an instructor's own has exercises, and no text in the book
+                note = "" if row.total else NOT_WRITTEN
             points = f"{row.points:g} of {row.total:g}" if row.total else ""
             rows.append(
                 f"<tr data-chapter='{row.number:02d}' data-points='{row.points:g}'>"

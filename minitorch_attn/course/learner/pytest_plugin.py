@@ -2,6 +2,7 @@
 
     pytest -p minitorch_attn.course.learner.pytest_plugin my_exercises
     pytest -p minitorch_attn.course.learner.pytest_plugin my_exercises -m exercise_06_2
+    pytest -p minitorch_attn.course.learner.pytest_plugin my_exercises --checks FOLDER
 
 A submission is `NN_name.ipynb` or `NN_name.py`; functions are found in it by name. The code runs
 in this process, as your own tests would: this is for your own work, not for marking that of others.
@@ -24,7 +25,7 @@ from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
 from ..checking.report import NOT_DONE, PASSED, Report, Result
 from ..checks import exercises_of, written_chapters
-from ..sources.contents import chapters
+from ..checks.folders import FolderMistake, chapters, use_checks
 from ..sources.text import SourceError
 
 _SEED = pytest.StashKey[int]()
@@ -32,7 +33,7 @@ MORE = "--check-seconds 3600"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--check-seed N` and `--check-seconds S`."""
+    """`--check-seed N`, `--check-seconds S` and `--checks FOLDER`."""
     parser.addoption(
         "--check-seed", type=int, metavar="N", help="draw the same inputs as a run that said seed N"
     )
@@ -42,10 +43,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="S",
         help="how long a check may take: 60, or 600 where a model is trained",
     )
+    parser.addoption(
+        "--checks",
+        type=Path,
+        metavar="FOLDER",
+        help="your instructor's exercises, beside the book's",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """A marker for each chapter and each exercise; one seed for the whole run."""
+    if folder := config.getoption("--checks"):
+        try:
+            use_checks(folder)
+        except FolderMistake as error:
+            raise pytest.UsageError(str(error)) from None
     try:
         titles = {chapter.number: f"“{chapter.title}”" for chapter in chapters()}
     except SourceError:  # the package alone, without the book

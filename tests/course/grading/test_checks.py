@@ -18,7 +18,7 @@ import pytest
 from helpers.honest import notebook
 
 from minitorch_attn.__main__ import main
-from minitorch_attn.course import check, check_file, use_checks
+from minitorch_attn.course import check, check_file, progress, use_checks
 from minitorch_attn.course.checks import NoExercise, exercises_of, folders, written_chapters
 from minitorch_attn.course.checks.folders import FolderMistake
 from minitorch_attn.course.grading import records
@@ -405,6 +405,40 @@ def test_what_is_forgotten_leaves_the_book_as_it_was(mine: Path) -> None:
     (mine / SOURCE).unlink()
     use_checks(mine)
     assert [exercise.id for exercise in exercises_of(41)] == ["41.1"]
+
+
+def test_progress_counts_the_folders_points(mine: Path) -> None:
+    without = progress()
+    use_checks(mine)
+    [exercise] = exercises_of(40)
+    names: dict[str, Any] = {}
+    exec(f"import numpy as np\n{worked(exercise).source}", names)
+    check("40.1", names["tempered"])
+    shown = progress()
+    assert shown is not None
+    assert without is not None
+    assert shown.total == without.total + exercise.points
+    assert shown.rows[-1].points == exercise.points == shown.points
+    assert "40 Exercises 40: Temperature" in repr(shown)
+    page = shown._repr_html_()
+    assert "notebooks/40" not in page
+    assert "not written yet" not in page
+
+
+def test_pytest_checks_the_folders_exercises(mine: Path, tmp_path: Path) -> None:
+    (tmp_path / "40_mine.py").write_text(f"import numpy as np\n{right(mine)}", encoding="utf-8")
+    folders.forget(mine)
+    plugin = "minitorch_attn.course.learner.pytest_plugin"
+    command = [sys.executable, "-m", "pytest", "-p", plugin, "-p", "no:cacheprovider"]
+
+    def said(*more: str) -> str:
+        done = subprocess.run(
+            [*command, *more], cwd=tmp_path, capture_output=True, text=True, encoding="utf-8"
+        )
+        return done.stdout + done.stderr
+
+    assert "5 of 5 points" in said("40_mine.py", "--checks", "mine", "-m", "exercise_40_1")
+    assert "nowhere has no checks" in said("40_mine.py", "--checks", "nowhere")
 
 
 def test_marks_of_the_folder_are_made_anew_where_it_changes_and_the_books_stay(mine: Path) -> None:
