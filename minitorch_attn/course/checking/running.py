@@ -126,7 +126,7 @@ def plain(value: Any) -> Any:
         If there is anything else in it: a Tensor, an array of objects.
     """
     if isinstance(value, str):
-        return Text(value)
+        return Text(str.__str__(value))  # of an Enum of texts the text, not its name
     if value is None or isinstance(value, bool | int | float | complex):
         return value
     if isinstance(value, np.ndarray | np.generic):

@@ -283,6 +283,8 @@ def no_peeking(teacher: Any, rng: np.random.Generator) -> None:
         other[:, place] += 5 - 10 * (other[:, place] + 5 == pad)
         before, _ = taught(teacher, out, start, pad)
         changed, _ = taught(teacher, other, start, pad)
+        words = np.append(out, start)
+        expect(np.isin(before, words).all(), "what is read is start, or a word", got=before)
         moved = (before != changed).any(axis=0)
         want = np.arange(n) == place + 1
         claim = f"another word {place} is read at place {place + 1}, and nowhere else"
@@ -490,6 +492,20 @@ def crossed(cross_attend: Any, problem: Problem) -> tuple[Array, Array]:
     return np.asarray(z), np.asarray(weights)
 
 
+def attended(cross_attend: Any, problem: Problem) -> tuple[Array, Array]:
+    """Answers and weights, which must be shares of the memory's values.
+
+    For checks of a property, which something that pays no attention might have as well.
+    """
+    _, memory, _, _, wv, real = problem
+    z, weights = crossed(cross_attend, problem)
+    whole = np.broadcast_to(real.any(axis=1, keepdims=True), weights.shape[:2])
+    near(weights.sum(axis=-1), whole, "the weights sum to 1, over a memory that has real tokens")
+    expect((weights >= 0).all(), "no weight is below 0", got=weights)
+    near(z, weights @ (memory @ wv), "the answers are the values under the weights")
+    return z, weights
+
+
 @across.check(1, "what is written asks, what is read answers: agrees with the loop")
 def agrees(cross_attend: Any, rng: np.random.Generator) -> None:
     y, memory, *matrices, real = draw_two(rng)
@@ -530,12 +546,12 @@ def padding(cross_attend: Any, rng: np.random.Generator) -> None:
 @across.check(1, "a text alone, without padding, is answered as in the batch")
 def alone(cross_attend: Any, rng: np.random.Generator) -> None:
     y, memory, wq, wk, wv, real = draw_two(rng)
-    z, weights = crossed(cross_attend, (y, memory, wq, wk, wv, real))
+    z, weights = attended(cross_attend, (y, memory, wq, wk, wv, real))
     for b in range(len(y)):
         own = real[b]
         n = int(rng.integers(y.shape[1]))
         problem = (y[b : b + 1, n : n + 1], memory[b : b + 1, own], wq, wk, wv, own[own][None])
-        z_alone, w_alone = crossed(cross_attend, problem)
+        z_alone, w_alone = attended(cross_attend, problem)
         near(w_alone[0, 0], weights[b, n, own], "the same weights on its own tokens")
         near(z_alone[0, 0], z[b, n], "and the same answer")
     reacts(z[:, :1], z[:, 1:2], "another query gets another answer")
@@ -544,18 +560,18 @@ def alone(cross_attend: Any, rng: np.random.Generator) -> None:
 @across.check(1, "the order of the memory does not matter, and each query keeps its answer")
 def orders(cross_attend: Any, rng: np.random.Generator) -> None:
     y, memory, wq, wk, wv, real = draw_two(rng)
-    z, weights = crossed(cross_attend, (y, memory, wq, wk, wv, real))
+    z, weights = attended(cross_attend, (y, memory, wq, wk, wv, real))
     order = np.roll(rng.permutation(memory.shape[1]), 1)
-    z_new, w_new = crossed(cross_attend, (y, memory[:, order], wq, wk, wv, real[:, order]))
+    z_new, w_new = attended(cross_attend, (y, memory[:, order], wq, wk, wv, real[:, order]))
     near(w_new, weights[:, :, order], "tokens of the memory change places, and so do weights")
     near(z_new, z, "the answers stay")
     turn = np.roll(np.arange(y.shape[1]), 1)
-    z_new, w_new = crossed(cross_attend, (y[:, turn], memory, wq, wk, wv, real))
+    z_new, w_new = attended(cross_attend, (y[:, turn], memory, wq, wk, wv, real))
     near(z_new, z[:, turn], "queries change places, and so do answers")
     near(w_new, weights[:, turn], "and rows of weights")
     reacts(w_new, weights, "queries differ in their weights")
     other = memory + rng.normal(size=memory.shape)
-    reacts(crossed(cross_attend, (y, other, wq, wk, wv, real))[0], z, "another memory, another z")
+    reacts(attended(cross_attend, (y, other, wq, wk, wv, real))[0], z, "another memory, another z")
 
 
 @across.check(1, "scores thousands apart do no harm, and a memory of padding alone gives 0")

@@ -375,6 +375,11 @@ def own_query(match: Any, rng: np.random.Generator) -> None:
         got = chosen(match, cost)
         claim = f"no query answers for two objects (N = {len(cost)}, M = {len(got)})"
         expect(len(set(got.tolist())) == len(got), claim, got=got)
+    for n, m in ((5, 4), (7, 3)):
+        cost, liked = rng.normal(size=(n, m)), np.roll(rng.permutation(n)[:m], 1)
+        cost[liked, np.arange(m)] = cost.min() - 1
+        claim = "where no two objects like the same query best, each gets the one it likes"
+        near(chosen(match, cost), liked, claim)
 
 
 @pairs.check(2, "no other choice is cheaper")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import enum
 import re
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from minitorch_attn.course.checking.expecting import (
     expect_error,
     expect_shape,
     frozen,
+    same,
     show,
 )
 from minitorch_attn.course.checking.running import run
@@ -205,6 +208,88 @@ def test_a_frozen_input_cannot_be_changed() -> None:
 
     assert run(kept, lambda x: 2 * x).points == 1
     assert "read-only" in repr(run(kept, changes))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda x: x.__imul__(0),
+        lambda x: x.__setitem__(0, 1),
+        lambda x: x.sort(),
+        lambda x: np.negative(x, out=x),
+        lambda x: np.random.default_rng().shuffle(x),
+    ],
+)
+def test_what_numpy_says_of_an_array_to_be_left_alone_is_no_refusal(write: Any) -> None:
+    refusing = Exercise("06.8", "Refused", "twice", "twice(x: (N,)) -> (N,)", 1, 1, 1, "06_a.md")
+
+    @refusing.check(1, "twice x")
+    def right(twice: Any, rng: np.random.Generator) -> None:
+        x = rng.uniform(1, 2, 3)
+        expect_close(twice(x), 2 * x, "twice x")
+
+    @refusing.check(1, "a negative number is refused, and left as it is")
+    def refuses(twice: Any, rng: np.random.Generator) -> None:
+        x = frozen(-rng.uniform(1, 2, 3))
+        expect_error(lambda: twice(x), ValueError, "a negative number")
+
+    def overwrites(x: Any) -> Any:
+        two = 2 * x
+        write(x)
+        return two
+
+    def checks(x: Any) -> Any:
+        if (x < 0).any():
+            raise ValueError("x is below 0, and is left as it was")
+        return overwrites(x)
+
+    report = run(refusing, overwrites, seed=1)
+    assert report.points == 1
+    assert "read-only" in report.results[1].got
+    assert run(refusing, checks, seed=1).points == 2
+
+
+def test_an_enum_of_texts_is_its_text() -> None:
+    """As it is where the grader takes it from another process."""
+
+    class Verdict(str, enum.Enum):  # noqa: UP042
+        GAIN = "gain"
+
+    told = Exercise("06.8", "Told", "tell", "tell(x: (N,)) -> text", 1, 1, 1, "06_a.md")
+
+    @told.check(1, "gain")
+    def gain(tell: Any, rng: np.random.Generator) -> None:
+        expect_close(tell(rng.normal(size=3)), "gain", "the verdict")
+
+    assert run(told, lambda x: Verdict.GAIN).points == 1
+
+
+def test_what_is_compared_at_once_agrees_with_one_by_one() -> None:
+    one = {"a": [1.0, (np.arange(3), "x")], "b": None, "c": np.array(True)}
+    for other, alike in (
+        ({"a": ([1.0 + 1e-9, [[0, 1, 2], "x"]]), "b": None, "c": 1}, True),
+        ({"a": [1.0, (np.arange(3), "y")], "b": None, "c": True}, False),
+        ({"a": [1.0, (np.arange(3) + 1e-3, "x")], "b": None, "c": True}, False),
+        ({"a": [1.0, (np.arange(3), "x")], "b": 0, "c": True}, False),
+        ({"a": [1.0, (np.arange(4), "x")], "b": None, "c": True}, False),
+        ({"a": [1.0 + 1e-3j, (np.arange(3), "x")], "b": None, "c": True}, False),
+    ):
+        assert same(other, one) == alike
+    assert same([], [])
+    assert same([np.nan, "a"], (np.nan, "a"))
+
+
+def test_a_large_container_is_shown_by_its_first_parts() -> None:
+    tree: object = 0.5
+    for _ in range(12):
+        tree = [tree] * 12
+    for large in (tree, {str(k): tree for k in range(2000)}, ("x" * 150,) * 99):
+        began = time.process_time()
+        text = show(large)
+        assert len(text) < 20_000
+        assert "in all" in text
+        assert time.process_time() - began < 1
+    assert show({"a": 1, "b": [2, None]}) == "{'a': 1, 'b': [2, None]}"
 
 
 def test_the_evidence_shows_the_input_that_failed() -> None:

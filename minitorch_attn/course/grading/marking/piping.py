@@ -29,6 +29,11 @@ class Pipes:
         os.close(self.into)
         os.close(self.out)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether something has come that nobody has read yet; never on Windows."""
+        return sys.platform != "win32" and self._ready(self.out, select.POLLIN, 0.0)
+
     def send(self, frame: bytes, seconds: float) -> None:
         """Write a frame. Raises TimeoutError, or OSError where the process has ended."""
         deadline = time.monotonic() + seconds
@@ -69,10 +74,15 @@ class Pipes:
             raise TimeoutError
         if sys.platform == "win32":
             return  # pipes cannot be waited for there; the alarm ends the process
+        if not self._ready(stream, event, left):
+            raise TimeoutError
+
+    @staticmethod
+    def _ready(stream: int, event: int, seconds: float) -> bool:
+        """Whether this, or the end of the other side, has come after so many seconds."""
         poll = select.poll()
         poll.register(stream, event)
-        if not poll.poll(left * 1000):
-            raise TimeoutError
+        return bool(poll.poll(seconds * 1000))
 
 
 class _Alarm:

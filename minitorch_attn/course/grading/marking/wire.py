@@ -30,6 +30,7 @@ MAX_DEPTH = 30
 MAX_TEXT = 200_000
 MAX_DIGITS = 1_000
 MAX_AXIS = 20_000_000
+MAX_AXES = 32
 
 _DTYPE = re.compile(r"[<>|](?:b1|[iu][1248]|f[248]|c8|c16|[US][1-9]\d{0,5})")
 
@@ -115,6 +116,8 @@ class _Packer:
         if isinstance(value, dict):
             if len(value) > MAX_KEYS:
                 raise NotPlain(f"a dict of more than {MAX_KEYS:,} keys")
+            if any(isinstance(key, list | dict) for key in value):
+                raise NotPlain("a dict whose keys are containers")
             return {
                 "dict": [
                     [self.tree(key, depth + 1), self.tree(item, depth + 1)]
@@ -134,6 +137,8 @@ class _Packer:
             array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
         if not _DTYPE.fullmatch(array.dtype.str):
             raise NotPlain(f"an array of dtype {array.dtype}")
+        if array.ndim > MAX_AXES:
+            raise NotPlain(f"an array of {array.ndim} axes")
         if array.nbytes > self.most:
             big = f"an array of {_mb(array.nbytes)}"
             raise NotPlain(f"{big}, where no exercise needs {_mb(self.most)}")
@@ -195,7 +200,7 @@ class _Reader:
     def array(self, dtype: Any, *shape: Any) -> np.ndarray:
         if not isinstance(dtype, str) or not _DTYPE.fullmatch(dtype):
             raise ValueError("no such dtype")
-        if len(shape) > 32 or not all(type(n) is int and 0 <= n <= MAX_AXIS for n in shape):
+        if len(shape) > MAX_AXES or not all(type(n) is int and 0 <= n <= MAX_AXIS for n in shape):
             raise ValueError("no such shape")
         kind = np.dtype(dtype)
         size = math.prod(shape) * kind.itemsize
