@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 from helpers.attacks import ALL, FOOLS, HONEST
 
+from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.grading.marking import box
 from minitorch_attn.course.grading.marking import mark as marking
 from minitorch_attn.course.grading.marking.box import Isolation, find_isolation
+from minitorch_attn.course.grading.marking.standin import Allowance
 
 pytestmark = pytest.mark.skipif(
     find_isolation().level != "sandbox", reason=f"needs bubblewrap: {find_isolation().words}"
@@ -153,6 +155,29 @@ def test_worst_case_is_bounded(alone: Isolation, monkeypatch: pytest.MonkeyPatch
     _, attend = marked(slow, alone)
     assert attend.points == 0
     assert "too long" in attend.note or "no answer" in attend.note
+
+
+def test_who_sleeps_in_every_answer_is_waited_for_a_few_times_and_flagged(
+    alone: Isolation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call that does not end costs a process: of these a submission has few."""
+    monkeypatch.setattr(box, "CALL", 0.5)
+    stopped = []
+    die = Allowance.die
+    monkeypatch.setattr(
+        Allowance, "die", lambda self, reason: (stopped.append(reason), die(self, reason))
+    )
+    names = [exercise.function for exercise in exercises_of(6)]
+    sleeping = "\n".join(
+        f"def {name}(*a, **k):\n    use = [{', '.join(names[:i])}]\n    time.sleep(10**6)\n"
+        for i, name in enumerate(names)
+    )
+    mark, _ = marked(f"import time\n{sleeping}", alone)
+    assert mark.points == 0
+    assert all("stopped: no answer" in exercise.note for exercise in mark.exercises)
+    assert len([line for line in mark.review if "stopped" in line]) == len(names)
+    # Twice for the first exercise, and once for each other; once more with earlier ones lent.
+    assert len(stopped) <= 2 + 2 * (len(names) - 1) + 1
 
 
 def test_inputs_change_with_the_secret_and_with_the_answer() -> None:
