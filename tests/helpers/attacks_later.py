@@ -439,12 +439,6 @@ REACH = {
         big = np.ones((1000, 1000))
         return [attend(big, big, big) for _ in range(100)]
     """),
-    "an earlier answer that was never there": ("11.3", """
-        y, memory, wq, wk, wv, real = a
-        scores = y @ wq @ (memory @ wk).swapaxes(1, 2) / np.sqrt(wq.shape[1])
-        w = masked_weights(scores, np.broadcast_to(real[:, None], scores.shape))
-        return w @ (memory @ wv), w
-    """),
     "refused by NumPy": ("11.2", """
         a[0][:] = 0
         return a[0], a[0]

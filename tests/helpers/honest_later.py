@@ -70,6 +70,13 @@ def cross_attend(y, memory, wq, wk, wv, real):
     weights = masked(scores, np.broadcast_to(real[:, None, :], scores.shape))
     return dict(enumerate((weights @ v, weights)))[0], weights
 """])),
+    (11, "cross_attend", ("by an exercise of chapter 07, from its notebook", [
+        "%run 07_scale_and_mask.ipynb", """
+def cross_attend(y, memory, wq, wk, wv, real):
+    scores = (y @ wq) @ (memory @ wk).swapaxes(-1, -2) / np.sqrt(wk.shape[-1])
+    weights = np.nan_to_num(masked_weights(scores, np.broadcast_to(real[:, None], scores.shape)))
+    return weights @ (memory @ wv), weights
+"""])),
     (11, "greedy", ("a class of decoders, zip_longest", [
         "from dataclasses import dataclass, field\nfrom itertools import zip_longest", """
 @dataclass

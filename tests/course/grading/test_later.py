@@ -34,7 +34,6 @@ ALWAYS = (
     "the first queries",
     "products in place of shares",
     "a second answer in the pipe",
-    "an earlier answer that was never there",
 )
 
 
@@ -99,14 +98,6 @@ def test_what_comes_back_costs_the_grader_little(name: str) -> None:
     before = time.process_time()
     attacked(name)
     assert time.process_time() - before < 6
-
-
-def test_an_earlier_exercise_is_given_where_the_submission_has_it() -> None:
-    """As a stub, say; not where its own notebook would not know the name."""
-    source = attacks.source_of(*attacks.REACH["an earlier answer that was never there"])
-    stub = "def masked_weights(scores, allowed):\n    raise NotImplementedError\n"
-    assert marked(source, ".py", 11).points == 0
-    assert marked(stub + source, ".py", 11).points >= 4
 
 
 # What is right.

@@ -188,19 +188,14 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
 
 def _best(sitting: Sitting, exercise: Exercise, found: Found, allowance: Allowance) -> Report:
     """The report on the function as it stands or, if that is better, on the function with right
-    answers in place of the student's own for the exercises before: one slip costs one mark.
-
-    Only for those that the submission has, be it as a stub: what it has not, its notebook has not.
-    """
+    answers in place of the student's own for the exercises before: one slip costs one mark."""
     seed = seed_for(sitting.secret, exercise.id, found.source)
     with sitting.standin(exercise, found, allowance) as own:
         report = _run(exercise, own, seed)
     if report.points == report.total:
         return report
     earlier = _earlier(exercise)
-    tree = ast.parse(found.source)
-    names = set(_walk(tree)) & set(_made(tree)) & set(earlier)
-    used = {name: earlier[name] for name in sorted(names)}
+    used = {name: earlier[name] for name in sorted(_names(found.source) & set(earlier))}
     if not used:
         return report
     if not allowance.lives:
@@ -267,15 +262,6 @@ def worked(exercise: Exercise) -> str:
 
 def _names(source: str) -> set[str]:
     return set(_walk(ast.parse(source)))
-
-
-def _made(tree: ast.AST) -> Iterator[str]:
-    """The names that a source defines or assigns."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            yield node.id
 
 
 def _walk(tree: ast.AST) -> Iterator[str]:
