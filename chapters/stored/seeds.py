@@ -8,6 +8,7 @@ chapters/stored/NN_seeds.json: the rows of figures, the command, the date and th
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -27,11 +28,12 @@ BOOK = STORED.parents[1]
 
 def as_text(about: dict[str, str], rows: dict[str, list]) -> str:
     """JSON with a line for each seed."""
+    said = functools.partial(json.dumps, ensure_ascii=False)
     named = [
-        f"  {json.dumps(name)}: [\n   " + ",\n   ".join(map(json.dumps, found)) + "\n  ]"
+        f"  {said(name)}: [\n   " + ",\n   ".join(map(said, found)) + "\n  ]"
         for name, found in rows.items()
     ]
-    return f'{{\n "about": {json.dumps(about)},\n "rows": {{\n' + ",\n".join(named) + "\n }\n}\n"
+    return f'{{\n "about": {said(about)},\n "rows": {{\n' + ",\n".join(named) + "\n }\n}\n"
 
 
 def make(chapter: Path) -> Path:
