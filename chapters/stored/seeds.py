@@ -18,12 +18,11 @@ from datetime import date
 from pathlib import Path
 
 from minitorch_attn.course.book import execute
-from minitorch_attn.course.sources.text import read
+from minitorch_attn.course.sources.text import ROOT, read
 from minitorch_attn.files import write_atomic
 from minitorch_attn.recipes.storing import ANEW
 
-STORED = Path(__file__).resolve().parent
-BOOK = STORED.parents[1]
+STORED = Path(__file__).resolve().parent  # of a checkout, or of a working copy
 
 
 def as_text(about: dict[str, str], rows: dict[str, list]) -> str:
@@ -39,9 +38,12 @@ def as_text(about: dict[str, str], rows: dict[str, list]) -> str:
 def make(chapter: Path) -> Path:
     """Run a chapter with every seed, and write its rows; where to."""
     with tempfile.TemporaryDirectory() as folder:
-        os.environ[ANEW] = str(Path(folder, "rows.json"))
-        execute.run(execute.job(read(chapter), BOOK / "notebooks"))
-        rows = json.loads(Path(os.environ[ANEW]).read_text(encoding="utf-8"))["rows"]
+        made = Path(folder, "rows.json")
+        os.environ[ANEW] = str(made)
+        execute.run(execute.job(read(chapter), STORED.parents[1] / "notebooks"))
+        if not made.is_file():
+            sys.exit(f"{chapter.name} stores no seeds")
+        rows = json.loads(made.read_text(encoding="utf-8"))["rows"]
     number = chapter.name[:2]
     about = {
         "command": f"python chapters/stored/seeds.py {number}",
@@ -56,8 +58,10 @@ def make(chapter: Path) -> Path:
 def main() -> None:
     execute.CELL_SECONDS = 1800  # a cell that waits for three trainings takes as long as they do
     for number in sys.argv[1:]:
-        for chapter in sorted(STORED.parent.glob(f"{number}_*.md")):
-            print("written:", make(chapter), flush=True)
+        found = list((ROOT / "chapters").glob(f"{number}_*.md"))
+        if len(found) != 1:
+            sys.exit(f"chapters have two digits, as in 11: there is no {number}")
+        print("written:", make(found[0]), flush=True)
 
 
 if __name__ == "__main__":

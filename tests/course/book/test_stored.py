@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers.sources import HEADER
 
 from minitorch_attn.course.book import execute
 from minitorch_attn.course.sources.text import ROOT, read
+from minitorch_attn.recipes.storing import ANEW
 
 STORED = ROOT / "chapters" / "stored"
 FILES = sorted(STORED.glob("*_seeds.json"))
@@ -52,6 +54,40 @@ def test_a_chapter_is_run_again_when_what_it_reads_has_changed(small_root: Path)
     assert key() == before
     (small_root / "chapters/stored/05_seeds.json").write_text("{}")
     assert key() != before
+
+
+CHAPTER = (
+    HEADER
+    + """# Softmax
+
+```{code-cell} ipython3
+from minitorch_attn.recipes import StoredSeeds
+
+kept = StoredSeeds("../chapters/stored/05_seeds.json")
+trained = [(seed + 1) ** 2 for seed in kept.here()]
+print(len(trained), kept.add("squares", trained))
+```
+"""
+)
+
+
+@pytest.mark.slow
+def test_the_command_trains_every_seed_and_the_notebook_reads_all_but_one(
+    seeds: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = tmp_path / "chapters" / "05_softmax.md"
+    monkeypatch.setattr(seeds, "STORED", chapter.parent / "stored")
+    monkeypatch.setenv(ANEW, "")  # so that it is as before when this test is over
+    seeds.STORED.mkdir(parents=True)
+    chapter.write_text(CHAPTER, encoding="utf-8")
+    path = seeds.make(chapter)
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == {"squares": [1, 4, 9]}
+    monkeypatch.delenv(ANEW)
+    ((output,),) = execute.run(execute.job(read(chapter), tmp_path / "notebooks"))
+    assert output["text"] == "1 [1, 4, 9]\n"
+    chapter.write_text(CHAPTER.partition("kept")[0] + "```\n", encoding="utf-8")
+    with pytest.raises(SystemExit, match="stores no seeds"):
+        seeds.make(chapter)
 
 
 def printed(number: str, names: list[str], last: str, first: str = "") -> Any:
