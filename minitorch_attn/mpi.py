@@ -109,7 +109,9 @@ def end_all(comm: Any, why: str, status: int) -> int:
     The others wait for what this one will not send: Python's own end would leave them waiting.
     """
     if comm is not None and comm.rank:
-        time.sleep(3 * PASSING_ON)  # where all fail alike, the first says it, and this one ends here
+        time.sleep(
+            3 * PASSING_ON
+        )  # where all fail alike, the first says it, and this one ends here
     print(why, file=sys.stderr, flush=True)
     if comm is not None:
         sys.stdout.flush()

@@ -13,6 +13,7 @@ from .errors import MinitorchError
 from .fast import optim as fast
 from .forms import sooner
 from .nn.module import Parameter
+from .processes import keep_freed_memory
 from .schedules import constant, warmup, warmup_cosine  # noqa: F401, asked for together
 from .validation.layers import check_range
 from .validation.steps import check_gradient, check_optimizer, check_state_devices, fitting
@@ -26,6 +27,9 @@ class DivergedError(MinitorchError, FloatingPointError):
 
 class Optimizer:
     """Changes parameters, in place, by their gradients.
+
+    Whoever makes one is going to train: it asks the C library to keep freed memory, for the whole
+    process (`keep_freed_memory`).
 
     Parameters
     ----------
@@ -51,6 +55,7 @@ class Optimizer:
             p if isinstance(p, tuple) else (f"parameter {i}", p) for i, p in enumerate(parameters)
         ]
         check_optimizer(type(self).__name__, pairs, lr)
+        keep_freed_memory()
         self.names = [name for name, _ in pairs]
         self.parameters: list[Parameter] = [parameter for _, parameter in pairs]
         self.lr, self.steps = lr, 0

@@ -21,7 +21,6 @@ from .forms import sooner
 from .nn import Module
 from .ops import cross_entropy
 from .optim import DivergedError, Optimizer, constant
-from .processes import keep_freed_memory
 from .tensor import no_grad, raw
 from .validation.indices import check_classes
 
@@ -157,8 +156,7 @@ class Trainer:
 
         However a run is cut into calls, by Ctrl-C or an error too, it ends as one call does: an
         epoch that was broken off is undone, and done again by the next call. (On a GPU, but for
-        rounding: it adds up rows that occur twice, as of an embedding, in any order.) Asks the C
-        library to keep freed memory, for the whole process (`keep_freed_memory`).
+        rounding: it adds up rows that occur twice, as of an embedding, in any order.)
 
         Returns
         -------
@@ -174,7 +172,6 @@ class Trainer:
         """
         from tqdm import tqdm
 
-        keep_freed_memory()
         if self.folder and not self.owns_folder:
             self._claim_folder()
         total = epochs * len(self.loader)

@@ -16,7 +16,7 @@ Arrays: TypeAlias = dict[str, np.ndarray]
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what is freed: the trick that the library's trainer uses too."""
+    """Have glibc keep what is freed: the trick that the library's optimisers use too."""
     if sys.platform.startswith("linux"):
         try:
             library = ctypes.CDLL("libc.so.6")

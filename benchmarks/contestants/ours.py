@@ -25,7 +25,7 @@ from ..workloads import Workload
 def start(threads: int, device: str = "cpu") -> dict[str, str]:
     """Set what a user would set; returns the versions."""
     versions = {"minitorch_attn": minitorch_attn.__version__, "numpy": np.__version__}
-    keep_freed_memory()  # as the trainer does
+    keep_freed_memory()  # as from the first optimiser on
     set_threads(threads)
     if device == "cuda":
         from minitorch_attn.devices import cupy

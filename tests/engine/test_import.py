@@ -98,6 +98,7 @@ ROOM = {
     "pooling over time, and the three baselines beside it (13)": 51,
     "what CuPy would answer otherwise, or not at all": 11,
     "small products by one thread, for a busy machine": 5,
+    "freed memory kept from the first optimiser on": 2,
     "weights that can be 0, sparsemax and entmax with their rules (17)": 40,
     "records let go of in a loop: a browser's stack does not hold a long chain": 12,
 }
