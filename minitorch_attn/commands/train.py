@@ -62,7 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         help="train with the functions that you wrote in the notebooks of DIR, "
-        "beside the library's; takes --data and --epochs, and writes nothing",
+        "beside the library's; takes --epochs and --data "
+        + ", ".join(name for name, recipe in RECIPES.items() if recipe.takes_answers)
+        + ", and writes nothing",
     )
 
 

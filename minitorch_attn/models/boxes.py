@@ -73,19 +73,26 @@ def match(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return linear_sum_assignment(cost)
 
 
-def matched(logits: Any, boxes: Any, classes: np.ndarray, truth: np.ndarray) -> Pairs:
+def matched(
+    logits: Any,
+    boxes: Any,
+    classes: np.ndarray,
+    truth: np.ndarray,
+    fit: Callable[[Any, Any], Any] = generalized_box_iou,
+    choose: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]] = match,
+) -> Pairs:
     """Which query answers for which object: scenes, queries and objects, (K,) each.
 
     In each scene the cheapest pairs, where a query is cheap for an object if it names its class and
-    lies near it.
+    lies near it: `fit` says how well two boxes fit, and `choose` which pairs are the cheapest.
     """
     p, ours = to_numpy(softmax(raw(logits))), to_numpy(raw(boxes))[:, :, None]
-    near = generalized_box_iou(ours, truth[:, None])
+    near = fit(ours, truth[:, None])
     far = abs(ours - truth[:, None]).sum(axis=-1)
     named = np.take_along_axis(p, np.maximum(classes, 0)[:, None], axis=2)  # (B, N, M)
     cost = PLACE * far - OVERLAP * near - named
     pairs = [
-        (np.full(count, b), *match(cost[b, :, :count]))
+        (np.full(count, b), *choose(cost[b, :, :count]))
         for b, count in enumerate((classes >= 0).sum(axis=1).tolist())
     ]
     scene, query, item = map(np.concatenate, zip(*pairs, strict=True))

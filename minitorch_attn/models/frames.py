@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import namespace
 from ..nn import AttentionPooling, Dense, LastFrame, MaxPooling, MeanPooling, Module, Pooling
-from ..ops import concatenate, gelu, where
-from ..tensor import Tensor, TensorLike, raw
+from ..ops import gelu, where
+from ..tensor import TensorLike, raw
+from .neighbours import neighbours
 
 POOLINGS = {"mean": MeanPooling, "max": MaxPooling, "last": LastFrame}
 
@@ -61,10 +61,7 @@ class FrameClassifier(Module):
         """
         if mask is not None:
             x = where(raw(mask)[..., None], x, 0.0)
-        nothing = Tensor(namespace(raw(x)).zeros_like(raw(x)[:, :1]))
-        before = concatenate([nothing, x[:, :-1]], axis=1)
-        after = concatenate([x[:, 1:], nothing], axis=1)
-        x = self.value(gelu(self.hidden(concatenate([before, x, after], axis=-1))))
+        x = self.value(gelu(self.hidden(neighbours(x, 1))))
         pooled, weights = self.pooling(x, mask, return_weights=True)
         logits = self.head(pooled)
         return (logits, weights) if return_weights else logits

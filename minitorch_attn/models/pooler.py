@@ -19,7 +19,8 @@ class Pooler(Module):
 
     Each word gives a score and a value, from its embedding alone or, with `block`, from what a
     transformer block makes of it among the others. One softmax over a text's words; PAD has no
-    weight.
+    weight. A model, as `FrameClassifier` is one for sounds; that one's `nn.AttentionPooling` is a
+    layer, which weighs the frames as they are, by keys of their own.
 
     Parameters
     ----------

@@ -17,9 +17,9 @@ from ..nn import (
     Module,
     TransformerBlock,
 )
-from ..ops import concatenate
 from ..tensor import Tensor, no_grad, raw
 from .baselines import NoAttention, UniformAttention
+from .neighbours import neighbours
 
 WINDOW = 5  # a token and two neighbours on either side
 
@@ -103,7 +103,8 @@ class Translator(Module):
         if self.encoder_kind == "attention":
             x = self.encoder(x, mask=mask)  # type: ignore[misc]
         if self.encoder_kind == "window":
-            x = x + self.encoder(windows(x * real[..., None].astype(x.dtype)))  # type: ignore[misc]
+            near = neighbours(x * real[..., None].astype(x.dtype), WINDOW // 2)
+            x = x + self.encoder(near)  # type: ignore[misc]
         return x, mask
 
     def decode(self, memory: Any, mask: Any, before: Any, return_weights: bool = False) -> Any:
@@ -119,14 +120,6 @@ class Translator(Module):
         y, weights = y if return_weights else (y, None)
         logits = self.head(self.norm(y))
         return (logits, weights) if return_weights else logits
-
-
-def windows(x: Tensor) -> Tensor:
-    """Each token beside its two neighbours on either side, (B, S, D) to (B, S, 5 D)."""
-    (batch, length, width), reach = x.shape, WINDOW // 2
-    edge = namespace(raw(x)).zeros((batch, reach, width), x.dtype)
-    wide = concatenate([edge, x, edge], axis=1)
-    return concatenate([wide[:, i : i + length] for i in range(WINDOW)], axis=2)
 
 
 def greedy_decode(

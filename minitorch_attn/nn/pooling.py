@@ -53,6 +53,8 @@ class Pooling(Module):
 class AttentionPooling(Pooling):
     """One learned query a head asks all frames; their keys come from a dense layer.
 
+    A layer, for any model. `models.Pooler` is a model, of words, that pools in its own way.
+
     Parameters
     ----------
     model_dim : int

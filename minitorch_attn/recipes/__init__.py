@@ -4,6 +4,7 @@ from .classifiers import CLASSIFIERS
 from .comparing import Comparison, compare
 from .making import RECIPES, make_model, make_trainer
 from .recipe import Baseline, Look, Picture, Recipe
+from .storing import StoredSeeds
 
 __all__ = [
     "CLASSIFIERS",
@@ -13,6 +14,7 @@ __all__ = [
     "Look",
     "Picture",
     "Recipe",
+    "StoredSeeds",
     "compare",
     "make_model",
     "make_trainer",

@@ -78,4 +78,5 @@ DRAWING = Recipe(
         Picture(file="samples.png", what="digits drawn at three temperatures", draw=draw_samples),
     ),
     examples="held-out digits",
+    answers="pixels",
 )

@@ -123,7 +123,8 @@ class Recipe:
     guess : str
         What a guess gets, in a sentence, for comparison with the looks.
     answers : str
-        See `takes_answers`: "pairs" where a learner's answers train a Translator.
+        See `takes_answers`: "pairs" where a learner's answers train a Translator, "sets" a
+        Detector, "pixels" a Painter, "frames" a FrameClassifier.
     """
 
     about: str

@@ -213,4 +213,5 @@ SCENES = Recipe(
         ),
     ),
     examples="test scenes",
+    answers="sets",
 )

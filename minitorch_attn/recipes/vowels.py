@@ -120,4 +120,5 @@ VOWELS = Recipe(
     ),
     examples="test utterances",
     guess="Of nine speakers, a guess gets about 11 % right.",
+    answers="frames",
 )

@@ -146,11 +146,10 @@ def linear_causal(query, key, value, state=None):
         return np.maximum(x, 0) + np.exp(np.minimum(x, 0))
 
     q, k = phi(query), phi(key)
-    S = np.cumsum(k[:, :, None] * value[:, None, :], axis=0)
-    z = np.cumsum(k, axis=0)
-    if state is not None:
-        S, z = S + state[0], z + state[1]
-    y = np.einsum("nd,ndv->nv", q, S) / np.einsum("nd,nd->n", q, z)[:, None]
+    S0, z0 = state or (np.zeros((k.shape[1], value.shape[1])), np.zeros(k.shape[1]))
+    S = np.cumsum(np.concatenate([S0[None], k[:, :, None] * value[:, None, :]]), axis=0)
+    z = np.cumsum(np.concatenate([z0[None], k]), axis=0)
+    y = np.einsum("nd,ndv->nv", q, S[1:]) / np.einsum("nd,nd->n", q, z[1:])[:, None]
     return y, (S[-1], z[-1])
 
 

@@ -17,7 +17,7 @@ import pytest
 from minitorch_attn import viz
 from minitorch_attn.__main__ import main
 from minitorch_attn.course import own
-from minitorch_attn.course.own.parts import JOBS, PAIRS, jobs
+from minitorch_attn.course.own.parts import CLASSES, JOBS, jobs
 from minitorch_attn.data import Dataset
 from minitorch_attn.models import (
     Classifier,
@@ -283,7 +283,7 @@ def test_help_names_a_third_data_set(sums: str) -> None:
 def test_own_answers_train_on_a_third_data_set(
     sums: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    plain = [job.id for job in JOBS if not job.needs and job.of != PAIRS]
+    plain = [job.id for job in JOBS if not job.needs and CLASSES in job.of]
     assert [job.id for job in jobs(sums)] == plain
     (tmp_path / "answers.py").write_text(
         "import numpy as np\n\ndef attend(query, key, value):\n"
@@ -307,6 +307,14 @@ def test_the_data_sets_that_there_are_have_the_parts_that_they_had() -> None:
     assert {job.id for job in jobs("digits")} == everywhere | {"01.3"}
     masked = everywhere - {"06.2", "06.4"} | {"07.2", "07.3", "08.5", "11.1", "11.2"}
     assert {job.id for job in jobs("dates")} == masked
+    assert {job.id for job in jobs("scenes")} == everywhere - {"05.1", "05.2"} | {
+        "12.1",
+        "12.2",
+        "12.3",
+    }
+    assert {job.id for job in jobs("drawing")} == masked - {"08.5", "11.2"} | {"12.5"}
+    plain = {"04.1", "04.2", "04.3", "05.1", "05.2"}
+    assert {job.id for job in jobs("vowels")} == plain | {"13.2", "13.4"}
 
 
 # Nobody else asks which data set it is.

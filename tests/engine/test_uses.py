@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minitorch_attn import cross_entropy, no_grad
+from minitorch_attn import Tensor, cross_entropy, gradcheck, no_grad
 from minitorch_attn.data import (
     digit_drawings,
     digit_scenes,
@@ -17,6 +17,7 @@ from minitorch_attn.data import (
     windows,
 )
 from minitorch_attn.models import Detector, Painter, WindowNet, sample, set_loss
+from minitorch_attn.models.neighbours import neighbours
 from minitorch_attn.recipes import RECIPES, make_model, make_trainer
 from minitorch_attn.recipes import scenes as recipe
 
@@ -90,6 +91,14 @@ def test_windows_and_what_they_show() -> None:
 
 def detector(**options: Any) -> Detector:
     return Detector(WindowNet(64, 10, seed=0), 6, 10, num_queries=5, model_dim=16, **options)
+
+
+def test_neighbours_stand_beside_a_token_and_zeros_beyond_the_ends() -> None:
+    x = np.arange(1.0, 7.0).reshape(1, 3, 2)
+    beside = [[0, 0, 1, 2, 3, 4], [1, 2, 3, 4, 5, 6], [3, 4, 5, 6, 0, 0]]
+    assert neighbours(x, 1).tolist() == [beside]
+    assert neighbours(Tensor(x), 2).data[0, 0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+    assert gradcheck(lambda x: neighbours(x, 2), [x])
 
 
 def test_the_detector_answers_for_each_query() -> None:

@@ -58,7 +58,7 @@ def job(source: Source, folder: Path, root: Path = ROOT) -> Job:
         for cell in source.cells
         if cell.kind == "code"
     )
-    content = [list(cells), library_digest(root), _versions()]
+    content = [list(cells), library_digest(root), _versions(), _stored(source.name, root)]
     key = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     return Job(source.name, cells, str(folder), key)
 
@@ -75,6 +75,12 @@ def library_digest(root: Path = ROOT) -> str:
         if path.is_file():
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def _stored(name: str, root: Path) -> list[str]:
+    """A digest of each file that the chapter reads: their names begin with its number."""
+    files = sorted((root / "chapters" / "stored").glob(f"{name[:2]}_*"))
+    return [hashlib.sha256(path.read_bytes()).hexdigest() for path in files]
 
 
 def _versions() -> list[str]:

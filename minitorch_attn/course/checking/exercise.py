@@ -53,11 +53,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Wrong:
-    """A mistake that people make: its name, what it means, and a function that makes it."""
+    """A mistake that people make: its name, what it means, and a function that makes it.
+
+    `raises` says that the mistake is to raise where an answer is asked for.
+    """
 
     name: str
     explanation: str
     function: Callable[..., Any]
+    raises: bool = False
 
 
 @dataclass(eq=False)
@@ -156,12 +160,12 @@ class Exercise:
         return add
 
     def wrong(
-        self, name: str, explanation: str
+        self, name: str, explanation: str, *, raises: bool = False
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """Add a named wrong answer: the decorated function makes the mistake."""
+        """Add a named wrong answer: the decorated function makes the mistake, see `Wrong`."""
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            self.wrong_answers.append(Wrong(name, explanation, function))
+            self.wrong_answers.append(Wrong(name, explanation, function, raises))
             return function
 
         return add

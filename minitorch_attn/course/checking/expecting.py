@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import MinitorchError
+from .readonly import ReadOnlyList
 
 
 class CheckFailed(MinitorchError):
@@ -40,8 +41,13 @@ class Text(str):
     """A text that the learner's function returned, not words of a check: shown in quotes."""
 
 
-def frozen(array: Any) -> np.ndarray:
-    """A copy that cannot be written to, for an input that the card says must be left alone."""
+def frozen(array: Any) -> Any:
+    """A copy that cannot be written to, for an input that the card says must be left alone.
+
+    Of a list of arrays neither the list nor an array can be changed.
+    """
+    if isinstance(array, list):
+        return ReadOnlyList(map(frozen, array))
     array = np.array(array)
     array.flags.writeable = False
     return array
@@ -240,10 +246,24 @@ def show(value: Any, *, digits: int = 0, most: int = 24) -> str:
     return text if len(text) <= 200 else f"{text[:200]}…"
 
 
+def returned(outcome: Any) -> str:
+    """What a call came to, its type and shape first: for who expected something else."""
+    if isinstance(outcome, Exception):
+        return f"it raised {outcome}"
+    if outcome is None:
+        return show(outcome)
+    if isinstance(outcome, np.ndarray):
+        kind = f"an array of shape {outcome.shape} and dtype {outcome.dtype}"
+        return kind if outcome.size > 24 else f"{kind}: {show(outcome)}"
+    kind = "str" if isinstance(outcome, str) else type(outcome).__name__
+    many = f" of {len(outcome)}" if isinstance(outcome, list | tuple | dict) else ""
+    return f"{_a(kind)}{many}: {show(_quoted(outcome))}"
+
+
 def _part(value: Any, digits: int, most: int) -> str:
     """What `show` says of a part: None there is no forgotten `return`."""
     return "None" if value is None else show(_quoted(value), digits=digits, most=most)
 
 
 def _a(name: str) -> str:
-    return f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+    return f"{'an' if name[0] in 'AEIOUaeio' else 'a'} {name}"

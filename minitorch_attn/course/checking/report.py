@@ -34,6 +34,7 @@ class Result:
     misconception: str = ""
     explanation: str = ""
     given: str = ""  # the inputs of the call that failed
+    stumbled: str = ""  # for who wrote the check: the error of its own that stopped it, and where
 
     @property
     def points(self) -> float:

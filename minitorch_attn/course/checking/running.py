@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import inspect
 import linecache
 import secrets
 import sys
@@ -11,15 +12,16 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .expecting import CheckFailed, LearnerError, NotDone, Text, same, show
+from .expecting import CheckFailed, LearnerError, NotDone, Text, returned, same, show
 from .report import FAILED, NOT_DONE, PASSED, Report, Result
 
 if TYPE_CHECKING:
-    from .exercise import Exercise, Wrong
+    from .exercise import Check, Exercise, Wrong
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def learner_error(error: BaseException, file: str) -> LearnerError:
     kinds = [kind.__name__ for kind in type(error).__mro__ if issubclass(kind, BaseException)]
     message = str(error)
     if "read-only" in message:  # NumPy's words for an array that must be left alone
-        message += "; write into a new array, and leave alone what is given"
+        message += "; write into a new one, and leave alone what is given"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
     if not frames:
         return LearnerError(kinds, message)
@@ -261,10 +263,12 @@ def run_check(
     """One check: its result, without a diagnosis, and the calls that it made."""
     check, recorder = exercise.checks[number], Recorder(function)
 
-    def result(status: str, problem: str = "", expected: str = "", got: str = "") -> Any:
+    def result(
+        status: str, problem: str = "", expected: str = "", got: str = "", own: str = ""
+    ) -> Any:
         given = shown_inputs(exercise, recorder.calls[-1]) if status == FAILED else ""
         said = (check.name, check.claim, check.points, status, problem, expected, got)
-        return Result(*said, given=given), recorder.calls
+        return Result(*said, given=given, stumbled=own), recorder.calls
 
     try:
         check.body(recorder, np.random.default_rng([seed, number]))
@@ -278,15 +282,24 @@ def run_check(
     except LearnerError as error:
         line = f"\nline {error.line}: {error.code}" if error.line else ""
         return result(FAILED, got=f"{exercise.function} raised {error}{line}")
-    except Exception:
-        # The check stumbled over what came back: two results where one was asked for, say.
+    except Exception as error:
+        # The check stumbled over what came back: two results where one was asked for, say. Or it
+        # is at fault itself: who wrote it is to see that, see `Result.stumbled`.
         if not recorder.calls:
             raise
-        got = show(recorder.calls[-1].outcome)
-        return result(FAILED, expected=f"what {exercise.signature} says", got=got)
+        got, own = returned(recorder.calls[-1].outcome), _own_error(check, error)
+        return result(FAILED, expected=f"what {exercise.signature} says", got=got, own=own)
     if not recorder.calls:
         raise RuntimeError(f"{exercise.id}: the check {check.name} never calls the function")
     return result(PASSED)
+
+
+def _own_error(check: Check, error: Exception) -> str:
+    """An error of a check itself, and the last line of its file that led to it."""
+    file = getattr(getattr(inspect.unwrap(check.body), "__code__", None), "co_filename", "")
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == file]
+    at = f"{Path(file).name}, line {lines[-1]}: " if lines else ""
+    return f"{at}{type(error).__name__}: {error}"
 
 
 def shown_inputs(exercise: Exercise, call: Call) -> str:

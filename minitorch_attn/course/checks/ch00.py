@@ -375,6 +375,7 @@ def stand_in(picture: str) -> Array:
     "the dictionary's own error",
     "Python's KeyError tells that a dictionary lacks a key, and nothing of pictures. The exercise "
     "asks for ValueError: ask with `in`, and raise it yourself.",
+    raises=True,
 )
 def key_error(picture: str) -> Array:
     return {name: scattered(name) for name in SIZES}[picture]

@@ -60,11 +60,12 @@ def every_pair(distances: Any, rng: np.random.Generator) -> None:
 @broadcasting.check(1, "leading axes are separate problems")
 def leading_axes(distances: Any, rng: np.random.Generator) -> None:
     b, h, m, n, s, d = sizes(rng, 6)
-    for leading in ((b,), (b, h), (1, h), (b, h, m)):
-        query, key = rng.normal(size=(*leading, n, d)), rng.normal(size=(*leading, s, d))
+    # First as many keys as queries: there a misplaced axis gives another shape, and no error.
+    for leading, many in (((b,), n), ((b,), s), ((b, h), s), ((1, h), s), ((b, h, m), s)):
+        query, key = rng.normal(size=(*leading, n, d)), rng.normal(size=(*leading, many, d))
         got = distances(query, key)
-        expect_shape(got, (*leading, n, s), "the leading axes stay")
-        want = np.zeros((*leading, n, s))
+        expect_shape(got, (*leading, n, many), "the leading axes stay")
+        want = np.zeros((*leading, n, many))
         for place in np.ndindex(leading):
             want[place] = by_pairs(query[place], key[place])
         near(got, want, "each pair of leading indices has its own queries and keys")

@@ -445,20 +445,28 @@ def draw_product(rng: np.random.Generator) -> tuple[int, Array, Array]:
     return batch, rng.normal(size=(n, k)), rng.normal(size=(k, m))
 
 
+def draw_square(rng: np.random.Generator, axes: int) -> tuple[Array, Array]:
+    """Two arrays of one size in every axis: there a wrong rule gives numbers, and no error."""
+    a, b = rng.normal(size=(2, *[int(rng.integers(2, 5))] * axes))
+    return a, b
+
+
 @product.check(1, "gradient with respect to a, for two matrices")
 def for_a(matmul_rules: Any, rng: np.random.Generator) -> None:
-    _, a, b = draw_product(rng)
-    slopes_agree(matmul_rules, rng, a, b, 0)
+    for a, b in (draw_square(rng, 2), draw_product(rng)[1:]):
+        slopes_agree(matmul_rules, rng, a, b, 0)
 
 
 @product.check(1, "gradient with respect to b, for two matrices")
 def for_b(matmul_rules: Any, rng: np.random.Generator) -> None:
-    _, a, b = draw_product(rng)
-    slopes_agree(matmul_rules, rng, a, b, 1)
+    for a, b in (draw_square(rng, 2), draw_product(rng)[1:]):
+        slopes_agree(matmul_rules, rng, a, b, 1)
 
 
 @product.check(1, "leading axes: each index is a product of its own; a size may be 1")
 def leading_axes(matmul_rules: Any, rng: np.random.Generator) -> None:
+    a, b = draw_square(rng, 3)
+    slopes_agree(matmul_rules, rng, a, b, 0)
     batch, a, b = draw_product(rng)
     n, k, m = *a.shape, b.shape[1]
     for shape in ((batch, n, k, m), (1, n, k, m), (batch, 1, k, m), (batch, n, 1, 1)):
@@ -734,6 +742,7 @@ def repeated(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
     "grad itself is changed",
     "The numbers are right, and whoever called the function finds its own array changed. Add to a "
     "copy, or write grad + … without the = in +=.",
+    raises=True,
 )
 def in_place(inputs: Array, slopes: Array, output: int, grad: Array) -> Array:
     turns = sorted(behind(inputs, output), reverse=True)

@@ -199,6 +199,7 @@ def no_bias(x: Array, weight: Array, bias: Array, g: Array) -> tuple:
     "missing transpose",
     "Input k reaches output m through weight[k, m], so it gets back the sum of g[m] weight[k, m] "
     "over m: g @ weight.T. Without the transpose the sizes do not meet.",
+    raises=True,
 )
 def no_transpose(x: Array, weight: Array, bias: Array, g: Array) -> tuple:
     fits(x, weight, bias)
@@ -432,6 +433,7 @@ def rows_compared(noise: Array, after_relu: bool) -> Array:
 @initial.wrong(
     "some equal columns refused",
     "Two units that start as one are a waste; that all of them do is the fault to be refused here.",
+    raises=True,
 )
 def some_refused(noise: Array, after_relu: bool) -> Array:
     if np.unique(noise, axis=1).shape[1] < noise.shape[1]:

@@ -696,6 +696,7 @@ def constant_weights(gradient: Array, query: Array, key: Array, value: Array) ->
     "missing transpose",
     "z = weights @ value, so value's gradient is weights.T @ gradient: (S, N) times (N, d_v). "
     "Without the transpose the sizes do not meet.",
+    raises=True,
 )
 def no_transpose(gradient: Array, query: Array, key: Array, value: Array) -> tuple:
     weights = softmax(query @ key.T)

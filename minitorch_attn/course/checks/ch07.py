@@ -496,6 +496,7 @@ def wider(scores: Array, allowed: Array) -> Array:
     "the mask as an index",
     "scores[~allowed] = … needs a mask of the same shape as the scores: an index is not "
     "stretched over the queries, as a factor or np.where would be.",
+    raises=True,
 )
 def as_index(scores: Array, allowed: Array) -> Array:
     scores = scores.copy()
@@ -684,6 +685,7 @@ def dropped(scores: Array, allowed: Array, gradient: Array) -> tuple:
 @empty.wrong(
     "an error for an empty row",
     "One empty text would stop a batch of a thousand. An empty row is no mistake: its answer is 0.",
+    raises=True,
 )
 def stops(scores: Array, allowed: Array, gradient: Array) -> tuple:
     if not allowed.any(axis=-1).all():

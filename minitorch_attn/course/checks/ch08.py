@@ -349,6 +349,7 @@ def document(inputs: Array, ws: tuple, h: int, scale: float = 1.0) -> tuple[Arra
     "`batch_size, num_sequence = inputs.shape` is the document's first line, and a batch of tokens "
     "has three axes: batch, tokens, width. Two axes would pass this line and fail at the reshape, "
     "so it runs on no input at all.",
+    raises=True,
 )
 def two_names(inputs: Array, *ws: Any) -> Array:
     batch_size, num_sequence = inputs.shape
@@ -361,6 +362,7 @@ def two_names(inputs: Array, *ws: Any) -> Array:
     "one head's width for all heads",
     "The context of a token is H·d numbers; the document's last reshape asks for d. With the "
     "default sizes that is 10,240 numbers into 1,280 places.",
+    raises=True,
 )
 def one_width(inputs: Array, *ws: Any) -> Array:
     three_axes(inputs)
@@ -440,6 +442,7 @@ def scaled_too(inputs: Array, *ws: Any) -> Array:
     "the unpacking is left to complain",
     "Three names refuse two axes and four by themselves, but “not enough values to unpack” helps "
     "nobody who calls the layer. Look at the axes first, and say which shape came.",
+    raises=True,
 )
 def left_to_complain(inputs: Array, *ws: Any) -> Array:
     value, weights = document(inputs, ws[:4], ws[4])
@@ -1299,6 +1302,7 @@ def join(z: Array) -> Array:
     "No transpose after the split: the document's silent bug. Inside each token, heads attend to "
     "heads. Here it even crashes, for x and context have different numbers of tokens, or the mask "
     "is for tokens.",
+    raises=True,
 )
 def layer_no_transpose(x: Array, context: Array, *ws: Any) -> tuple:
     fits(x, context, ws[0], ws[4])

@@ -818,6 +818,7 @@ def variance(weights: Array, keep: Array, p: float) -> tuple:
     "p = 0 refused",
     "Dropping nothing is a legal wish: every weight stays, and the spread is 0. The interval is "
     "[0, 1): closed at 0, open at 1.",
+    raises=True,
 )
 def no_zero(weights: Array, keep: Array, p: float) -> tuple:
     if not 0 < p < 1:

@@ -881,6 +881,7 @@ def of_the_rival(
 @rival.wrong(
     "10 % refused",
     "A difference of just 10 % is still fair: refuse what is more, not what is as much.",
+    raises=True,
 )
 def just_ten(
     parameters: dict[str, Array], frozen: list[str], token_shape: Any, num_classes: int

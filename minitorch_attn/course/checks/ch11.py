@@ -79,6 +79,10 @@ def rows_of_places(embed_backward: Any, rng: np.random.Generator) -> None:
     agrees_with_places(embed_backward, ids, g[..., :1], num, "also where a row is one number")
     flat = rng.integers(0, 3, size=ids.shape)
     agrees_with_places(embed_backward, flat, g, num, "also where a few words come all the time")
+    # Of eight bits, and just below 256: what is reckoned with them does not fit these any more.
+    narrow = rng.integers(200, 256, size=ids.shape, dtype=np.uint8)
+    claim = "also where the numbers are of eight bits, and the table has more rows than these name"
+    agrees_with_places(embed_backward, narrow, g, int(rng.integers(257, 300)), claim)
 
 
 @lookup.check(1, "a word that comes again adds: none is lost, none is averaged")
@@ -137,6 +141,19 @@ def last_wins(ids: Array, g: Array, num: int) -> Array:
     table = np.zeros((num, g.shape[-1]))
     table[ids] += g
     return table
+
+
+@lookup.wrong(
+    "reckoned in eight bits",
+    "Words may be numbers of eight bits, up to 255. Multiplied by the width they are beyond that, "
+    "and NumPy keeps eight bits all the same, without a word. Widen them first: ids.astype(int).",
+)
+def in_eight_bits(ids: Array, g: Array, num: int) -> Array:
+    refuse_rows(ids, num)
+    width = g.shape[-1]
+    places = ids[..., None] * width + np.arange(width)
+    sums = np.bincount(places.ravel(), g.ravel(), minlength=num * width)
+    return sums.reshape(num, width)
 
 
 @lookup.wrong(

@@ -730,6 +730,7 @@ def another_order(weights: Array, values: Array) -> Array:
     "the number of tokens decides",
     "More tokens than dimensions are enough, but not needed: values on a line leave room with "
     "three of them, in however many dimensions. The rank decides.",
+    raises=True,
 )
 def counted(weights: Array, values: Array) -> Array:
     refuse_weights(weights, values)

@@ -753,10 +753,10 @@ def all_tokens(cached_step: Any, rng: np.random.Generator) -> None:
 
 
 def held_fast(kept: Any) -> Any:
-    """A cache whose arrays cannot be written to: another text may go on from it."""
+    """A cache whose arrays and lists cannot be changed: another text may go on from it."""
     if not isinstance(kept, list | tuple):
         return kept
-    return tuple(frozen(part) if isinstance(part, np.ndarray) else part for part in kept)
+    return tuple(frozen(part) if isinstance(part, np.ndarray | list) else part for part in kept)
 
 
 @reading.check(1, "from one beginning two texts go on, in turns")
@@ -1018,6 +1018,24 @@ def in_place(
 
 
 @reading.wrong(
+    "the cache's lists grow",
+    "The new key and value are appended to the lists of the cache that was given. Another text "
+    "that goes on from it finds them there: make new lists, [*keys, key].",
+)
+def appended(
+    cache: Kept, x: Array, places: Array, wq: Array, wk: Array, wv: Array, window: int | None = None
+) -> tuple:
+    z, new = step(cache, x, (places, wq, wk, wv), window)
+    assert new is not None
+    lists: Any = ([], []) if cache is None else cache[:2]
+    for kept, rows in zip(lists, new[:2], strict=True):
+        kept.append(rows[-1])
+        if len(kept) > len(rows):
+            kept.pop(0)
+    return z, (*lists, new[2])
+
+
+@reading.wrong(
     "keys and values computed anew",
     "The tokens are kept, and all their keys and values computed at each step: right, and nothing "
     "is saved. Keep the keys and values.",
@@ -1105,11 +1123,15 @@ def goes_on(linear_causal: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_tokens(rng)
     want = by_pairs(query, key, value)
     cut = int(rng.integers(2, len(query) - 1))
-    for ends in ([0, cut, len(query)], [0, 1, 2, len(query)], [*range(len(query) + 1)]):
+    n = len(query)
+    for ends in ([0, cut, n], [0, 1, 2, n], [*range(n + 1)], [0, 0, cut, cut, n]):
         kept, found = None, []
         for a, b in itertools.pairwise(ends):
             y, kept = linear_causal(query[a:b], key[a:b], value[a:b], kept)
-            found.append(np.asarray(y))
+            if a == b:
+                expect(np.size(y) == 0, "a part without tokens finds nothing", got=y)
+            else:
+                found.append(np.asarray(y))
         near(np.concatenate(found), want, "in parts, as at once", atol=1e-6)
     begin = query[:cut], key[:cut], value[:cut]
     end = rng.normal(size=query[cut:].shape), rng.normal(size=key[cut:].shape), value[cut:][::-1]
@@ -1126,9 +1148,12 @@ def the_state(linear_causal: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_tokens(rng)
     cut = int(rng.integers(1, len(query) - 1))
     _, kept = linear_causal(query[:cut], key[:cut], value[:cut])
+    nothing = query[:0], key[:0], value[:0]
     for rows, found in (
         (slice(cut), kept),
         (slice(None), linear_causal(query[cut:], key[cut:], value[cut:], kept)[1]),
+        (slice(0), linear_causal(*nothing)[1]),
+        (slice(cut), linear_causal(*nothing, kept)[1]),
     ):
         expect(
             isinstance(found, list | tuple) and len(found) == 2, "the state is (S, z)", got=found
@@ -1285,7 +1310,17 @@ def by_softmax(query: Array, key: Array, value: Array, state: Sums = None) -> tu
         raise ValueError("unequal lengths")
     _, sums = summed_up(query, key, value, state)
     scores = np.where(np.tri(len(query), dtype=bool), query @ key.T, -np.inf)
-    return softmax(scores) @ value, sums
+    return (softmax(scores) if len(query) else scores) @ value, sums
+
+
+@carried.wrong(
+    "a part without tokens begins anew",
+    "Where no token comes the state came back as zeros, and the tokens before are forgotten. The "
+    "sums stay what they were.",
+)
+def anew_at_nothing(query: Array, key: Array, value: Array, state: Sums = None) -> tuple:
+    y, (S, z) = summed_up(query, key, value, state)
+    return y, (S, z) if len(query) else (0 * S, 0 * z)
 
 
 # 16.5

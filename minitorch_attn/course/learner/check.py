@@ -9,6 +9,7 @@ from typing import Any
 from ..checking.bounded import Interrupted, NoEnd, run_bounded
 from ..checking.report import Report
 from ..checks import find
+from ..checks.folders import is_own
 from .store import record_points
 
 
@@ -55,4 +56,10 @@ def check(
     except (NoEnd, Interrupted) as stopped:
         raise stopped.with_traceback(None) from None
     record_points(exercise.id, report.points, report.total)
+    for result in report.results:
+        if result.stumbled and is_own(exercise.chapter):  # the book's checks are proved
+            print(
+                f"The check “{result.claim}” stopped by itself, {result.stumbled}. If your answer "
+                f"is what {exercise.signature} says, show this line to whoever wrote the check."
+            )
     return report

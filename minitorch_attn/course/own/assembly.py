@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...nn import Dense, Module
-from ...recipes import RECIPES, make_trainer
+from ...recipes import RECIPES, Look, make_trainer
 from ...training import Trainer, apply
+from .frames import own_looks
 from .layers import OwnAdamW, own_loss, swap
 from .pairs import Told, loss_of_own_words
-from .parts import PAIRS, Part, PartError, Parts
+from .parts import CLASSES, FRAMES, PAIRS, PIXELS, SETS, Part, PartError, Parts, jobs
+from .pixels import loss_of_own_pixels
+from .sets import loss_of_own_sets
 
 Say = Callable[[str], None]
 SLOW = 5.0  # seconds of a single step from which on somebody who waits is told why
 CLOSE = 1e-3  # of the largest number: rounding stays far below, mistakes lie above
-LOSSES = {"05.1", "05.2", "11.2"}  # what the loss is made of
+# For each kind of training the parts that its loss is made of, and what makes it of them.
+LOSSES: dict[str, tuple[set[str], Callable[[Parts], Callable[..., Any]]]] = {
+    CLASSES: ({"05.1", "05.2"}, own_loss),
+    PAIRS: ({"05.1", "05.2", "11.2"}, loss_of_own_words),
+    SETS: ({"12.1", "12.2", "12.3"}, loss_of_own_sets),
+    PIXELS: ({"05.1", "05.2", "12.5"}, loss_of_own_pixels),
+    FRAMES: ({"05.1", "05.2"}, own_loss),
+}
 
 
 @dataclass(frozen=True)
@@ -42,9 +52,10 @@ class Cut:
 
 @dataclass
 class Run:
-    """A trainer, and what is done with it."""
+    """A trainer, what is looked at afterwards, and what is done with them."""
 
     trainer: Trainer
+    looks: Mapping[str, Look]
 
     @property
     def loss(self) -> Callable[..., Any]:
@@ -64,16 +75,19 @@ class Run:
         loss.backward()
         named: list[tuple[str, Any]] = list(trainer.model.named_parameters())
         found = {"the loss": np.asarray(loss.data)}
-        found |= {f"the gradient of {name}": p.grad.copy() for name, p in named}
+        used = [(name, p) for name, p in named if p.grad is not None]  # a head of before is not
+        found |= {f"the gradient of {name}": p.grad.copy() for name, p in used}
         trainer.optimizer.step()
         return found | {f"{name} after the step": p.data.copy() for name, p in named}
 
 
 def assemble(data: str, seed: int, parts: Parts, *, progress: bool = False, **options: Any) -> Run:
     """The library's run on these data, with the learner's parts in place of the library's."""
-    trainer = make_trainer(data, "attention", seed, progress=progress, **options)
+    recipe = RECIPES[data]
+    trainer = make_trainer(data, recipe.main, seed, progress=progress, **options)
+    parts = {job.id: parts[job.id] for job in jobs(data) if job.id in parts}
     if not parts:
-        return Run(trainer)
+        return Run(trainer, recipe.looks)
     model: Any = trainer.model
     if "01.3" in parts and getattr(model, "patch", None):
         trainer.loader.dataset = Cut(trainer.loader.dataset, parts["01.3"], model.patch)
@@ -85,29 +99,30 @@ def assemble(data: str, seed: int, parts: Parts, *, progress: bool = False, **op
     if "04.3" in parts:
         old: Any = trainer.optimizer
         trainer.optimizer = OwnAdamW(old, model.named_parameters(), parts["04.3"])
-    pairs = RECIPES[data].takes_answers == PAIRS
-    if pairs and "11.2" in parts:
+    if "11.2" in parts:
         trainer.loader.dataset = Told(trainer.loader.dataset, parts["11.2"])
-    if pairs and LOSSES & parts.keys():
-        trainer.loss = loss_of_own_words(parts)
-    elif not pairs and ("05.1" in parts or "05.2" in parts):
-        trainer.loss = own_loss(parts.get("05.1"), parts.get("05.2"))
-    return Run(trainer)
+    made_of, make_loss = LOSSES[recipe.takes_answers]
+    if made_of & parts.keys():
+        trainer.loss = make_loss(parts)
+    return Run(trainer, own_looks(recipe.looks, parts))
 
 
 def _first_weights(model: Module, first_weights: Part) -> None:
-    """04.2, out of the same random numbers as the library's: only their size is made anew."""
-    for _, module in model.named_modules():
-        if isinstance(module, Dense):
+    """04.2, out of the same random numbers as the library's: only their size is made anew.
+
+    A `net` has been trained before: its weights are not the first ones.
+    """
+    for name, module in model.named_modules():
+        if isinstance(module, Dense) and not name.startswith("net."):
             weight = module.weight.data
             noise = weight * np.float32(np.sqrt(sum(weight.shape) / 2))  # of variance 1
             weight[...] = first_weights(weight.shape, noise, False)
 
 
-def look_back(data: str, trainer: Trainer, count: int) -> dict[str, np.ndarray]:
-    """What the recipe's looks see in the first test examples, by what is looked at."""
-    looks = RECIPES[data].looks.values()
-    return {look.what: look.scores(trainer.model, trainer.test, count)[0] for look in looks}
+def look_back(run: Run, count: int) -> dict[str, np.ndarray]:
+    """What the looks see in the first test examples, by what is looked at."""
+    model, test = run.trainer.model, run.trainer.test
+    return {look.what: look.scores(model, test, count)[0] for look in run.looks.values()}
 
 
 def rehearse(data: str, seed: int, parts: Parts, epochs: int, say: Say) -> float:
@@ -156,7 +171,7 @@ def _first_step(data: str, seed: int, parts: Parts, epochs: int) -> dict[str, np
     if RECIPES[data].looks:
         # Of the model before its step: the parts that are asked here do not learn.
         fresh = assemble(data, seed, {k: v for k, v in parts.items() if k != "04.3"})
-        found |= look_back(data, fresh.trainer, 32)
+        found |= look_back(fresh, 32)
     return found
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ...nn import Dense, Embedding, LayerNorm, Module, MultiHeadAttention
+from ...nn import AttentionPooling, Dense, Embedding, LayerNorm, Module, MultiHeadAttention
 from ...ops import log_softmax
 from ...ops.op import Op
 from ...optim import AdamW
 from ...tensor import Tensor, raw
+from .frames import OwnPooling
 from .heads import HEADS, OwnAttention
 from .parts import Part, Parts, locked, needed_of
 
@@ -77,8 +78,10 @@ class OwnEmbedding(Embedding):
         self.weight = layer.weight
 
         def rule(g: Any, y: Any, weight: Any, ids: Any) -> Any:
+            rows = ids.reshape(len(ids), -1)  # the exercise knows two axes, (B, N)
+            g = g.reshape(*rows.shape, g.shape[-1])
             with embed_backward.blamed():
-                found = embed_backward.function(locked(ids), locked(g), len(weight))
+                found = embed_backward.function(locked(rows), locked(g), len(weight))
             return embed_backward.checked(found, weight.shape, "what it returns", (g,))
 
         self.op: Op = Op(lambda weight, /, ids: weight[ids], (rule,))
@@ -102,11 +105,12 @@ class OwnAdamW(AdamW):
             array[...] = fresh
 
 
-def own_loss(shares: Part | None, jacobian: Part | None) -> Callable[..., Tensor]:
-    """Cross-entropy: 05.1 gives the logarithms, 05.2 the gradient.
+def own_loss(parts: Parts) -> Callable[..., Tensor]:
+    """Cross-entropy of logits (B, C): 05.1 gives the logarithms, 05.2 the gradient.
 
     Without 05.2 the gradient is the shares of 05.1, less 1 at the right class.
     """
+    shares, jacobian = parts.get("05.1"), parts.get("05.2")
 
     def forward(logits: Any, /, targets: Any) -> Any:
         log_p: Any
@@ -135,6 +139,10 @@ def own_loss(shares: Part | None, jacobian: Part | None) -> Callable[..., Tensor
     return lambda logits, targets: op(logits, targets=targets)
 
 
+# The learner's value in the place of a loss's, whose gradient stays behind it.
+valued: Op = Op(lambda loss, /, value: value, (lambda g, y, loss, value: g,))
+
+
 def swap(module: Module, parts: Parts) -> None:
     """Put the learner's layers in the place of the library's, around the same parameters."""
     for name, child in list(vars(module).items()):
@@ -149,3 +157,5 @@ def swap(module: Module, parts: Parts) -> None:
             setattr(module, name, OwnEmbedding(child, parts["11.1"]))
         elif isinstance(child, LayerNorm) and "09.1" in parts:
             setattr(module, name, OwnLayerNorm(child, parts["09.1"]))
+        elif isinstance(child, AttentionPooling) and "13.2" in parts:
+            setattr(module, name, OwnPooling(child, parts["13.2"]))

@@ -46,7 +46,7 @@ def taught(teacher: Part, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def loss_of_own_words(parts: Parts) -> Callable[..., Tensor]:
     """The mean cross-entropy of the words that count: 05.1 and 05.2 on all of them in one table."""
-    loss = own_loss(parts.get("05.1"), parts.get("05.2"))
+    loss = own_loss(parts)
 
     def of_words(logits: Any, targets: np.ndarray) -> Tensor:
         counts = taught(parts["11.2"], targets)[1] if "11.2" in parts else targets != PAD

@@ -15,44 +15,56 @@ from ...optim import DivergedError
 from ...recipes import RECIPES
 from ..checking.running import learner_error
 
+# As `Recipe.takes_answers` has them: the classifier; pairs of sequences, where each attention has a
+# mask; sets of boxes; pixels one after the other, each of which sees those before it; frames.
+ALL = CLASSES, PAIRS, SETS, PIXELS, FRAMES = "classes", "pairs", "sets", "pixels", "frames"
+BLOCKS = CLASSES, PAIRS, SETS, PIXELS  # they have transformer blocks
+LOGITS = CLASSES, PAIRS, PIXELS, FRAMES  # their loss is cross-entropy, and nothing else
+MASKED = PAIRS, PIXELS  # they look up words or levels, too
+UNMASKED = CLASSES, SETS
+
 
 @dataclass(frozen=True)
 class Job:
     """What the answer to an exercise does in the training.
 
     `needs` names an option of the recipe (pictures come in patches) or a look that it takes
-    afterwards, without which there is nothing to do. `of` says whether it is a part of training
-    the classifier or of training on pairs of sequences, where each attention has a mask.
+    afterwards, without which there is nothing to do. `of` says of which kinds of training it is a
+    part.
     """
 
     id: str
     what: str
     needs: str = ""
-    of: str = ""
+    of: tuple[str, ...] = ALL
 
-
-CLASSES, PAIRS = "classes", "pairs"  # as `Recipe.takes_answers` has it
 
 JOBS = (
     Job("01.3", "cuts the pictures into patches", "patch"),
     Job("04.1", "every dense layer, and its gradients"),
     Job("04.2", "the first weights"),
     Job("04.3", "every step of Adam"),
-    Job("05.1", "the loss: logarithms of the shares"),
-    Job("05.2", "the gradient of the loss"),
-    Job("06.2", "attention, in each head", of=CLASSES),
-    Job("06.4", "the gradient of attention", of=CLASSES),
-    Job("07.1", "the scale of the scores"),
+    Job("05.1", "the loss: logarithms of the shares", of=LOGITS),
+    Job("05.2", "the gradient of the loss", of=LOGITS),
+    Job("06.2", "attention, in each head", of=UNMASKED),
+    Job("06.4", "the gradient of attention", of=UNMASKED),
+    Job("07.1", "the scale of the scores", of=BLOCKS),
     Job("07.2", "afterwards: the asked tile is masked", "right_without_the_asked_tile"),
     Job("07.3", "afterwards: everything is masked", "right_without_anything"),
-    Job("07.2", "the weights, with padding masked", of=PAIRS),
-    Job("07.3", "the gradient of these weights", of=PAIRS),
-    Job("08.1", "splits and merges heads, both ways"),
+    Job("07.2", "the weights, under the mask", of=MASKED),
+    Job("07.3", "the gradient of these weights", of=MASKED),
+    Job("08.1", "splits and merges heads, both ways", of=BLOCKS),
     Job("08.5", "afterwards: where the query looks", "largest_weight_on_asked_tile"),
-    Job("08.5", "afterwards: where it looks", "largest_weight_where_it_comes_from", PAIRS),
-    Job("09.1", "every layer norm, and its gradients"),
-    Job("11.1", "the gradient of every embedding", of=PAIRS),
-    Job("11.2", "what is told before, and what counts", of=PAIRS),
+    Job("08.5", "afterwards: where it looks", "largest_weight_where_it_comes_from"),
+    Job("09.1", "every layer norm, and its gradients", of=BLOCKS),
+    Job("11.1", "the gradient of every embedding", of=MASKED),
+    Job("11.2", "what is told before, and what counts", of=(PAIRS,)),
+    Job("12.1", "how far two boxes overlap", of=(SETS,)),
+    Job("12.2", "which query learns which object", of=(SETS,)),
+    Job("12.3", "what queries are told; its loss", of=(SETS,)),
+    Job("12.5", "the loss, out of bits a pixel", of=(PIXELS,)),
+    Job("13.2", "the pooling in time", of=(FRAMES,)),
+    Job("13.4", "afterwards: the weight of the noise", "more_than_its_share_on_noise"),
 )
 
 
@@ -60,7 +72,7 @@ def jobs(data: str) -> list[Job]:
     """The parts that there are in training on these data."""
     recipe = RECIPES[data]
     there = {"", *recipe.options, *recipe.looks}
-    return [job for job in JOBS if job.needs in there and job.of in ("", recipe.takes_answers)]
+    return [job for job in JOBS if job.needs in there and recipe.takes_answers in job.of]
 
 
 class PartError(MinitorchError, FloatingPointError):

@@ -68,12 +68,13 @@ def train(
 
     Your functions are found by name in the notebooks and Python files of the folder, and run in
     this process. Each is checked first. A wrong one stops everything, by name; one that is not
-    done yet leaves the library's in its place.
+    done yet leaves the library's in its place. From one seed both take the same way, but for
+    rounding; in scenes that can turn a matching, and lead a few points apart.
 
     Parameters
     ----------
     folder : the folder of your exercises
-    data : "cued", "digits" or "dates", as in `recipes.RECIPES`
+    data : "cued", "digits", "dates", "scenes", "drawing" or "vowels", as in `recipes.RECIPES`
     epochs : passes over the data; as tuned, if left out
     seed : of the data, the first weights and the order
 
@@ -161,7 +162,7 @@ def _train(outcome: Outcome, data: str, epochs: int, seed: int, say: Say) -> Non
     progress = sys.stderr.isatty() or ("ipykernel" in sys.modules and expected > 60)
     own = assemble(data, seed, parts, epochs=epochs, progress=progress)
     own.trainer.title = "yours"
-    say("\nAccuracy on the test set, epoch by epoch:")
+    say(f"\nEpoch by epoch, {RECIPES[data].counted} on the test set:")
     say(f"{'epoch':>5} {'your loss':>10} {'yours':>8} {'the library':>12}")
     started = time.perf_counter()
     for epoch in range(1, epochs + 1):
@@ -181,18 +182,20 @@ def _train(outcome: Outcome, data: str, epochs: int, seed: int, say: Say) -> Non
 def _say_result(outcome: Outcome, own: Run, library: Run, data: str, say: Say) -> None:
     recipe, test = RECIPES[data], own.trainer.test
     ids = {job.needs: job.id for job in JOBS if job.needs}
-    if recipe.looks:
-        width = max(42, *(len(look.claim) for look in recipe.looks.values()))
+    if own.looks:
+        width = max(42, *(len(look.claim) for look in own.looks.values()))
         head = f"afterwards, on the {recipe.examples}"
         say(f"\n{head:{width + 6}} {'yours':>7} {'the library':>11}")
-        for name, look in recipe.looks.items():
-            mine, theirs = (_percent(look.share(r.trainer.model, test)) for r in (own, library))
+        for name, look in own.looks.items():
+            mine, theirs = (
+                _percent(run.looks[name].share(run.trainer.model, test)) for run in (own, library)
+            )
             say(f"{ids.get(name, ''):5} {look.claim:{width}} {mine:>7} {theirs:>11}")
         if recipe.guess:
             say(f"({recipe.guess})")
     say(
-        f"\nWith your functions: {_percent(outcome.accuracy)} of {len(test):,} test examples "
-        f"right, in {_time(outcome.seconds)}."
+        f"\nWith your functions: {recipe.counted} {_percent(outcome.accuracy)}, on {len(test):,} "
+        f"test examples, in {_time(outcome.seconds)}."
     )
     say(
         f"The library, from the same seed: {_percent(outcome.library_accuracy)}, "

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from ..checking import collect
 from ..checking.exercise import Exercise
-from ..checks.folders import root_of
-from ..sources.text import SourceError, read, sources
+from ..checks import worked as solutions
+from ..sources.text import SourceError
 
 WORKED = "worked"
 _CELL = re.compile(r"^# %%[ \t]*(\d\d\.\d+)[ \t]+(\S.*?)[ \t]*$", re.MULTILINE)
@@ -39,7 +38,7 @@ def answers_of(exercise: Exercise, root: Path | None = None) -> list[Answer]:
 
 def worked(exercise: Exercise, root: Path | None = None) -> Answer:
     """The worked answer, from `solutions/`. Raises SourceError or CollectError where it lacks."""
-    return _answer(exercise, WORKED, _code(source_of(exercise, root)))
+    return Answer(WORKED, solutions.worked(exercise, root))
 
 
 def others(exercise: Exercise, root: Path | None = None) -> list[Answer]:
@@ -54,29 +53,12 @@ def others(exercise: Exercise, root: Path | None = None) -> list[Answer]:
             continue
         if name in (*found, WORKED):
             raise SourceError(f"{path.name}: two answers to {id} are named {name!r}")
-        found[name] = _answer(exercise, name, head + text)
+        source = collect.collect_text(head + text, ".py", exercise.function).source
+        found[name] = Answer(name, source)
     return list(found.values())
 
 
 def beside(exercise: Exercise, suffix: str, root: Path | None = None) -> Path:
     """Where the other answers (".py") and the survivors (".toml") of its chapter are."""
-    path = source_of(exercise, root)
+    path = solutions.source_of(exercise, root)
     return path.parent / "other" / f"{path.stem}{suffix}"
-
-
-def source_of(exercise: Exercise, root: Path | None = None) -> Path:
-    """Where its worked answer stands. Raises SourceError where there is no such file."""
-    root = root or root_of(exercise.chapter)
-    for path in sources("solutions", root):
-        if int(path.name[:2]) == exercise.chapter:
-            return path
-    raise SourceError(f"there is no {root}/solutions/{exercise.chapter:02d}_….md")
-
-
-@cache
-def _code(path: Path) -> str:
-    return "\n\n".join(cell.text for cell in read(path).cells if cell.kind == "code")
-
-
-def _answer(exercise: Exercise, name: str, text: str) -> Answer:
-    return Answer(name, collect.collect_text(text, ".py", exercise.function).source)

@@ -1,7 +1,8 @@
 """What an exercise must hold before any mutant is made: its worked answer and its wrong ones.
 
-The worked answer gets all points. Each named wrong answer loses some, and is told by its name, and
-each check rejects one of them: a check that no wrong answer fails may be one that cannot fail.
+The worked answer gets all points. Each named wrong answer loses some, by what it returns and not
+by raising, unless that is its mistake, and is told by its name; and each check rejects one of them:
+a check that no wrong answer fails may be one that cannot fail.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
 from ..checking.loading import load
 from ..checking.report import FAILED
-from ..checking.running import run
+from ..checking.running import find_mistake, refused, run_checks
 from ..checks import exercises_of
 from ..checks.folders import FolderMistake, place_of
+from ..checks.worked import source_of, worked
 from ..sources.text import read
-from .answers import source_of, worked
 
 SEEDS = (1, 2, 3)
 
@@ -41,8 +42,7 @@ def faults(exercise: Exercise, seeds: Sequence[int] = SEEDS) -> list[str]:
     The seeds are tried until something is found; of an exercise that trains a model, one.
     """
     try:
-        answer = worked(exercise)
-        function = load(Found(exercise.function, answer.source, exercise.id, False))
+        function = load(Found(exercise.function, worked(exercise), exercise.id, False))
     except (CollectError, LearnerError) as error:
         return [f"{_worked_at(exercise)}: {exercise.id}: the worked answer: {error}"]
     for seed in seeds[:1] if exercise.library else seeds:
@@ -56,19 +56,31 @@ def faults(exercise: Exercise, seeds: Sequence[int] = SEEDS) -> list[str]:
 
 
 def _faults(exercise: Exercise, function: Callable[..., Any], seed: int) -> Iterator[str]:
-    for result in run(exercise, function, seed).results:
-        if result.points < result.total:
+    runs = run_checks(exercise, function, seed)
+    for check, (result, _) in zip(exercise.checks, runs, strict=True):
+        if result.stumbled:
+            place, said = _defined_at(exercise, check.body), f"the check “{result.claim}”"
+            yield f"{place}: {exercise.id}: {said} stops by itself: {result.stumbled}"
+        elif result.points < result.total:
             claim = f"the worked answer fails “{result.claim}”"
             yield f"{_worked_at(exercise)}: {exercise.id}: {claim}"
     rejected: set[str] = set()
     for wrong in exercise.wrong_answers:
-        failed = [r for r in run(exercise, wrong.function, seed).results if r.status == FAILED]
-        rejected |= {result.check for result in failed}
+        runs = run_checks(exercise, wrong.function, seed)
+        failed = [(result.check, calls) for result, calls in runs if result.status == FAILED]
+        rejected |= {check for check, _ in failed}
         place = f"{_defined_at(exercise, wrong.function)}: {exercise.id}"
+        said = f"{place}: the wrong answer “{wrong.name}”"
         if not failed:
-            yield f"{place}: the wrong answer “{wrong.name}” passes every check"
-        elif {result.misconception for result in failed} != {wrong.name}:
-            yield f"{place}: the wrong answer “{wrong.name}” is not told by its name, or not alone"
+            yield f"{said} passes every check"
+        elif find_mistake(exercise, runs, seed) is not wrong:
+            yield f"{said} is not told by its name, or not alone"
+        elif all(refused(calls) for _, calls in failed) != wrong.raises:
+            yield (
+                f"{said} returns something where it fails, and is marked raises=True"
+                if wrong.raises
+                else f"{said} fails by raising alone: if that is the mistake, mark it raises=True"
+            )
     for check in exercise.checks:
         if check.name not in rejected:
             place = f"{_defined_at(exercise, check.body)}: {exercise.id}"

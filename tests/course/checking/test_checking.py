@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import sys
 from typing import Any
@@ -391,6 +392,58 @@ def test_what_the_check_stumbles_over_is_the_learners_result() -> None:
     text = repr(run(pair, lambda x: 5.0))
     assert "what pair(x) -> (a, b) says" in text
     assert "5" in text
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (5.0, "a float: 5"),
+        ((1.0, 2.0, 3.0), "a tuple of 3: (1, 2, 3)"),
+        ([[1.0], 2.0], "a list of 2: [[1], 2]"),
+        (np.zeros(3, int), "an array of shape (3,) and dtype int64: [0, 0, 0]"),
+        (np.zeros((9, 9)), "an array of shape (9, 9) and dtype float64"),
+        (np.float32(1), "a float32: 1"),
+        ({"a": 1}, "a dict of 1: {'a': 1}"),
+        ("none", "a str: 'none'"),
+        (None, "None (is a `return` missing?)"),
+    ],
+)
+def test_what_a_check_stumbles_over_is_told_with_its_type_and_shape(answer: Any, says: str) -> None:
+    pair = Exercise("06.8", "Two", "pair", "pair(x) -> (a, b)", 1, 1, 1, "06_one_query.md")
+
+    @pair.check(1, "two results come back")
+    def two(pair: Any, rng: np.random.Generator) -> None:
+        (a,), (b,) = pair(rng.normal(size=3))
+        expect_close(a + b, 0, "they sum to 0")
+
+    (result,) = run(pair, lambda x: answer).results
+    assert (result.expected, result.got) == ("what pair(x) -> (a, b) says", says)
+    line = two.__code__.co_firstlineno + 2
+    assert result.stumbled.startswith(f"test_checking.py, line {line}: ")
+    assert result.stumbled not in repr(result.lines())
+
+
+def test_a_list_that_is_frozen_cannot_be_changed_and_its_copies_can() -> None:
+    kept = Exercise("06.8", "Kept", "grow", "grow(x: list) -> list", 1, 1, 1, "06_a.md")
+
+    @kept.check(1, "one more, and x is left alone")
+    def left_alone(grow: Any, rng: np.random.Generator) -> None:
+        x = [rng.normal(size=2), rng.normal(size=2)]
+        expect_close(grow(frozen(x)), [*x, x[0]], "x, and its first again")
+
+    def appended(x: Any) -> Any:
+        x.append(x[0])
+        return x
+
+    def written(x: Any) -> Any:
+        x[1] += 1
+        return [*x, x[0]]
+
+    for right in (lambda x: [*x, x[0]], lambda x: x + x[:1], lambda x: appended(copy.copy(x))):
+        assert run(kept, right).points == 1
+    assert run(kept, lambda x: appended(copy.deepcopy(x))).points == 1
+    for wrong in (appended, written):
+        assert "read-only; write into a new one" in repr(run(kept, wrong))
 
 
 def test_a_check_that_never_calls_is_an_error() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from minitorch_attn.course.checking.expecting import CheckFailed, LearnerError, NotDone
+from minitorch_attn.course.checking.readonly import ReadOnlyList
 from minitorch_attn.course.checks import find
 from minitorch_attn.course.grading.marking import box, wire
 from minitorch_attn.course.grading.marking import mark as marking
@@ -75,6 +76,9 @@ def test_what_cannot_be_written_to_stays_so() -> None:
     assert there_and_back(array).flags.writeable
     array.flags.writeable = False
     assert not there_and_back(array).flags.writeable
+    with pytest.raises(TypeError, match="this list is read-only"):
+        there_and_back(ReadOnlyList([array])).append(array)
+    there_and_back([ReadOnlyList([array])]).append(array)
 
 
 def test_not_a_number_comes_back() -> None:

@@ -24,6 +24,7 @@ from minitorch_attn.course.checks.folders import FolderMistake
 from minitorch_attn.course.grading import records
 from minitorch_attn.course.grading.gradescope import run as gradescope_run
 from minitorch_attn.course.grading.marking import box
+from minitorch_attn.course.grading.marking import mark as marking
 from minitorch_attn.course.proving import named
 from minitorch_attn.course.proving.answers import worked
 from minitorch_attn.course.sources.text import ROOT
@@ -209,6 +210,30 @@ def test_a_learner_checks_their_answer(mine: Path) -> None:
     assert check_file(path).ready
 
 
+def test_a_check_that_stops_by_itself_is_told_to_whoever_wrote_it(
+    mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes an array, as the worked answer gives one, and a student returns lists."""
+    change(mine / CHECKS, "expect_close(tempered(scores, temperature), ", "CLOSE")
+    array = "expect_close(tempered(scores, temperature).astype(float), "
+    change(mine / CHECKS, "CLOSE", array)
+    use_checks(mine)
+    lists = right(mine).replace(
+        "e / e.sum(axis=1, keepdims=True)", "(e.T / e.sum(axis=1)).T.tolist()"
+    )
+    told = "stopped by itself, ch40.py, line 31: AttributeError: 'list' object has no attribute"
+    space: dict[str, Any] = {"np": np}
+    exec(lists, space)
+    report = check("40.1", space["tempered"])
+    assert f"The check “{report.results[0].claim}” {told}" in capsys.readouterr().out
+    assert "AttributeError" not in repr(report)
+    assert "a list of" in report.results[0].got
+    mark = marking.mark(answer(lists), ".ipynb", 40, SECRET, box.find_isolation())
+    line, _ = mark.review  # the next check stops, too
+    assert line.startswith("40.1: the check “each row")
+    assert "stopped by itself: ch40.py, line 31: AttributeError" in line
+
+
 @pytest.mark.slow
 @boxed
 def test_in_nbgraders_course(mine: Path, tmp_path: Path) -> None:
@@ -348,6 +373,14 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a check that fails by itself": (
         edit(CHECKS, "    places = rng.", "    places = 1 / 0 * rng."),
         r"ch40.py, line 37: 40.1: ZeroDivisionError",
+    ),
+    "a check that stops at the right answer": (
+        edit(CHECKS, '"row by row")', '"row by row").nothing'),
+        r"ch40.py, line 28: 40.1: the check “each row.*” stops by itself: ch40.py, line 31: Attr",
+    ),
+    "a wrong answer that only raises": (
+        edit(CHECKS, "softmax(scores * temperature)", "softmax(scores * temperature, axis=7)"),
+        "the wrong answer “multiplied” fails by raising alone: if that is the mistake",
     ),
     "a worked answer that is wrong": (
         edit(SOURCE, "shifted / temperature)", "shifted * temperature)"),

@@ -64,9 +64,8 @@ def command(
     isolation: Isolation, limits: dict[str, int], library: bool = False, *, forks: bool = False
 ) -> tuple[list[str], dict[str, Any]]:
     """The command of a worker, and Popen's options for it; `forks`: see `worker._next_copy`."""
-    places = dict(isolation.packages) | {
-        name: str(HERE / f"{name}.py") for name in ("wire", "syscalls")
-    }
+    own = (HERE / "wire.py", HERE / "syscalls.py", HERE.parents[1] / "checking" / "readonly.py")
+    places = dict(isolation.packages) | {path.stem: str(path) for path in own}
     options: dict[str, Any] = {"close_fds": True, "env": {"PATH": os.defpath}, "cwd": "/"}
     if isolation.level == "sandbox":
         boxed = {name: f"/packages/{Path(place).name}" for name, place in places.items()}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -27,8 +26,8 @@ from ...checking.exercise import Check, Exercise
 from ...checking.report import NOT_DONE, Report, Result
 from ...checking.running import run
 from ...checks import exercises_of, written_chapters
-from ...checks.folders import root_of
-from ...sources.text import SourceError, read
+from ...checks.folders import is_own
+from ...checks.worked import worked
 from .box import Box, MachineFailed
 from .cleaning import lines
 from .isolating import Isolation
@@ -178,6 +177,10 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
     if allowance.deaths:
         note = f"stopped: {allowance.reason}"
         sitting.review.append(f"{exercise.id}: {note}")
+    for result in report.results:
+        if result.stumbled and is_own(exercise.chapter):  # the book's checks are proved
+            told = lines(f"the check “{result.claim}” stopped by itself: {result.stumbled}", 400)
+            sitting.review.append(f"{exercise.id}: {told}")
     suspects = sorted(
         _names(found.source) & _SUSPECTS - ({"minitorch_attn"} if exercise.library else set())
     )
@@ -250,16 +253,6 @@ def _earlier(exercise: Exercise) -> dict[str, Exercise]:
     return known
 
 
-@functools.cache
-def worked(exercise: Exercise) -> str:
-    """The source of the worked answer to an exercise, and of what it needs."""
-    folder = root_of(exercise.chapter) / "solutions"
-    for path in sorted(folder.glob(f"{exercise.chapter:02d}_*.md")):
-        cells = [cell.text for cell in read(path).cells if cell.kind == "code"]
-        return collect_text("\n\n".join(cells), ".py", exercise.function).source
-    raise SourceError(f"there is no worked answer to {exercise.id} in {folder}")
-
-
 def _names(source: str) -> set[str]:
     return set(_walk(ast.parse(source)))
 
@@ -288,6 +281,7 @@ def _cleaned(exercise: Exercise, results: Iterable[Result], where: str, note: st
             expected=lines(result.expected, 2000),
             got=lines(result.got, 2000),
             given=lines(result.given, 2000),
+            stumbled=lines(result.stumbled, 400),
         )
         for result in results
     )

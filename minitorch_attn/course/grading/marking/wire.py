@@ -5,7 +5,7 @@ of each array) and the body (the arrays' bytes, one after the other). What arriv
 every length is checked before anything of that length is made, nothing is unpickled, and only
 plain numbers, strings and containers come out.
 
-The box has this file too, so it needs NumPy and the standard library only.
+The box has this file too, so it needs NumPy, the standard library and `readonly` only.
 """
 
 from __future__ import annotations
@@ -17,6 +17,11 @@ import struct
 from typing import Any
 
 import numpy as np
+
+if __package__:
+    from ...checking.readonly import ReadOnlyList
+else:  # in the box, where it lies beside this file
+    from readonly import ReadOnlyList  # type: ignore[import-not-found, no-redef]
 
 FRAME = struct.Struct(">II")
 MAX_HEAD = 4_000_000  # bytes
@@ -111,7 +116,8 @@ class _Packer:
         if isinstance(value, tuple):
             return {"tuple": [self.tree(item, depth + 1) for item in value]}
         if isinstance(value, list):
-            return [self.tree(item, depth + 1) for item in value]
+            items = [self.tree(item, depth + 1) for item in value]
+            return {"fixed": items} if isinstance(value, ReadOnlyList) else items
         if isinstance(value, dict):
             if len(value) > MAX_KEYS:
                 raise NotPlain(f"a dict of more than {MAX_KEYS:,} keys")
@@ -178,6 +184,8 @@ class _Reader:
             return complex(_number(real), _number(imaginary))
         if kind == "tuple":
             return tuple(self.value(item, depth + 1) for item in content)
+        if kind == "fixed":
+            return ReadOnlyList(self.value(item, depth + 1) for item in content)
         if kind == "dict":
             if len(content) > MAX_KEYS:
                 raise ValueError("too many keys")
