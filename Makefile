@@ -56,7 +56,8 @@ web: .venv/web.stamp
 live: .venv/web.stamp
 	$(PY) -m minitorch_attn live
 
-one-file: .venv/web.stamp
+one-file: $(if $(CHAPTER),.venv/web.stamp)
+	@test -n "$(CHAPTER)" || { echo "Name a chapter: make one-file CHAPTER=06"; exit 2; }
 	$(PY) -m minitorch_attn live
 	$(PY) -m minitorch_attn one-file $(CHAPTER)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from .browsing import lacking
 
+PATIENCE = 600  # seconds for one command: a busy machine starts Python slowly
 # No network: a proxy that is not there. Nothing that Firefox asks for by itself, either.
 PREFERENCES = """\
 user_pref("network.proxy.type", 1);
@@ -53,7 +54,7 @@ class Firefox:
             self.said.append(f"{event['params']['level']}: {event['params']['text']}")
         else:
             url = event["params"]["request"]["url"]
-            self.said += [] if url.startswith(("file:", "data:", "about:")) else [url]
+            self.said += [] if url.startswith(("file:", "data:", "about:", "blob:")) else [url]
 
     def open(self, page: Path, query: str = "") -> None:
         """Load a page of the disk, to the end."""
@@ -111,7 +112,7 @@ def firefox(profile: Path) -> Iterator[Firefox]:
         else:
             raise RuntimeError("Firefox ended before it listened")
         address = line.rpartition(" ")[2].strip() + "/session"
-        socket = websocket.create_connection(address, timeout=60, suppress_origin=True)
+        socket = websocket.create_connection(address, timeout=PATIENCE, suppress_origin=True)
         yield Firefox(socket)
         socket.close()
     finally:

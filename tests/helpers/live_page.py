@@ -7,6 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from minitorch_attn.course.checking.exercise import Exercise, Wrong
+from minitorch_attn.course.proving import answers
 from minitorch_attn.course.sources.text import ROOT
 
 PATIENCE = 600_000  # milliseconds: a busy machine starts Python slowly
@@ -33,18 +37,47 @@ def lay(site: Path, names: list[str]) -> None:
         )
 
 
+def opened(context: Any, path: Path) -> Any:
+    """A page of Playwright's that fails the test on an error, or if it asks the network."""
+    page = context.new_page()
+    page.on("pageerror", lambda error: pytest.fail(str(error)))
+    page.on(
+        "request",
+        lambda asked: None if asked.url[:4] in ("file", "blob", "data") else pytest.fail(asked.url),
+    )
+    page.goto(path.as_uri())
+    return page
+
+
 def on(page: Any, which: str, what: str, *given: Any) -> Any:
     """Evaluate `what` on the cell for which the expression `which` holds."""
     find = "[...document.querySelectorAll('div.cell')].map(e => e.live).find(cell => %s)"
     return page.evaluate(f"given => {{ const cell = {find % which}; return {what}; }}", list(given))
 
 
+_CELLS = "[...document.querySelectorAll('div.cell')].map(e => e.live)"
+
+
 def wait(page: Any, which: str = "true") -> None:
     """Until the cell, or else every cell, neither runs nor waits."""
-    cells = "[...document.querySelectorAll('div.cell')].map(e => e.live)"
     page.wait_for_function(
-        f"{cells}.filter(cell => {which}).every(cell => {_IDLE})", timeout=PATIENCE
+        f"{_CELLS}.filter(cell => {which}).every(cell => {_IDLE})", timeout=PATIENCE
     )
+
+
+def wait_for_its_turn(page: Any, which: str, patience: int = PATIENCE) -> None:
+    """Until a cell has run, or no cell of the page runs or waits any more."""
+    page.wait_for_function(
+        f"{_CELLS}.some(cell => {which} && cell.took !== undefined)"
+        f" || {_CELLS}.every(cell => {_IDLE})",
+        timeout=patience,
+    )
+
+
+def processor_seconds(chromium: Any) -> float:
+    """What the browser's pages have had of the processor: who shares it with them adds nothing."""
+    told = chromium.new_browser_cdp_session().send("SystemInfo.getProcessInfo")
+    return sum(one["cpuTime"] for one in told["processInfo"] if one["type"] == "renderer")
 
 
 def run(page: Any, which: str) -> list[dict[str, Any]]:
@@ -77,3 +110,45 @@ def text_of(shown: list[dict[str, Any]]) -> str:
         for o in shown
     ]
     return "\n".join(parts)
+
+
+# An answer in any browser that can evaluate
+
+
+def answered(driven: Any, exercise: Exercise, text: str) -> str:
+    """Write this into the cell of an exercise, press its `check`; what is said, as text."""
+    return driven.evaluate(
+        f"""(async () => {{
+            const cells = {_CELLS};
+            cells.find(cell => cell.page.startsWith('exercises/')
+                && cell.source.includes('def {exercise.function}(')).write({json.dumps(text)});
+            const check = cells.find(cell => cell.check === '{exercise.id}');
+            await check.go();
+            return check.outputs.map(shown => shown.data?.['text/plain'] ?? '').join('\\n');
+        }})()"""
+    )
+
+
+def mistake(exercise: Exercise, wrong: Wrong) -> str:
+    """The text of a cell that answers an exercise by one of its named wrong answers."""
+    library = f"minitorch_attn.course.checks.ch{exercise.id[:2]}"
+    return f"from {library} import {wrong.function.__name__} as {exercise.function}"
+
+
+def marks_wrong_and_right(driven: Any, exercise: Exercise) -> None:
+    """The open page names the mistake in a wrong answer, and gives a right one all points."""
+    wrong = exercise.wrong_answers[0]
+    said = answered(driven, exercise, mistake(exercise, wrong))
+    assert f"this looks like: “{wrong.name}”. {wrong.explanation}" in said
+    said = answered(driven, exercise, answers.worked(exercise).source)
+    assert full(exercise) in said
+
+
+def full(exercise: Exercise) -> str:
+    """What a right answer is told."""
+    return f"{exercise.points:g} of {exercise.points:g} points"
+
+
+def scores(driven: Any) -> list[str]:
+    """The points that the open page shows beside its checks."""
+    return driven.evaluate(f"{_CELLS}.filter(c => c.check).map(c => c.score.textContent)")

@@ -36,7 +36,7 @@ def build(out: Path, root: Path = ROOT, only: tuple[str, ...] = ()) -> Path:
     write_pages("html", out, root, only)
     lectures.build(root, out / "lectures", only, site="..")
     if missing := live.add(out, root):
-        print(missing)
+        print(f"{missing}; then build the pages again")
     return out / "index.html"
 
 

@@ -12,11 +12,13 @@ from typing import Any
 
 from ...files import write_atomic
 from ..slides import single
-from ..sources.text import ROOT, SourceError
+from ..sources.text import ROOT, SourceError, need_checkout
 from .build import write_pages
 from .live import pages, runtime
 
 _NAVIGATION = ".sidebar-drawer, .related-pages, label[for='__navigation']"
+_OTHERS = "x-"  # begins the ids of what comes from the page of exercises
+_TOP = f"{_OTHERS}top"
 _UNUSED = ("search", "doctools", "sphinx_highlight", "documentation_options")  # one page
 
 
@@ -45,16 +47,15 @@ def _page(chapter: Path, site: Path, content: dict[str, bytes], root: Path) -> s
     soup, notebooks = _soup(chapter), [root / "notebooks" / f"{chapter.stem}.ipynb"]
     exercises = site / "exercises" / chapter.name
     if exercises.is_file():
-        section = _soup(exercises).select_one("article section")
+        other = _soup(exercises)
+        section, listed = other.select_one("article section"), other.select_one(".toc-tree li")
         for element in section.select("[id]"):  # both pages may have one of this name
-            if not element["id"].startswith("cell-"):
-                element["id"] = f"x-{element['id']}"
-        for link in section.select("a[href^='#']"):
-            link["href"] = f"#x-{link['href'][1:]}"
-        own = section["id"]
-        for link in section.select(f"a[href='#x-{own}']"):
-            link["href"] = "#exercises"
-        section["id"] = "exercises"
+            element["id"] = _OTHERS + element["id"]
+        whole = ("#", f"#{section['id']}")
+        for link in section.select("a[href^='#']") + listed.select("a[href^='#']"):
+            link["href"] = f"#{_TOP}" if link["href"] in whole else f"#{_OTHERS}{link['href'][1:]}"
+        section["id"] = _TOP
+        soup.select_one(".toc-tree > ul").append(listed)
         soup.select_one("article section").insert_after(section)
         notebooks.append(root / "exercises" / f"{chapter.stem}.ipynb")
     for part in soup.select(_NAVIGATION):
@@ -91,7 +92,7 @@ def _turn_links(soup: Any, stem: str) -> None:
         if Path(path).stem != stem or path.startswith("../lectures"):
             link.unwrap()
         elif "exercises" in path:
-            link["href"] = f"#x-{mark}" if mark else "#exercises"
+            link["href"] = f"#{_OTHERS}{mark}" if mark else f"#{_TOP}"
         else:
             link["href"] = f"#{mark}"
 
@@ -137,7 +138,8 @@ def _live(content: dict[str, bytes], notebooks: list[Path], root: Path) -> list[
         for part in runtime.parts(whole)
     ]
     facts = {"payload": {name: [None] for name in content}, "size": size, "base": "", "read": ""}
-    begin = pages.begin(shown, **facts)
+    marked = {name: _OTHERS for name in shown if name.startswith("exercises/")}
+    begin = pages.begin(shown, ids=marked, **facts)
     live = (pages.HERE / "live.js").read_text(encoding="utf-8")
     return [live, pages.worker_script(root), *parts, begin]
 
@@ -150,6 +152,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build it; returns 0. Raises SourceError or NoRuntime if it cannot be built."""
+    need_checkout("one-file")
     path = one_file(args.chapter, args.out)
     print(f"open {os.path.relpath(path)} ({path.stat().st_size / 1e6:.0f} MB)")
     return 0

@@ -73,9 +73,9 @@ class Site:
         cells = notebook.cells
         for cell, after in zip(cells, [*cells[1:], None], strict=True):
             if cell.cell_type == "markdown":
-                cell.source = self._turn(cell.source, name)
                 if cell.id.endswith("-footer"):
-                    cell.source = _STEP.sub("", cell.source)
+                    cell.source = _STEP.sub("", cell.source).removesuffix(" · ")
+                cell.source = self._turn(cell.source, name)
                 continue
             cell.metadata["cell"] = {"id": cell.id, "kind": _kind(cell)}
             if alt := caption(after.source) if after and after.cell_type == "markdown" else "":

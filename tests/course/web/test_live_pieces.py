@@ -107,12 +107,27 @@ def test_every_mark_is_a_cell_of_the_book() -> None:
     assert all(mark.told() for mark in marks.marks().values())
 
 
-@pytest.mark.parametrize("line", ["06-x = { minutes = 3 }", "06-x = { seconds = '3' }", "06-x = 3"])
-def test_a_mark_that_is_none_is_refused(tmp_path: Path, line: str) -> None:
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "06-x = 3",
+        "[minutes]\n06-x = 3",
+        "[seconds]\n06-x = '3'",
+        "[differs]\n06-x = 'it rains'",
+        "[differs]\n'it rains' = ['06-x']\n'it snows' = ['06-x']",
+    ],
+)
+def test_a_mark_that_is_none_is_refused(tmp_path: Path, lines: str) -> None:
     path = tmp_path / "cells.toml"
-    path.write_text(line)
-    with pytest.raises(SourceError, match="06-x: a mark has seconds, differs, cannot"):
+    path.write_text(lines)
+    with pytest.raises(SourceError, match=r"06-x: (below|differs is said twice)"):
         marks.marks(path)
+
+
+def test_a_reason_is_said_once_for_all_its_cells(tmp_path: Path) -> None:
+    path = tmp_path / "cells.toml"
+    path.write_text("[seconds]\na = 40\n[differs]\n'it rains' = ['a', 'b']\n[cannot]\n")
+    assert marks.marks(path) == {"a": marks.Mark(40, "it rains"), "b": marks.Mark(0, "it rains")}
 
 
 def test_the_page_is_told_what_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,17 +9,28 @@ from typing import Any
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
-from helpers.browsing import browser, npm_packages, screenshot
+from helpers import live_page
+from helpers.browsing import (
+    SCHEMES,
+    WIDTHS,
+    browser,
+    lacking,
+    npm_packages,
+    screenshot,
+    too_wide,
+)
 from helpers.firefox import firefox
 
+from minitorch_attn.course.checks import find
+from minitorch_attn.course.sources.contents import chapters
 from minitorch_attn.course.sources.text import ROOT
 from minitorch_attn.course.web import build
+from minitorch_attn.course.web.live import runtime
 
 pytestmark = pytest.mark.slow
 
 AXE = ROOT / "slides" / "node_modules" / "axe-core" / "axe.min.js"
 LOOK = (Path(__file__).with_name("look.js")).read_text(encoding="utf-8")
-WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 FIVE = (
     "index.html",
     "notebooks/06_one_query.html",
@@ -27,6 +38,13 @@ FIVE = (
     "notebooks/glossary.html",
     "notebooks/claims.html",
 )
+# Of the chapters in which the book is put to work, text and exercises.
+LATE = [
+    f"{folder}/{chapter.file}.html"
+    for chapter in chapters()
+    if chapter.file[:2] >= "11"
+    for folder in ("notebooks", "exercises")
+]
 
 
 @pytest.fixture(scope="module")
@@ -155,7 +173,7 @@ def test_search_finds_softmax(site: Path, chromium: Any) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("name", FIVE)
+@pytest.mark.parametrize("name", [*FIVE, *LATE])
 def test_axe_finds_nothing_serious(site: Path, chromium: Any, name: str) -> None:
     found = []
     for scheme in SCHEMES:
@@ -178,13 +196,7 @@ def test_firefox_shows_every_page_too(site: Path, tmp_path: Path) -> None:
             if name.startswith(("lectures/", "library/")):
                 continue
             driven.open(path)
-            for width in WIDTHS:
-                driven.resize(width)
-                for scheme in SCHEMES:
-                    driven.evaluate(f"(document.body.dataset.theme = '{scheme}', 0)")
-                    shown = driven.evaluate("document.documentElement.scrollWidth")
-                    if shown > width:
-                        faults.append(f"{name}: {shown} pixels wide at {width}, {scheme}")
+            faults += [f"{name}: {fault}" for fault in too_wide(driven)]
             page = driven.evaluate(f"({LOOK.strip().rstrip(';')})()")
             faults += [f"{name}: {raw}" for raw in page["raw"] + page["untold"]]
             faults += [f"{name}: {f['alt']}" for f in page["figures"] if not f["pixels"]]
@@ -197,3 +209,19 @@ def test_firefox_shows_every_page_too(site: Path, tmp_path: Path) -> None:
         )
         assert "05 · Softmax" in found
         assert faults + driven.said == []
+
+
+@pytest.mark.parametrize("id", ["06.2", "14.1"])
+def test_firefox_checks_answers_in_the_site(site: Path, tmp_path: Path, id: str) -> None:
+    try:
+        runtime.wheel()
+    except runtime.NoRuntime as missing:
+        lacking(missing)
+    exercise = find(id)
+    (page,) = (site / "exercises").glob(f"{id[:2]}_*.html")
+    with firefox(tmp_path) as driven:
+        driven.open(page)
+        live_page.marks_wrong_and_right(driven, exercise)
+        assert [said for said in driven.said if not said.startswith("warn")] == []
+        driven.open(page)  # once more: points are kept
+        assert live_page.full(exercise) in live_page.scores(driven)

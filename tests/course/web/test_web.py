@@ -70,6 +70,11 @@ def test_one_chapter_alone_has_no_link_to_the_others() -> None:
         "notebooks/06_one_query.ipynb",
         "exercises/06_one_query.ipynb",
     ]
+    footer = nbformat.reads(files["notebooks/06_one_query.ipynb"], as_version=4).cells[-1].source
+    assert (
+        footer.split("\n")[-1]
+        == "[exercises](../exercises/06_one_query.ipynb) · [contents](../index.md)"
+    )
 
 
 def test_a_chapter_as_it_is_laid_out(site: prepare.Site) -> None:

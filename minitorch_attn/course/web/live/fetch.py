@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 
+from ...sources.text import need_checkout
 from . import runtime
 
 
@@ -13,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Fetch it; returns 0. Raises NoRuntime if it cannot be had."""
+    """Fetch it; returns 0. Raises SourceError or NoRuntime if it cannot be had."""
+    need_checkout("live")
     print(f"Python for the browser is in {os.path.relpath(runtime.fetch())}")
     return 0

@@ -345,13 +345,23 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     link.click();
   }
 
+  // Those with the reader's code in them, or else all. Where chapter and exercises stand in one page,
+  // their notebooks have one name: what is handed in keeps it.
   function saveNotebooks() {
-    const written = Object.fromEntries(cells.map(cell => [cell.id, cell.text]));
-    for (const [name, notebook] of Object.entries(page.notebooks)) {
-      const copy = structuredClone(notebook);
+    const names = Object.keys(page.notebooks);
+    const own = names.filter(name => cells.some(cell => cell.page === name && cell.text !== cell.source));
+    for (const name of own.length ? own : names) {
+      const written = Object.fromEntries(cells.filter(cell => cell.page === name).map(cell => [cell.id, cell.text]));
+      const copy = structuredClone(page.notebooks[name]), [folder, file] = name.split('/');
       for (const cell of copy.cells) if (cell.id in written) cell.source = written[cell.id];
-      save(`${name.split('/').at(-1)}.ipynb`, JSON.stringify(copy, null, 1) + '\n');
+      save(`${names.length > 1 && folder === 'notebooks' ? 'chapter_' : ''}${file}.ipynb`, JSON.stringify(copy, null, 1) + '\n');
     }
+  }
+
+  // Which of the page's notebooks was saved: two may have some cells of one id, but not most.
+  function nameOf(texts) {
+    const shared = name => page.notebooks[name].cells.filter(cell => texts.has(cell.id)).length;
+    return Object.keys(page.notebooks).reduce((best, name) => shared(name) > shared(best) ? name : best);
   }
 
   async function open(file) {
@@ -359,7 +369,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       const content = JSON.parse(await file.text());
       if (content.cells) {
         const texts = new Map(content.cells.map(cell => [cell.id, [cell.source].flat().join('')]));
-        const known = cells.filter(cell => texts.has(cell.id));
+        const known = cells.filter(cell => cell.page === nameOf(texts) && texts.has(cell.id));
         if (!known.length) throw new Error('it has no cell of this page');
         for (const cell of known) if (texts.get(cell.id) !== cell.text) cell.write(texts.get(cell.id));
         tell(`${file.name}: your code is in its cells.`);
@@ -395,7 +405,7 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
 
   function begin(facts) {
     page = facts;
-    const elements = page.cells.map(cell => document.getElementById(`cell-${cell.id}`));
+    const elements = page.cells.map(cell => document.getElementById(`${page.ids?.[cell.page] ?? ''}cell-${cell.id}`));
     const why = whyNot() || (elements.includes(null) ? 'Cells do not run here: the page and its notebook differ.' : '');
     if (why) {
       document.querySelector('h1').after(make('p', { className: 'live-head', textContent: why }));

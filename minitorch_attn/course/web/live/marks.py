@@ -6,7 +6,8 @@ A page says it beforehand, beside the cell's button; the tests hold what the fil
 from __future__ import annotations
 
 import tomllib
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -43,12 +44,27 @@ def marks(path: Path = FILE) -> dict[str, Mark]:
     Raises
     ------
     SourceError
-        If a line of the file says something else than a mark.
+        If the file says something else than marks, or something of a cell twice.
     """
-    kinds = {field.name: type(field.default) for field in fields(Mark)}
-    found = {}
-    for id, line in tomllib.loads(path.read_text(encoding="utf-8")).items():
-        if not isinstance(line, dict) or any(kinds.get(k) is not type(v) for k, v in line.items()):
-            raise SourceError(f"{path.name}, {id}: a mark has {', '.join(kinds)}, and nothing else")
-        found[id] = Mark(**line)
-    return found
+    found: dict[str, dict[str, Any]] = {}
+    for id, kind, said in _lines(path):
+        if kind in found.setdefault(id, {}):
+            raise SourceError(f"{path.name}, {id}: {kind} is said twice")
+        found[id][kind] = said
+    return {id: Mark(**said) for id, said in found.items()}
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, Any]]:
+    """A cell's id, which of a mark's fields is meant, and what it says."""
+    for kind, table in tomllib.loads(path.read_text(encoding="utf-8")).items():
+        for key, value in table.items() if isinstance(table, dict) else [(kind, table)]:
+            match kind, value:
+                case "seconds", int():
+                    yield key, kind, value
+                case "differs" | "cannot", list():
+                    yield from ((id, kind, key) for id in value)
+                case _:
+                    raise SourceError(
+                        f"{path.name}, {key}: below [seconds] stands a number for a cell, "
+                        "below [differs] or [cannot] a list of cells for a reason"
+                    )

@@ -90,7 +90,8 @@ def begin(notebooks: Mapping[str, Any], **facts: Any) -> str:
     ----------
     notebooks : those that it shows, by their names, as in "exercises/06_one_query"
     facts : `payload` (scripts by name, or None where there is none), `size` in bytes, `base` and
-        `read`, the addresses of the scripts and of a chapter's page, `{file}` in place of its name
+        `read`, the addresses of the scripts and of a chapter's page, `{file}` in place of its name;
+        `ids`, what the ids of a notebook's elements begin with, by its name, where it is something
     """
     cells = [
         {
