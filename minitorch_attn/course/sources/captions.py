@@ -11,5 +11,7 @@ def caption(text: str) -> str:
     if not (first.startswith("*") and first.endswith("*") and first.count("*") == 2):
         return ""
     words = re.sub(r"!?\[([^\]]*)\]\([^)]*\)", r"\1", first)
+    words = re.sub(r"\\t?frac\{?(\w)\}?\{?(\w)\}?", r"\1/\2", words)
+    words = words.replace(r"\varepsilon", "ε").replace(r"\times", "×")
     words = re.sub(r"\\(?:math\w+|boldsymbol|text|operatorname|left|right) ?|[$`{}\\]", "", words)
     return " ".join(words.replace("*", "").split())

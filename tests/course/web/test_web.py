@@ -29,6 +29,7 @@ def test_the_caption_of_a_figure_is_read_aloud() -> None:
     assert prepare.caption(r"*The terms $\mathbf w_1, \alpha_{i}$ and **all***") == (
         "The terms w_1, alpha_i and all"
     )
+    assert prepare.caption(r"*$\tfrac16$, $\frac{1}{n} \times \varepsilon$.*") == "1/6, 1/n × ε."
     assert prepare.caption("**Bold** is no caption") == ""
     assert prepare.caption("*One* word is no caption.\n\n*Nor what follows.*") == ""
 
