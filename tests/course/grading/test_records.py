@@ -72,6 +72,7 @@ def test_the_form_on_disk() -> None:
         "misconception": "a slip",
         "explanation": "Why.",
         "given": "",
+        "stumbled": "",
     }
 
 
