@@ -131,6 +131,17 @@ def test_a_detector_of_another_seed() -> None:
 
 
 @pytest.mark.slow
+def test_equal_weights_of_another_seed() -> None:
+    last = "right, places, there = learned('equal', 4, 1, 2, 1)\n"
+    last += "print(json.dumps([float(right), list(map(float, places)), there.tolist()]))"
+    right, places, there = printed("16", ["models"], last)
+    right_there, places_there, weights = stored("16", "('equal', 4, 1, 2)")
+    assert right == about(right_there)
+    assert places == pytest.approx(places_there, abs=8)  # a place has some 120 scenes
+    assert there == about(weights)
+
+
+@pytest.mark.slow
 def test_a_reader_of_another_seed() -> None:
     names = ["weighing", "unit", "asking", "reader", "fit", "several"]
     found = printed("17", names, "print(json.dumps(list(map(float, several(1)))))")
