@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
 import sys
 import threading
-from multiprocessing import connection
 
 
 def keep_freed_memory() -> bool:
@@ -34,6 +32,9 @@ def end_with_parent() -> None:
 
 
 def _watch() -> None:
+    import multiprocessing  # 20 ms, for those who watch
+    from multiprocessing import connection
+
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

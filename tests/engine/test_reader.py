@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from helpers import scripts
 
 from minitorch_attn import no_grad
 
@@ -22,13 +22,7 @@ pytestmark = pytest.mark.slow  # it needs what no environment of the book has
 @pytest.fixture(scope="module")
 def product() -> Any:
     """The command of the chapter, as a module: its file's name begins with a digit."""
-    path = Path(__file__).parents[2] / "chapters" / "stored" / "15_reader.py"
-    spec = importlib.util.spec_from_file_location("product", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.stored("15_reader")
 
 
 def test_our_blocks_are_the_products(product: Any) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from helpers import scripts
 from helpers.sources import HEADER
 
 from minitorch_attn.course.book import execute
@@ -21,12 +21,7 @@ FILES = sorted(STORED.glob("*_seeds.json"))
 @pytest.fixture(scope="module")
 def seeds() -> Any:
     """The command, as a module."""
-    spec = importlib.util.spec_from_file_location("seeds", STORED / "seeds.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return scripts.stored("seeds")
 
 
 def chapter_of(path: Path) -> Path:
