@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..checking import collect, running
+from ..checking import bounded, collect, running
 from ..checking.exercise import Exercise
 from ..checking.loading import load
 from . import trials
@@ -130,9 +130,12 @@ class _First:
         return cls(max(answered, key=len, default=()), keywords, tuple(seconds))
 
 
-def _try(proof: Proof, sources: Sequence[str], first: _First, until: str) -> list[trials.Trial]:
-    """All of them; each may take ten times as long as the answer that they were made from."""
-    seconds = 2 + 10 * sum(first.seconds)
+def _try(
+    proof: Proof, sources: Sequence[str], first: _First, until: str, seconds: float = 0.0
+) -> list[trials.Trial]:
+    """All of them; each may take ten times as long as the answer that they were made from, or
+    these seconds, where that is more."""
+    seconds = max(seconds, 2 + 10 * sum(first.seconds))
     order = sorted(range(len(first.seconds)), key=lambda number: first.seconds[number])
     return trials.in_processes(
         proof.exercise, sources, proof.seeds, seconds=seconds, order=order, until=until
@@ -172,7 +175,8 @@ def _rewrite(proof: Proof, answer: Answer, first: _First) -> None:
     names = ["as it stands", *(rewriting.name for rewriting in made)]
     sources = [answer.source]
     sources += [collect.collect_text(r.source, ".py", function).source for r in made]
-    found = _try(proof, sources, first, "lost")
+    # What is right may be slow, as slow as a reader's answer: s |= t written out copies s each time.
+    found = _try(proof, sources, first, "lost", bounded.limit_of(proof.exercise))
     proof.rewritten += len(made)
     for name, trial in zip(names, found, strict=True):
         if len(trial.kept) < len(proof.seeds):
