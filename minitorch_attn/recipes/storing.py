@@ -9,6 +9,7 @@ from typing import Any
 
 from ..files import write_atomic
 
+SEEDS = 6  # three moved verdicts between "ahead" and "cannot tell" when others were drawn
 ANEW = "MINITORCH_ATTN_ANEW"  # a file: every seed is trained, and the figures are written there
 
 
@@ -32,9 +33,9 @@ class StoredSeeds:
         self.about: dict[str, str] = found.get("about", {})
         self.rows: dict[str, list[Any]] = found.get("rows", {})
 
-    def here(self, seeds: int = 3) -> range:
-        """Those of so many seeds that are trained here and now."""
-        return range(seeds if self.anew else 1)
+    def here(self) -> range:
+        """The seeds that are trained here and now."""
+        return range(SEEDS if self.anew else 1)
 
     def add(self, name: str, trained: list[Any]) -> list[Any]:
         """The rows of all seeds: of those trained here, from 0 on, and of the others as stored.

@@ -83,13 +83,16 @@ def _soup(page: Path) -> Any:
 
 
 def _turn_links(soup: Any, stem: str) -> None:
-    """Links between the two pages stay in this one; words that lead to others stand alone."""
+    """Links between the two pages, and to the contents, stay here; words that lead to others stand
+    alone."""
     for link in soup.select("a[href]"):
         target = link["href"]
         if target.startswith("#") or re.match(r"[a-z]+:", target):
             continue
         path, _, mark = target.partition("#")
-        if Path(path).stem != stem or path.startswith("../lectures"):
+        if Path(path).stem == "index":
+            link["href"] = "#"  # the contents are this page's own, at its top
+        elif Path(path).stem != stem or path.startswith("../lectures"):
             link.unwrap()
         elif "exercises" in path:
             link["href"] = f"#{_OTHERS}{mark}" if mark else f"#{_TOP}"

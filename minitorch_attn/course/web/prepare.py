@@ -74,7 +74,7 @@ class Site:
         for cell, after in zip(cells, [*cells[1:], None], strict=True):
             if cell.cell_type == "markdown":
                 if cell.id.endswith("-footer"):
-                    cell.source = _STEP.sub("", cell.source).removesuffix(" · ")
+                    cell.source = self._footer(cell.source, name)
                 cell.source = self._turn(cell.source, name)
                 continue
             cell.metadata["cell"] = {"id": cell.id, "kind": _kind(cell)}
@@ -83,6 +83,11 @@ class Site:
         if name.startswith("notebooks/"):
             cells[0].source = cells[0].source.replace("# ", f"# {number} · ", 1)
         return to_text(notebook)
+
+    def _footer(self, text: str, name: str) -> str:
+        """Without the steps back and on, and without what is said of files that one hands in."""
+        links = _STEP.sub("", text.splitlines()[-1]).removesuffix(" · ").split(" · ")
+        return "---\n\n" + " · ".join(link for link in links if "](" in self._turn(link, name))
 
     def _turn(self, text: str, name: str) -> str:
         return turn_links(text, lambda target: self.target(target, PurePosixPath(name).parent))

@@ -73,6 +73,7 @@ def test_it_needs_nothing_else(files: dict[str, Path], chromium: Any, chapter: s
     assert twice == []
     # From the contents, the chapter's section on exercises, and its last line.
     assert page.locator("a[href='#x-top']").count() >= 3
+    assert page.locator("article a[href='#']", has_text="contents").count() == 2
     licences = page.locator("#licences").text_content()
     assert "NumPy Developers" in licences
     assert "Eileen Collins" in licences  # and of the book's own data

@@ -95,6 +95,8 @@ def test_exercises_say_what_is_to_be_solved_and_what_checks(site: prepare.Site) 
     laid = json.loads(site.page("exercises/06_one_query.ipynb"))
     kinds = [cell["metadata"]["cell"]["kind"] for cell in laid["cells"] if "outputs" in cell]
     assert kinds == ["code", *["solution", "check"] * 4, "code"]
+    last = "".join(laid["cells"][-1]["source"])
+    assert last == "---\n\n[contents](../index.md)", "no file lies here that one could hand in"
 
 
 def test_in_one_page_no_two_places_share_an_id() -> None:
