@@ -12,7 +12,7 @@ from helpers.sources import HEADER
 
 from minitorch_attn.course.book import execute
 from minitorch_attn.course.sources.text import ROOT, read
-from minitorch_attn.recipes.storing import ANEW
+from minitorch_attn.recipes.storing import ANEW, SEEDS
 
 STORED = ROOT / "chapters" / "stored"
 FILES = sorted(STORED.glob("*_seeds.json"))
@@ -35,8 +35,8 @@ def test_a_file_is_as_the_command_writes_it(seeds: Any, path: Path) -> None:
     found = json.loads(text)
     assert seeds.as_text(found["about"], found["rows"]) == text
     assert found["about"]["command"] == f"python chapters/stored/seeds.py {path.name[:2]}"
-    assert len(found["rows"]) > 5
-    assert all(len(rows) >= 3 for rows in found["rows"].values())
+    assert len(found["rows"]) > 2
+    assert all(len(rows) == SEEDS for rows in found["rows"].values())
     assert f"chapters/stored/{path.name}" in chapter_of(path).read_text(encoding="utf-8")
 
 
@@ -76,10 +76,10 @@ def test_the_command_trains_every_seed_and_the_notebook_reads_all_but_one(
     seeds.STORED.mkdir(parents=True)
     chapter.write_text(CHAPTER, encoding="utf-8")
     path = seeds.make(chapter)
-    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == {"squares": [1, 4, 9]}
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == {"squares": [1, 4, 9, 16, 25, 36]}
     monkeypatch.delenv(ANEW)
     ((output,),) = execute.run(execute.job(read(chapter), tmp_path / "notebooks"))
-    assert output["text"] == "1 [1, 4, 9]\n"
+    assert output["text"] == "1 [1, 4, 9, 16, 25, 36]\n"
     chapter.write_text(CHAPTER.partition("kept")[0] + "```\n", encoding="utf-8")
     with pytest.raises(SystemExit, match="stores no seeds"):
         seeds.make(chapter)
@@ -104,6 +104,21 @@ def stored(number: str, name: str) -> Any:
 
 # Rows of seed 1 as the chapter's own cells give them: exactly so on the machine that stored them,
 # and about so on another, whose sums round differently.
+
+
+@pytest.mark.slow
+def test_six_blocks_of_another_seed() -> None:
+    names = ["pieces", "block", "reader", "fit", "accuracy"]
+    pre = "ways = {'pre': lambda x, f: x + f(layer_norm(x))}"
+    found = printed("09", names, "print(json.dumps(float(six_blocks(1, 'pre'))))", pre)
+    assert found == about(stored("09", "six blocks: pre"))
+
+
+@pytest.mark.slow
+def test_three_tiles_of_another_seed() -> None:
+    last = "history = three_tiles(1, 'attention', 2, 1).history\n"
+    last += "print(json.dumps([100 * row['test_accuracy'] for row in history]))"
+    assert printed("10", ["plain", "three"], last) == about(stored("10", "attention, one block"))
 
 
 @pytest.mark.slow
