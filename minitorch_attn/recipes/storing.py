@@ -33,9 +33,9 @@ class StoredSeeds:
         self.about: dict[str, str] = found.get("about", {})
         self.rows: dict[str, list[Any]] = found.get("rows", {})
 
-    def here(self) -> range:
-        """The seeds that are trained here and now."""
-        return range(SEEDS if self.anew else 1)
+    def here(self, seeds: int = SEEDS) -> range:
+        """Those of so many seeds that are trained here and now."""
+        return range(seeds if self.anew else 1)
 
     def add(self, name: str, trained: list[Any]) -> list[Any]:
         """The rows of all seeds: of those trained here, from 0 on, and of the others as stored.

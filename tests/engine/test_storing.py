@@ -24,7 +24,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_first_seed_is_of_this_run_and_the_others_are_stored(path: Path) -> None:
     kept = StoredSeeds(path)
-    assert list(kept.here()) == [0]
+    assert list(kept.here()) == list(kept.here(2)) == [0]
     assert kept.add("right", [97.25]) == [97.25, 96.0, 95.5]
     assert kept.add("tables", [np.array([1, 5])]) == [[1, 5], [3, 4]]
     assert kept.add("right", [1.0, 2.0, 3.0]) == [1.0, 2.0, 3.0], "nothing is left to be read"
@@ -40,6 +40,7 @@ def test_every_seed_is_trained_anew_where_the_environment_says_so(
     monkeypatch.setenv(ANEW, str(other))
     kept = StoredSeeds(path)
     assert list(kept.here()) == [0, 1, 2, 3, 4, 5]
+    assert list(kept.here(2)) == [0, 1]
     assert kept.add("right", [1.0, 2.0, 3.0]) == [1.0, 2.0, 3.0]
     kept.add("new", [[4], [5], [6]])
     assert path.read_bytes() == before
