@@ -43,15 +43,38 @@ class Recorder:
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
         self.calls: list[Call] = []
+        self.known: list[Call] = []  # what was asked already, see `again`
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the function and note it; raises LearnerError, NotDone or CheckFailed."""
         args, kwargs = own(args), own(kwargs)
-        outcome = call(self.function, args, kwargs)
+        known = self.known[len(self.calls) : len(self.calls) + 1]
+        if known and same([known[0].args, known[0].kwargs], [args, kwargs], rtol=0, atol=0):
+            outcome = known[0].outcome
+        else:
+            outcome = call(self.function, args, kwargs)
         self.calls.append(Call(args, kwargs, outcome))
         if isinstance(outcome, Exception):
             raise outcome
         return own(outcome)
+
+    def again(self, rng: np.random.Generator) -> bool:
+        """Ask what was asked once more, from the last call to the first, some left out; calls that
+        come with the same inputs get what came now. Only where the grader runs the function.
+
+        So the number of a call and what came before it are others: an answer comes from what goes
+        in, and from nothing else.
+        """
+        anew = getattr(self.function, "again", None)
+        if anew is None or len(self.calls) < 2:
+            return False
+        self.known, self.calls = self.calls, []
+        with anew():
+            for i, made in reversed(list(enumerate(self.known))):
+                if made is self.known[-1] or rng.random() < 0.75:
+                    outcome = call(self.function, made.args, made.kwargs)
+                    self.known[i] = replace(made, outcome=outcome)
+        return True
 
     def forget(self) -> None:
         """What is called from now on has seen no call before, where the grader runs it.
@@ -260,8 +283,12 @@ def leaves(tree: Any) -> Iterator[Any]:
 def run_check(
     exercise: Exercise, number: int, function: Callable[..., Any], seed: int
 ) -> tuple[Result, list[Call]]:
-    """One check: its result, without a diagnosis, and the calls that it made."""
+    """One check: its result, without a diagnosis, and the calls that it made.
+
+    Where the grader runs the function, what passes is asked once more, see `Recorder.again`.
+    """
     check, recorder = exercise.checks[number], Recorder(function)
+    anew = ""
 
     def result(
         status: str, problem: str = "", expected: str = "", got: str = "", own: str = ""
@@ -272,16 +299,20 @@ def run_check(
 
     try:
         check.body(recorder, np.random.default_rng([seed, number]))
+        if recorder.again(np.random.default_rng([seed, number, 1])):
+            anew = ", also where the same is asked in another order"
+            check.body(recorder, np.random.default_rng([seed, number]))
     except NotDone as stub:
         return result(NOT_DONE, got=str(stub))
     except CheckFailed as failed:
         if not recorder.calls:
             raise
-        problem = "" if failed.claim == check.claim else failed.claim
+        problem = "" if failed.claim == check.claim and not anew else failed.claim + anew
         return result(FAILED, problem, failed.expected, failed.got)
     except LearnerError as error:
         line = f"\nline {error.line}: {error.code}" if error.line else ""
-        return result(FAILED, got=f"{exercise.function} raised {error}{line}")
+        problem = check.claim + anew if anew else ""
+        return result(FAILED, problem, got=f"{exercise.function} raised {error}{line}")
     except Exception as error:
         # The check stumbled over what came back: two results where one was asked for, say. Or it
         # is at fault itself: who wrote it is to see that, see `Result.stumbled`.

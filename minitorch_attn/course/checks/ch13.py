@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_close, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_real, expect_shape
 from .common import near, sizes
 
 Array = np.ndarray
@@ -240,7 +240,7 @@ def is_pooled(attention_pool: Any, x: Array, query: Array, lengths: Array, what:
         b, t = (int(i) for i in padding[0])
         got = f"{np.asarray(weights)[b, t]:.4g} at [{b}, {t}], where the length is {lengths[b]}"
         expect(False, f"padding has a weight of exactly 0{what}", expected="0", got=got)
-    total = np.asarray(weights, float).sum(axis=1)
+    total = expect_real(weights, "a weight is a real number").sum(axis=1)
     sums = f"the weights of each utterance sum to 1{what}, or to 0 where it has no frame"
     expect_close(total, (lengths > 0) * 1.0, sums, rtol=0, atol=1e-5)
     near(weights, want, f"the weights are the softmax of an utterance's own scores{what}")
@@ -624,6 +624,9 @@ def poolings(questions: Any, rng: np.random.Generator) -> None:
             rows = 1 if name == "alone" else len(utterances)
             expect_shape(x, (rows, x.shape[1], width), f"the frames of {name!r}: utterances, D")
             expect(mask.any(axis=1).all(), f"every mask of {name!r} has a real frame in each row")
+            apart = np.abs(x[mask][:, None] - np.concatenate(utterances)).max(axis=2)
+            real = f"what the masks of {name!r} call real are frames of the utterances"
+            expect(apart.min(axis=1).max() < 1e-3, real)
     direction = rng.normal(size=(width,))
     for name, pool in POOLS.items():
         vectors = {

@@ -17,7 +17,7 @@ from ..checking.expecting import (
     expect_shape,
     frozen,
 )
-from .common import near, sizes, softmax
+from .common import near, reacts, sizes, softmax
 
 Array = np.ndarray
 
@@ -101,10 +101,12 @@ def hops(rollout: Any, rng: np.random.Generator) -> None:
 @flow.check(1, "rows sum to 1, and where each looks at itself alone nothing moves")
 def keeps(rollout: Any, rng: np.random.Generator) -> None:
     blocks = draw_blocks(rng, 3)
-    near(np.sum(rollout(blocks), axis=-1), np.ones(blocks[0].shape[::2]), "every row sums to 1")
+    moved = rollout(blocks)
+    near(np.sum(moved, axis=-1), np.ones(blocks[0].shape[::2]), "every row sums to 1")
     idle = [np.broadcast_to(np.eye(blocks[0].shape[-1]), blocks[0].shape).copy()] * 4
     want = np.broadcast_to(np.eye(idle[0].shape[-1]), blocks[0][:, 0].shape)
     near(rollout(idle), want, "each token is where it was")
+    reacts(want, moved, "where tokens look at each other, something moves")
 
 
 @flow.check(1, "blocks may differ in their number of heads; the arrays stay as they are")
@@ -644,7 +646,8 @@ def no_weights(other_weights: Any, rng: np.random.Generator) -> None:
     i, j = (int(k) for k in rng.permutation(len(weights))[:2])
     tiny = weights.copy()
     tiny[i], tiny[j] = 1e-6, weights[j] + weights[i] - 1e-6
-    expect_same_answer(other_weights(tiny, values), tiny, values)
+    other = expect_same_answer(other_weights(tiny, values), tiny, values)
+    expect(np.abs(other - tiny).sum() > 1e-7, "the weights are other ones", got=other)
     for amount, what in ((0.0, "is 0"), (-0.001, "is negative")):
         bad = weights.copy()
         bad[i], bad[j] = amount, weights[j] + weights[i] - amount
@@ -1045,13 +1048,20 @@ Model = tuple[Array, ...]
 
 
 def make_model(
-    rng: np.random.Generator, blocks: int, right: Array, carrier: Array, carried: Array
+    rng: np.random.Generator,
+    blocks: int,
+    right: Array,
+    carrier: Array,
+    carried: Array,
+    *,
+    bare: bool = False,
 ) -> Model:
     """Scenes of a model, one for each entry of `right` (B,).
 
     Where `right`, the last block's largest weight is at the place. `carrier` (B,) is the block in
     which the token under that weight decides the answer. Where not `carried`, the scene's own
-    stream decides it.
+    stream decides it: the token says too little. Another one says loudly what the stream does, so
+    no number by itself tells one from the other. Where `bare`, no token says anything.
     """
     scenes = len(right)
     s, c = sizes(rng, 2, 4, 8)
@@ -1063,14 +1073,17 @@ def make_model(
     own = 0.1 * rng.random((scenes, c))
     first = rng.integers(c, size=scenes)
     second = (first + rng.integers(1, c, size=scenes)) % c
-    own[rows, second] += 1.0
+    lead = np.ones(scenes) if bare else rng.uniform(1, 4, size=scenes)
+    own[rows, second] += lead
     scores[-1, rows, top] += 4.0
     scores[carrier, rows, top] += np.where(carrier < blocks - 1, 4.0, 0.0)
     # Most scenes lie far below 0, the others above: what is not -inf hides nothing there.
     low = rng.permuted(np.tile(np.arange(scenes), (blocks, 1)), axis=1) < 0.7 * scenes
     scores += np.where(low, -1e10, 2000.0)[..., None]
-    values[carrier, rows, top, first] += np.where(carried, 3.0, 0.0)
-    own[rows, first] += np.where(carried, 0.0, 4.0)
+    if not bare:
+        loud = 1.5 * lead + 1.5
+        values[carrier, rows, top, first] += np.where(carried, loud, 0.3 * lead)
+        values[carrier, rows, (top + 1) % s, second] += loud
     return scores, values, own, places
 
 
@@ -1120,6 +1133,8 @@ def honest(judge: Any, rng: np.random.Generator) -> None:
         most = np.arange(b) > 0  # all scenes but the first
         model = make_model(rng, blocks, most, every(b, blocks - 1), most)
         judged(judge, model, (True, True), "hiding what the map shows changes the answers")
+    model = make_model(rng, 1, most, every(b, 0), ~most)
+    judged(judge, model, (True, False), "in all scenes but one the answer is the query's own")
     claim = "the first token outweighs the second by a factor of e, and that decides"
     judged(judge, near_tie(rng), (True, True), claim)
 
@@ -1139,10 +1154,16 @@ def near_tie(rng: np.random.Generator) -> Model:
 @verdicts.check(1, "a map on the right place, and an answer that comes from elsewhere")
 def shortcut(judge: Any, rng: np.random.Generator) -> None:
     for blocks in (1, 2):
-        b = sizes(rng, 1, 8, 14)[0]
-        model = make_model(rng, blocks, every(b) > 0, every(b, blocks - 1), every(b) < 0)
-        model[1][-1, np.arange(b), model[3]] += 0.5 * rng.random((b, model[1].shape[-1]))
-        judged(judge, model, (True, False), "hidden, the answers stay: right, and not the reason")
+        for carried in rng.permutation([False, True]):
+            b = sizes(rng, 1, 8, 14)[0]
+            model = make_model(
+                rng, blocks, every(b) > 0, every(b, blocks - 1), every(b) * carried > 0
+            )
+            model[1][-1, np.arange(b), model[3]] += 0.2 * rng.random((b, model[1].shape[-1]))
+            claim = "hidden, the answers stay: right, and not the reason"
+            if carried:
+                claim = "the same look, and no shortcut: right, and the reason"
+            judged(judge, model, (True, bool(carried)), claim)
 
 
 @verdicts.check(1, "the token was read by an earlier block: hide it in all of them")
@@ -1153,38 +1174,42 @@ def earlier(judge: Any, rng: np.random.Generator) -> None:
     model = make_model(rng, blocks, every(b) > 0, carrier, every(b) > 0)
     claim = "hidden in the last block alone it changes nothing; in all blocks it does"
     judged(judge, model, (True, True), claim)
-    scores, values, own, places = make_model(
-        rng, blocks, every(b) < 0, every(b, blocks - 1), every(b) < 0
-    )
-    rows, first = np.arange(b), own.argmax(axis=1)
-    own[rows, first] -= 4.0
+    none = every(b) < 0
+    scores, values, own, places = make_model(rng, blocks, none, every(b, 0), none, bare=True)
+    rows, first = np.arange(b), other_class(rng, own)
     scores[:-1, rows, places] += 8.0
     values[0, rows, places, first] += 3.0
     claim = "the last block looks where nothing is; the first one looked at the place"
     judged(judge, (scores, values, own, places), (False, False), claim)
 
 
+def other_class(rng: np.random.Generator, own: Array) -> Array:
+    """For each scene another class than that of its stream."""
+    scenes, classes = own.shape
+    return (own.argmax(axis=1) + rng.integers(1, classes, size=scenes)) % classes
+
+
 def with_sink(rng: np.random.Generator, damps: bool) -> Model:
     """Most weight on a token without a value. Where it damps, the others decide without it."""
     b = sizes(rng, 1, 8, 14)[0]
-    scores, values, own, places = make_model(rng, 1, every(b) < 0, every(b, 0), every(b) < 0)
+    none = every(b) < 0
+    scores, values, own, places = make_model(rng, 1, none, every(b, 0), none, bare=True)
     rows, top = np.arange(b), scores[0].argmax(axis=1)
-    first = own.argmax(axis=1)
     values[0, rows, top] = 0.0
-    own[rows, first] -= 4.0
     scores[0, rows, places] = scores[0, rows, top] - 0.5  # and the place nearly as much
-    second = own.argmax(axis=1)
-    answer = (second + 1 + rng.integers(own.shape[1] - 1, size=b)) % own.shape[1]
-    values[0, rows, places, answer] += 1.7 if damps else 6.0
+    values[0, rows, places, other_class(rng, own)] += 1.7 if damps else 6.0
     return scores, values, own, places
 
 
 @verdicts.check(1, "the largest weight on a token that gives nothing")
 def sinks(judge: Any, rng: np.random.Generator) -> None:
-    claim = "a sink: neither the right place, nor is anything lost without it"
-    judged(judge, with_sink(rng, damps=False), (False, False), claim)
-    claim = "without it the others weigh more, and outvote the stream: hidden, answers change"
-    judged(judge, with_sink(rng, damps=True), (False, True), claim)
+    for damps in rng.permutation([False, True] * 3):
+        claim = "a sink: neither the right place, nor is anything lost without it"
+        if damps:
+            claim = (
+                "without it the others weigh more, and outvote the stream: hidden, answers change"
+            )
+        judged(judge, with_sink(rng, damps), (False, bool(damps)), claim)
 
 
 @verdicts.check(2, "the borders: right from 90 % of the scenes on, the reason from 50 % on")
@@ -1210,11 +1235,11 @@ def bad_models(judge: Any, rng: np.random.Generator) -> None:
         expect_error(
             partial(judge, scores, values, own, given), ValueError, f"place {bad} of {s} tokens"
         )
-    for edge in (s - 1, 0):
-        given = places.copy()
-        given[int(rng.integers(b))] = edge
-        model = scores, values, own, given
-        judged(judge, model, verdict(model), f"place {edge} of {s} tokens is one")
+    for edge, carried in zip((-1, 0), rng.permutation([True, False]), strict=True):
+        model = make_model(rng, 2, every(b) > 0, every(b, 0), every(b) * carried > 0)
+        edge %= model[0].shape[-1]
+        model[3][int(rng.integers(b))] = edge
+        judged(judge, model, verdict(model), f"place {edge} of {model[0].shape[-1]} tokens is one")
     expect_error(
         partial(judge, scores[..., :1], values[:, :, :1], own, np.zeros_like(places)),
         ValueError,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import enum
 import re
@@ -27,7 +28,7 @@ from minitorch_attn.course.checking.expecting import (
     same,
     show,
 )
-from minitorch_attn.course.checking.running import run
+from minitorch_attn.course.checking.running import Recorder, run
 
 mean = Exercise(
     "06.9",
@@ -664,3 +665,67 @@ def test_importing_the_course_is_light() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"
+
+
+class Boxed:
+    """A function as the grader runs it: `again` makes a fresh process of it."""
+
+    def __init__(self, kind: Any) -> None:
+        self.kind, self.function, self.asked = kind, kind(), []
+
+    def __call__(self, *args: Any) -> Any:
+        self.asked.append(args)
+        return self.function(*args)
+
+    @contextlib.contextmanager
+    def again(self) -> Any:
+        self.function = self.kind()
+        yield
+
+
+def test_what_passes_is_asked_again_from_the_last_call_to_the_first() -> None:
+    boxed = Boxed(lambda: lambda x, again: x + again)
+    recorder = Recorder(boxed)
+    inputs = [(i, 0.5) for i in range(20)]
+    for args in inputs:
+        recorder(*args)
+    assert recorder.again(np.random.default_rng(0))
+    asked = boxed.asked[20:]
+    assert asked[0] == inputs[-1]  # what had the most before it is never left out
+    assert asked == [args for args in reversed(inputs) if args in asked]
+    assert 10 < len(asked) < 20
+    assert [recorder(*args) for args in inputs] == [x + y for x, y in inputs]
+    assert recorder(7, 7) == 14  # other inputs: it is called
+    assert len(boxed.asked) == 20 + len(asked) + 1
+
+
+def test_who_counts_its_calls_is_found_out_and_who_keeps_what_is_right_is_not() -> None:
+    class Counting:
+        n = 0
+
+        def __call__(self, x: Any) -> Any:
+            self.n += 1
+            if self.n == 3:
+                raise ValueError("no rows")
+            return x.sum(axis=0) / 4
+
+    class Keeping(dict):
+        def __call__(self, x: Any) -> Any:
+            if not len(x):
+                raise ValueError("no rows")
+            return self.setdefault(x.tobytes(), x.sum(axis=0) / len(x))
+
+    two = Exercise(**{f: getattr(mean, f) for f in ("id", "title", "function", "signature")},
+                   difficulty=1, importance=1, minutes=1, read=mean.read)  # fmt: skip
+
+    @two.check(1, "the mean, twice, and no rows are refused")
+    def all_of_it(mean: Any, rng: np.random.Generator) -> None:
+        is_the_mean(mean, rng)
+        is_the_mean(mean, rng)
+        refuses(mean, rng)
+
+    assert run(two, Counting(), seed=0).points == 1  # a notebook's own: it deceives its owner
+    report = run(two, Boxed(Counting), seed=0)
+    assert report.points == 0
+    assert "in another order" in report.results[0].problem
+    assert run(two, Boxed(Keeping), seed=0).points == 1

@@ -306,6 +306,22 @@ def test_a_box_that_dies_is_replaced_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @boxed
+def test_what_is_asked_again_costs_no_seconds_and_wins_none() -> None:
+    allowance = Allowance(2, 10)
+    with stand_in("import time; time.sleep(x); return x", allowance=allowance) as f:
+        f.begin()
+        f(0.5)
+        left, spent = allowance.seconds, allowance.spent
+        with f.again():
+            f(0.1)  # less than before
+        assert (allowance.seconds, allowance.spent) == pytest.approx((left, spent), abs=0.05)
+        with f.again():
+            f(0.9)  # more, and that counts
+        assert 0.2 < left - allowance.seconds < 0.9
+        assert allowance.spent - spent == pytest.approx(left - allowance.seconds, abs=0.05)
+
+
+@boxed
 def test_a_function_of_an_earlier_exercise_is_answered_here() -> None:
     source = (
         "def f(x):\n    try:\n        return double(x), double(times=3, x=x)\n"
