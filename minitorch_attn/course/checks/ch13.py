@@ -274,7 +274,7 @@ def scores_apart(attention_pool: Any, rng: np.random.Generator) -> None:
     x, query, lengths = draw_pool(rng)
     query = np.append(query, 1.0)
     lift = rng.permutation(3000.0 * (np.arange(len(x)) - len(x) // 2))[:, None]
-    lift = lift + 1000.0 * (np.arange(x.shape[1]) == rng.integers(x.shape[1]))
+    lift = lift + 1000.0 * (np.arange(x.shape[1]) == rng.integers(x.shape[1], size=(len(x), 1)))
     lift[np.arange(x.shape[1]) >= lengths[:, None]] += 5000.0
     x = np.append(x, lift[:, :, None], axis=2)
     is_pooled(attention_pool, x, query, lengths, ", with scores thousands apart")
