@@ -322,6 +322,25 @@ def test_what_is_asked_again_costs_no_seconds_and_wins_none() -> None:
 
 
 @boxed
+@pytest.mark.slow
+def test_what_is_asked_again_has_the_same_seconds_of_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An answer that took most of them in a check has them once more."""
+    monkeypatch.setattr(box, "CPU", 2)
+    monkeypatch.setattr(box, "CALL", 30.0)  # where others compute, too
+    busy = "import time; t = time.process_time() + x\n    while time.process_time() < t: pass"
+    with stand_in(f"{busy}\n    return x") as f:
+        f.begin()
+        assert f(1.2) == 1.2
+        with f.again():
+            assert f(1.2) == 1.2
+        f.begin()
+        with pytest.raises(CheckFailed, match="answers"):
+            f(1.2)
+
+
+@boxed
 def test_a_function_of_an_earlier_exercise_is_answered_here() -> None:
     source = (
         "def f(x):\n    try:\n        return double(x), double(times=3, x=x)\n"

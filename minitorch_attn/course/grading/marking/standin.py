@@ -65,7 +65,7 @@ class Standin:
         self.box.begin()
         self.lines, self.place = source.split("\n"), place
         self.broken: Exception | None = None  # what came of loading the source, if not a function
-        self.began = self.allowance.spent
+        self.began, self.began_cpu = self.allowance.spent, self.box.cpu
         self.first_load: float | None = None  # its seconds; for the next ones it is not to blame
 
     def __enter__(self) -> Standin:
@@ -93,6 +93,7 @@ class Standin:
         """Inside, what was asked since `begin` is asked once more, in a fresh process: that costs
         nothing, as far as it takes no longer than it took."""
         self.renew()
+        self.box.cpu = self.began_cpu
         free = self.allowance.spent - self.began
         self.allowance.seconds += free
         before = self.allowance.spent = self.allowance.spent - free
@@ -104,7 +105,7 @@ class Standin:
     def begin(self) -> None:
         """A check begins, in a process of its own."""
         self.renew()
-        self.began = self.allowance.spent
+        self.began, self.began_cpu = self.allowance.spent, self.box.cpu
 
     def _load(self) -> None:
         if self.allowance.lives <= 0:
