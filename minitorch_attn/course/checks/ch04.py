@@ -9,6 +9,7 @@ import numpy as np
 
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape
+from .common import reacts
 
 # What 32-bit numbers can do, and a constant that is one part in a thousand off cannot.
 near = partial(expect_close, rtol=1e-4, atol=1e-5)
@@ -259,6 +260,7 @@ def twenty_layers(first_weights: Any, rng: np.random.Generator) -> None:
         weight = first_weights(rng.normal(size=(120, 120)), True)
         expect_shape(weight, (120, 120), "a weight for each number of the noise")
         h = np.maximum(h @ weight, 0)
+    reacts(weight, first_weights(rng.normal(size=(120, 120)), True), "other noise, other weights")
     ratio = float(np.sqrt((h**2).mean()) / start)
     expect(
         0.1 < ratio < 10,

@@ -345,7 +345,9 @@ def bad_orders(notices: Any, rng: np.random.Generator) -> None:
     outputs, shuffled = attended(x, matrices), attended(reorder(x, order), matrices)
     # Nothing moved by an order: 0 and 0 where outputs are alike at every token.
     alike = np.ones_like(outputs)
-    near(notices(alike, alike, order), (0.0, 0.0), "an order that is one is taken")
+    none = notices(alike, alike, order)
+    near(none, (0.0, 0.0), "an order that is one is taken")
+    reacts(none, notices(outputs, shuffled, order), "outputs that differ give other numbers")
     near(notices(outputs, outputs, order)[1], 0.0, "outputs that are the same do not differ")
     tokens, any_scene = x.shape[1], int(rng.integers(len(order)))
     middle = tokens // 2  # of a token in the middle the least, the largest and the sum can stay

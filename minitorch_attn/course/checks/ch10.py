@@ -14,7 +14,7 @@ from ...data import digits
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError, expect, expect_close, expect_error, expect_shape
 from . import common
-from .common import near
+from .common import near, reacts
 
 sizes = partial(common.sizes, low=2, high=8)
 
@@ -98,6 +98,8 @@ def does_not_tile(embed_patches: Any, rng: np.random.Generator) -> None:
     got = embed_patches(0 * images, size, weight, bias, positions)
     expect_shape(got, (b, *positions.shape), "what does tile is embedded")
     near(np.diff(got, axis=0), 0 * np.asarray(got)[1:], "empty images are embedded alike")
+    drawn = embed_patches(images, size, weight, bias, positions)
+    reacts(got, drawn, "other images, other embeddings")
     wrong = {
         "higher": np.concatenate([images, images[:, :1]], axis=1),
         "lower": images[:, 1:],
@@ -480,6 +482,7 @@ def unknown_kind(ablate: Any, rng: np.random.Generator) -> None:
     *others, head, mask = drawn
     got = ablate(*others, 0 * head, mask, "attention")
     near(got, np.zeros((len(mask), head.shape[1])), "with a head of zeros all logits are 0")
+    reacts(got, ablate(*drawn, "attention"), "another head, other logits")
     for word in ("atention", "Uniform", "nothing", "weighted", "no", ""):
         claim = f"{word!r} is none of the three: a slip of the pen is no ablation"
         expect_error(partial(ablate, *drawn, word), ValueError, claim)
@@ -1045,7 +1048,7 @@ def too_few(claims: Any, rng: np.random.Generator) -> None:
     for enough in (alike, {name: x[:3] for name, x in alike.items()}):
         gap = claims(enough, chance, t)["gaps"]["dense"]
         near(gap, (0.0, 0.0), "three seeds are enough, and scores that are the same have no gap")
-    claims(scores, chance, t)
+    reacts(gap, claims(scores, chance, t)["gaps"]["dense"], "scores that differ have a gap")
     for count in (2, 1):
         few = {name: x[:count] for name, x in scores.items()}
         claim = f"{count} seed{'s' * (count > 1)}: no claim"

@@ -67,6 +67,55 @@ def test_other_numbers_earn_nothing(chapter: int) -> None:
     assert earned == {}
 
 
+def noise(array: Any) -> Any:
+    """Too little of it for any tolerance, and other noise in place of other numbers."""
+    drawn = np.random.default_rng(zlib.crc32(array.tobytes()))
+    return 1e-9 * drawn.normal(size=array.shape)
+
+
+def identity(array: Any) -> Any:
+    return np.broadcast_to(np.eye(*array.shape[-2:]), array.shape) if array.ndim > 1 else array * 0
+
+
+def first(array: Any) -> Any:
+    return np.zeros(array.shape) + (np.arange(array.shape[-1]) == 0) if array.ndim else 0.0
+
+
+FILLINGS = {
+    "noise too small to count": noise,
+    "the identity": identity,
+    "the first of each row": first,
+    "even shares": lambda a: np.full(a.shape, 1 / max(1, *a.shape[-1:])),
+}
+
+
+def filled(tree: Any, filling: Any) -> Any:
+    """The same containers and shapes, filled."""
+    if isinstance(tree, dict):
+        return {key: filled(item, filling) for key, item in tree.items()}
+    if isinstance(tree, list | tuple):
+        return type(tree)(filled(item, filling) for item in tree)
+    if isinstance(tree, str | None):
+        return "something else" if tree else tree
+    return filling(np.asarray(tree))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("name", FILLINGS)
+def test_right_shapes_and_refusals_filled_with_nothing_earn_nothing(
+    name: str, chapter: int
+) -> None:
+    earned = {}
+    for exercise in (one for one in ASKED if one.chapter == chapter):
+        right = worked(exercise)
+        answer = lambda *a, right=right, **k: filled(right(*a, **k), FILLINGS[name])  # noqa: E731
+        report = run(exercise, answer, SEED)
+        if report.points:
+            earned[exercise.id] = [r.check for r in report.results if r.status == "passed"]
+    assert earned == {}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_an_argument_handed_back_earns_nothing(chapter: int) -> None:
