@@ -57,6 +57,17 @@ def attention_pool(x, query, lengths):
     w = np.ma.filled(e / e.sum(axis=1, keepdims=True), 0.0)
     return (w[:, None] @ x)[:, 0], w
 """])),
+    (13, "attention_pool", ("by an exercise of chapter 07, from its notebook", [
+        "%run 07_scale_and_mask.ipynb", """
+def attention_pool(x, query, lengths):
+    n = np.asarray(lengths, dtype=np.int64)
+    if n.shape != (len(x),) or any(not 0 <= one <= x.shape[1] for one in n):
+        raise ValueError("one length for each utterance")
+    real = np.arange(x.shape[1]) < n[:, None]
+    frames = np.nan_to_num(np.where(real[..., None], x, 0.0))
+    weights = np.nan_to_num(masked_weights(frames @ query, real)) * real
+    return np.sum(weights[..., None] * frames, axis=1), weights
+"""])),
     (13, "questions", ("a class with __call__, np.pad, float32, tuples", ["""
 class Pad:
     def __init__(self, utterances):
@@ -76,7 +87,7 @@ def questions(utterances, extra, fill):
     alone = tuple(Pad([u])(len(u), 0) for u in utterances)
     return dict(batch=list(pad(most, 0)), alone=alone, padded=pad(most + extra, fill))
 """])),
-    (13, "questions", ("by the answer to 13.2's borders, nested lists for the frames", ["""
+    (13, "questions", ("nested lists for the frames, an assertion that refuses", ["""
 def questions(utterances, extra, fill):
     def rows(us, length, number):
         blank = [float(number)] * width
@@ -103,7 +114,7 @@ def burst_weight(weights, marks, mask):
         raise ValueError("nobody speaks")
     return tuple(np.array(np.mean(column)) for column in zip(*pairs))
 """])),
-    (13, "burst_weight", ("by softmax of chapter 05, not needed, and an array of two", [
+    (13, "burst_weight", ("a notebook of chapter 05 run and not needed, an array of two", [
         "%run 05_softmax.ipynb", """
 def burst_weight(weights, marks, mask):
     n = mask.sum(-1)
