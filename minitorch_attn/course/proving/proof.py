@@ -175,7 +175,7 @@ def _rewrite(proof: Proof, answer: Answer, first: _First) -> None:
     names = ["as it stands", *(rewriting.name for rewriting in made)]
     sources = [answer.source]
     sources += [collect.collect_text(r.source, ".py", function).source for r in made]
-    # What is right may be slow, as slow as a reader's answer: s |= t written out copies s each time.
+    # What is right may be as slow as a reader's answer: s |= t written out copies s each time.
     found = _try(proof, sources, first, "lost", bounded.limit_of(proof.exercise))
     proof.rewritten += len(made)
     for name, trial in zip(names, found, strict=True):

@@ -76,7 +76,9 @@ def test_the_command_trains_every_seed_and_the_notebook_reads_all_but_one(
     seeds.STORED.mkdir(parents=True)
     chapter.write_text(CHAPTER, encoding="utf-8")
     path = seeds.make(chapter)
-    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == {"squares": [1, 4, 9, 16, 25, 36]}
+    assert json.loads(path.read_text(encoding="utf-8"))["rows"] == {
+        "squares": [1, 4, 9, 16, 25, 36]
+    }
     monkeypatch.delenv(ANEW)
     ((output,),) = execute.run(execute.job(read(chapter), tmp_path / "notebooks"))
     assert output["text"] == "1 [1, 4, 9, 16, 25, 36]\n"
