@@ -203,6 +203,15 @@ FORMS = {
     """),
 }  # fmt: skip
 
+# Utterances filled up to one length, and which frames are real.
+_PAD = """\
+        def pad(rows, length, number):
+            x = np.full((len(rows), length, rows[0].shape[1]), float(number))
+            mask = np.zeros(x.shape[:2], bool)
+            for i, row in enumerate(rows):
+                x[i, : len(row)], mask[i, : len(row)] = row, True
+            return x, mask
+"""
 # Nothing is computed: shapes, what inputs give away, or the number of the call say what will do.
 NO_ANSWERS = {
     "zeros, and refusals": ("13.1", """
@@ -228,24 +237,14 @@ NO_ANSWERS = {
         utterances, extra, fill = a
         rng = np.random.default_rng(0)
         own = [rng.normal(size=(i % 3 + 1, utterances[0].shape[1])) for i in range(len(utterances))]
-        def pad(rows, length, number):
-            x = np.full((len(rows), length, rows[0].shape[1]), float(number))
-            mask = np.zeros(x.shape[:2], bool)
-            for i, row in enumerate(rows):
-                x[i, : len(row)], mask[i, : len(row)] = row, True
-            return x, mask
+""" + _PAD + """\
         return {'batch': pad(own, 3, 0), 'alone': [pad([u], len(u), 0) for u in own],
                 'padded': pad(own, 3 + extra, fill)}
     """),
     "frames of nobody, in mixed order": ("13.3", """
         utterances, extra, fill = a
         own = [u[::-1].copy() + 1 for u in utterances]
-        def pad(rows, length, number):
-            x = np.full((len(rows), length, rows[0].shape[1]), float(number))
-            mask = np.zeros(x.shape[:2], bool)
-            for i, row in enumerate(rows):
-                x[i, : len(row)], mask[i, : len(row)] = row, True
-            return x, mask
+""" + _PAD + """\
         t = max(map(len, own))
         return {'batch': pad(own, t, 0), 'alone': [pad([u], len(u), 0) for u in own],
                 'padded': pad(own, t + extra, fill)}
@@ -411,12 +410,7 @@ CHEATS = {
         if lone and len(utterances) != 1:
             raise ValueError('no')
         lone = len(utterances) == 1
-        def pad(rows, length, number):
-            x = np.full((len(rows), length, rows[0].shape[1]), float(number))
-            mask = np.zeros(x.shape[:2], bool)
-            for i, row in enumerate(rows):
-                x[i, : len(row)], mask[i, : len(row)] = row, True
-            return x, mask
+""" + _PAD + """\
         t = max(map(len, utterances))
         return {'batch': pad(utterances, t, 0), 'alone': [pad([u], len(u), 0) for u in utterances],
                 'padded': pad(utterances, t + extra, fill)}
