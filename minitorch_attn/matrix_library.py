@@ -81,10 +81,26 @@ def _settle() -> None:
             for _, set_count in _libraries():
                 set_count(1)
             state.held = True
+            if _libraries():
+                _write_once()
         elif not state.open and state.before is not None:
             for (_, set_count), count in zip(_libraries(), state.before, strict=True):
                 set_count(count)
             state.before, state.held = None, False
+
+
+def write_working_memory() -> None:
+    """A product large enough that the library has once written all the memory that it works in.
+
+    OpenBLAS copies the matrices to memory of its own and fetches ahead what comes next there. Where
+    nothing was ever written the processor waits at each fetch: products of few numbers, summed over
+    many rows, as the gradient of a weight is, take up to three times as long. That ends with the
+    first product that fills this memory, and a training step of small products makes none.
+    """
+    np.zeros((64, 512), np.float32) @ np.zeros((512, 1024), np.float32)
+
+
+_write_once = cache(write_working_memory)
 
 
 class _Here(threading.local):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import contextvars
 import math
 import os
 import threading
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from .errors import MinitorchError
-from .matrix_library import OneThread
+from .matrix_library import OneThread, write_working_memory
 
 T = TypeVar("T")
 
@@ -167,15 +168,25 @@ def parallel_map(function: Callable[[Any], T], parts: Sequence[Any]) -> list[T]:
         finally:
             del _worker.active
 
+    helpers = [_submit(work, count) for _ in range(min(count, len(parts)) - 1)]
+    work()  # the thread that asks does its share
+    for helper in helpers:
+        if not helper.cancel():
+            helper.result()
+    if errors:
+        raise errors[0]
+    return results
+
+
+def _submit(work: Callable[[], T], count: int) -> Any:
+    """Ask one of count - 1 other threads to work: with this one's settings of NumPy's errors."""
+    state = _state
     with state.lock:
         if state.pool is None or state.pool._max_workers < count - 1:
             from concurrent.futures import ThreadPoolExecutor
 
             state.pool = ThreadPoolExecutor(count - 1, "minitorch_attn")
-    helpers = [state.pool.submit(work) for _ in range(min(count, len(parts)) - 1)]
-    work()  # the thread that asks does its share
-    for helper in helpers:
-        helper.result()
-    if errors:
-        raise errors[0]
-    return results
+            for _ in range(count - 1):  # all at once, for threads that meet have memory each
+                state.pool.submit(write_working_memory)
+            write_working_memory()
+    return state.pool.submit(contextvars.copy_context().run, work)

@@ -14,7 +14,14 @@ import numpy as np
 from .. import workloads
 from ..job import Job, training_results
 from ..workloads import Workload
-from .by_hand_parts import Adam, Arrays, Shares, cross_entropy, keep_freed_memory
+from .by_hand_parts import (
+    Adam,
+    Arrays,
+    Shares,
+    cross_entropy,
+    keep_freed_memory,
+    write_working_memory,
+)
 from .by_hand_transformer import Transformer
 
 _threads = 1
@@ -29,6 +36,7 @@ def start(threads: int, split: bool = False) -> dict[str, str]:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(limits=1)
+    write_working_memory()
     return {"numpy": np.__version__}
 
 

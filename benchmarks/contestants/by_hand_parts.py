@@ -27,6 +27,11 @@ def keep_freed_memory() -> None:
             pass
 
 
+def write_working_memory() -> None:
+    """Have OpenBLAS write once what it works in, as the library does for its small products."""
+    np.zeros((64, 512), np.float32) @ np.zeros((512, 1024), np.float32)
+
+
 def cross_entropy(logits: np.ndarray, targets: np.ndarray, total: int) -> float:
     """The loss of these rows as a part of `total`; the logits become their gradient, in place."""
     rows = np.arange(len(logits))
@@ -106,6 +111,10 @@ class Shares:
             for start, stop in itertools.pairwise(cuts)
         ]
         self.pool = ThreadPoolExecutor(shares - 1) if shares > 1 else None
+        if self.pool:
+            for _ in range(shares - 1):
+                self.pool.submit(write_working_memory)
+        write_working_memory()
         self.gradients: Arrays = {}
 
     def __call__(self) -> tuple[float, Arrays]:

@@ -13,12 +13,13 @@ from autograd import value_and_grad
 from .. import workloads
 from ..job import Job, training_results
 from ..workloads import Workload
-from .by_hand_parts import Adam, keep_freed_memory
+from .by_hand_parts import Adam, keep_freed_memory, write_working_memory
 
 
 def start(threads: int) -> dict[str, str]:
     """Returns the versions; NumPy's threads are set from outside."""
     keep_freed_memory()
+    write_working_memory()
     return {"autograd": importlib.metadata.version("autograd")}
 
 

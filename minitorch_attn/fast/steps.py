@@ -19,7 +19,10 @@ from ..tensor import mode
 from ..threads import parallel_map, shares, sharing, threads
 
 # A step with fewer rows or products than this is done before a second thread has taken up its part.
-MANY_ROWS, WORTH_SHARING = 1 << 11, 1 << 28
+MANY_ROWS, WORTH_SHARING = 1 << 9, 1 << 26
+
+# Of a step with fewer products, and whole, none is large.
+SMALL_STEP = 1 << 28
 
 
 def shared_gradients(
@@ -86,6 +89,6 @@ def small_step(model: Any, inputs: Any) -> AbstractContextManager[None]:
     Each small product would have one anyway; to ask at each takes a sixth of the smallest steps.
     """
     is_known = isinstance(inputs, np.ndarray) and inputs.dtype.kind == "f"
-    if is_known and _products(model, inputs) < WORTH_SHARING:
+    if is_known and _products(model, inputs) < SMALL_STEP:
         return OneThread()
     return nullcontext()

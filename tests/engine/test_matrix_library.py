@@ -172,3 +172,41 @@ def test_a_forked_child_gets_it_back() -> None:
     command = [sys.executable, "-c", IN_A_CHILD]
     done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True"] * 3, done.stdout + done.stderr
+
+
+DEEP = """
+import time
+import numpy as np
+from minitorch_attn.matrix_library import OneThread
+from minitorch_attn.threads import parallel_map, sharing
+rng = np.random.default_rng(0)
+x, g = (rng.standard_normal((1024, width), np.float32) for width in (64, 256))
+def seconds(_):
+    times = []
+    for _ in range(25):
+        start = time.perf_counter()
+        x.T @ g
+        times.append(time.perf_counter() - start)
+    return min(times)
+with OneThread():
+    first = seconds(0)
+with sharing(2):
+    shared = max(parallel_map(seconds, range(2)))
+rng.standard_normal((1024, 1024), np.float32) @ rng.standard_normal((1024, 1024), np.float32)
+print(first / seconds(0), shared / seconds(0))
+"""
+
+
+def test_a_product_over_many_rows_is_as_fast_at_once_as_after_a_large_one() -> None:
+    """Where the library has never written to its working memory, it takes up to three times as
+    long. In a process that has made no product yet; two cores may slow each other a little."""
+    env = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    command = [sys.executable, "-c", DEEP]
+    for _ in range(3):  # another program may have had the core
+        done = subprocess.run(
+            command, env=env | {"OPENBLAS_NUM_THREADS": "1"}, capture_output=True, text=True
+        )
+        first, shared = map(float, done.stdout.split())
+        if first < 1.4 and shared < 1.6:
+            return
+    pytest.fail(f"{first:.2f} and, in two threads, {shared:.2f} times as long")

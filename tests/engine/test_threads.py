@@ -101,6 +101,38 @@ def test_after_an_error_no_other_part_is_begun() -> None:
     assert len(begun) < 10
 
 
+def test_in_every_thread_numpy_treats_errors_as_in_the_one_that_asks() -> None:
+    together = threading.Barrier(2, timeout=30)  # so neither thread does both parts
+
+    def part(_: int) -> str:
+        together.wait()
+        try:
+            return str(np.exp(np.float32(1000)))
+        except FloatingPointError:
+            return "raised"
+
+    with sharing(2):
+        with np.errstate(over="raise"):
+            assert parallel_map(part, range(2)) == ["raised"] * 2
+        with np.errstate(over="ignore"):
+            assert parallel_map(part, range(2)) == ["inf"] * 2
+
+
+def test_nobody_waits_for_a_thread_that_is_needed_no_more() -> None:
+    """The other thread is still at something else when this one has done all parts itself."""
+    from minitorch_attn import threads as module
+
+    let_go = threading.Event()
+    with sharing(2):
+        parallel_map(abs, range(2))  # now there is another thread
+        for _ in range(module._state.pool._max_workers):
+            module._state.pool.submit(let_go.wait, 30)
+        started = time.perf_counter()
+        assert parallel_map(abs, range(-3, 0)) == [3, 2, 1]
+        assert time.perf_counter() - started < 10
+        let_go.set()
+
+
 @pytest.mark.parametrize(
     ("files", "limit"),
     [
