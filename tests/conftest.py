@@ -8,6 +8,7 @@ import os
 # of their own on top, on two busy cores, these tests took ten times as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import pytest
 from hypothesis import settings
 
 # The same examples on every run, and nothing kept between runs.
@@ -15,3 +16,15 @@ settings.register_profile(
     "repeatable", derandomize=True, database=None, deadline=None, max_examples=60
 )
 settings.load_profile("repeatable")
+
+# Each takes minutes: begun last, one would run alone while the other process has nothing left.
+LONGEST = (
+    "test_the_proof_holds[10.2]",
+    "test_the_proof_holds[14.3]",
+    "test_the_committed_notebooks",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; the others keep their order."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONGEST))
