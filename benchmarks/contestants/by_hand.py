@@ -11,17 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from minitorch_attn.matrix_library import write_working_memory
+from minitorch_attn.processes import keep_freed_memory
+
 from .. import workloads
 from ..job import Job, training_results
 from ..workloads import Workload
-from .by_hand_parts import (
-    Adam,
-    Arrays,
-    Shares,
-    cross_entropy,
-    keep_freed_memory,
-    write_working_memory,
-)
+from .by_hand_parts import Adam, Arrays, Shares, cross_entropy
 from .by_hand_transformer import Transformer
 
 _threads = 1

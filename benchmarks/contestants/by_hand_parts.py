@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 import math
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from minitorch_attn.matrix_library import write_working_memory
+
 Arrays: TypeAlias = dict[str, np.ndarray]
-
-
-def keep_freed_memory() -> None:
-    """Have glibc keep what is freed: the trick that the library's optimisers use too."""
-    if sys.platform.startswith("linux"):
-        try:
-            library = ctypes.CDLL("libc.so.6")
-            for option in (-3, -1):  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD
-                library.mallopt(option, 1 << 30)
-            library.mallopt(-8, 1)  # M_ARENA_MAX
-        except (OSError, AttributeError):
-            pass
-
-
-def write_working_memory() -> None:
-    """Have OpenBLAS write once what it works in, as the library does for its small products."""
-    np.zeros((64, 512), np.float32) @ np.zeros((512, 1024), np.float32)
 
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray, total: int) -> float:
@@ -112,9 +95,9 @@ class Shares:
         ]
         self.pool = ThreadPoolExecutor(shares - 1) if shares > 1 else None
         if self.pool:
-            for _ in range(shares - 1):
+            for _ in range(shares - 1):  # all at once, as the library does
                 self.pool.submit(write_working_memory)
-        write_working_memory()
+            write_working_memory()
         self.gradients: Arrays = {}
 
     def __call__(self) -> tuple[float, Arrays]:

@@ -10,10 +10,13 @@ import autograd.numpy as anp
 import numpy as np
 from autograd import value_and_grad
 
+from minitorch_attn.matrix_library import write_working_memory
+from minitorch_attn.processes import keep_freed_memory
+
 from .. import workloads
 from ..job import Job, training_results
 from ..workloads import Workload
-from .by_hand_parts import Adam, keep_freed_memory, write_working_memory
+from .by_hand_parts import Adam
 
 
 def start(threads: int) -> dict[str, str]:
