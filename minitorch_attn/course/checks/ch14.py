@@ -641,12 +641,11 @@ def share_that_reach(x: Array, y: Array, given: Array, groups: Array) -> float:
     """Of all orders inside the groups, one after the other."""
     x, y, columns = ranked(x, y, given, groups)
     rows = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-    here, found = abs(partial_of(x, y, columns)), []
-    for way in itertools.product(*(itertools.permutations(own) for own in rows)):
-        order = np.zeros(len(x), dtype=int)
-        order[np.concatenate(rows)] = np.concatenate(way)
-        found.append(abs(partial_of(x[order], y, columns)))
-    return float(np.mean(np.array(found) >= here - 1e-9))
+    ways = itertools.product(*(itertools.permutations(own) for own in rows))
+    orders = np.array([np.concatenate(way) for way in ways])[:, np.argsort(np.concatenate(rows))]
+    moved, rest = left_over(columns, x[orders].T), left_over(columns, y)
+    found = abs(rest @ moved) / np.sqrt((moved * moved).sum(axis=0) * (rest @ rest))
+    return float(np.mean(found >= abs(partial_of(x, y, columns)) - 1e-9))
 
 
 def draw_level(rng: np.random.Generator) -> tuple[Array, Array, Array, Array]:

@@ -10,7 +10,7 @@ import contextlib
 import io
 import math
 import multiprocessing
-import time
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -74,9 +74,7 @@ def attempt(
             return Trial((), "it does not even load")
         for seed in seeds:
             _limit_time(seconds)
-            lost = next((n for n in checks if not _passes(exercise, n, function, seed)), None)
-            if lost is None and not kept:
-                lost = _worthless(exercise, function, seed)
+            lost = _first_lost(exercise, checks, function, seed)
             if lost is None:
                 kept.append(seed)
             else:
@@ -88,14 +86,18 @@ def attempt(
     return Trial(tuple(kept), failed)
 
 
-def _passes(exercise: Exercise, number: int, function: Any, seed: int) -> bool:
-    return running.run_check(exercise, number, function, seed)[0].status == running.PASSED
-
-
-def _worthless(exercise: Exercise, function: Any, seed: int) -> int | None:
-    """The number of a check that is passed and yet not paid: a constant's refusals, for one."""
-    results = running.run(exercise, function, seed).results
-    return next((n for n, result in enumerate(results) if result.status != running.PASSED), None)
+def _first_lost(exercise: Exercise, checks: Sequence[int], function: Any, seed: int) -> int | None:
+    """The number of the first of the checks that fails; else of one that is passed and not paid,
+    for a constant's refusals, say; else None."""
+    runs = {}
+    for number in checks:
+        runs[number] = running.run_check(exercise, number, function, seed)
+        if runs[number][0].status != running.PASSED:
+            return number
+    results = running.together(exercise, [runs[number] for number in range(len(checks))])
+    return next(
+        (n for n, (result, _) in enumerate(results) if result.status != running.PASSED), None
+    )
 
 
 def in_processes(
@@ -191,13 +193,9 @@ def _received(pipe: Any) -> Iterator[int]:
 
 
 def _limit_time(seconds: float) -> None:
-    """The system kills this process when it has computed for so long."""
-    if seconds == math.inf:
-        return
-    import resource
-
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time() + seconds) + 1, hard))
+    """The system kills this process when it has computed for so long: SIGPROF is not handled."""
+    if seconds < math.inf:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
 
 
 def _limit_memory() -> None:
