@@ -19,6 +19,7 @@ from helpers.honest import notebook
 
 from minitorch_attn.__main__ import main
 from minitorch_attn.course import check, check_file, progress, use_checks
+from minitorch_attn.course.checking.running import run
 from minitorch_attn.course.checks import NoExercise, exercises_of, folders, written_chapters
 from minitorch_attn.course.checks.folders import FolderMistake
 from minitorch_attn.course.grading import records
@@ -127,7 +128,16 @@ def tempered(scores, temperature):
 """
 
 
+def test_a_mistake_costs_the_same_with_any_seed(mine: Path) -> None:
+    use_checks(mine)
+    (exercise,) = exercises_of(40)
+    for wrong in exercise.wrong_answers:
+        points = {run(exercise, wrong.function, seed).points for seed in range(60)}
+        assert len(points) == 1, wrong.name
+
+
 @boxed
+@pytest.mark.slow
 def test_a_class_is_marked(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     handed_in, out, canary = tmp_path / "class", tmp_path / "out", tmp_path / "imported"
     answers = {"right": right(mine), **wrong(mine)}
