@@ -41,7 +41,7 @@ test: .venv/test.stamp
 	$(PY) -m pytest -n 2
 
 test-all: .venv/test.stamp
-	$(PY) -m pytest -n 2 -m "slow or not slow"
+	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 book: .venv/test.stamp
 	$(PY) -m minitorch_attn book

@@ -18,6 +18,7 @@ settings.register_profile(
 settings.load_profile("repeatable")
 
 # Each takes minutes: begun last, one would run alone while the other process has nothing left.
+# Where a file goes to a process whole (`--dist loadfile`), its other tests come with it.
 LONGEST = (
     "test_the_proof_holds[10.2]",
     "test_the_proof_holds[14.3]",

@@ -95,12 +95,10 @@ WAYS = {
     "the command, PYTHONPATH with an empty entry": [],
     "the command, from another folder": [],
 }
-SLOW = list(WAYS)[1:]
 
 
-@pytest.mark.parametrize(
-    "way", [pytest.param(w, marks=pytest.mark.slow) if w in SLOW else w for w in WAYS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
 def test_no_submission_is_imported(
     tmp_path: Path, names: set[str], too_early: set[str], way: str
 ) -> None:

@@ -125,7 +125,7 @@ def test_no_part_is_idle(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(data, marks=() if data in ("cued", "dates", "vowels") else pytest.mark.slow)
+        pytest.param(data, marks=() if data in ("cued", "vowels") else pytest.mark.slow)
         for data in TAKEN
     ],
 )

@@ -176,11 +176,11 @@ def test_search_finds_softmax(site: Path, chromium: Any) -> None:
 @pytest.mark.parametrize("name", [*FIVE, *LATE])
 def test_axe_finds_nothing_serious(site: Path, chromium: Any, name: str) -> None:
     found = []
-    for scheme in SCHEMES:
+    for scheme, rules in zip(SCHEMES, ("{}", "{runOnly: ['color-contrast']}"), strict=True):
         page = chromium.new_context(offline=True, color_scheme=scheme).new_page()
         page.goto((site / name).as_uri())
         page.add_script_tag(path=AXE)
-        for fault in page.evaluate("axe.run().then(result => result.violations)"):
+        for fault in page.evaluate(f"axe.run({rules}).then(result => result.violations)"):
             if fault["impact"] in ("serious", "critical"):
                 where = {node["target"][0] for node in fault["nodes"]}
                 found.append(f"{scheme}, {fault['id']}: {sorted(where)[:3]} of {len(where)}")
