@@ -638,7 +638,7 @@ def draw_small(rng: np.random.Generator, moving: int) -> tuple[Array, Array, Arr
 
 
 def share_that_reach(x: Array, y: Array, given: Array, groups: Array) -> float:
-    """Of all orders inside the groups, one after the other."""
+    """Of all orders inside the groups."""
     x, y, columns = ranked(x, y, given, groups)
     rows = [np.flatnonzero(groups == group) for group in np.unique(groups)]
     ways = itertools.product(*(itertools.permutations(own) for own in rows))

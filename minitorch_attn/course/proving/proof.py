@@ -135,7 +135,7 @@ def _try(
 ) -> list[trials.Trial]:
     """All of them; each may take ten times as long as the answer that they were made from, or
     these seconds, where that is more."""
-    seconds = max(seconds, 1 + 10 * sum(first.seconds))
+    seconds = max(seconds, 2 + 10 * sum(first.seconds))
     order = sorted(range(len(first.seconds)), key=lambda number: first.seconds[number])
     return trials.in_processes(
         proof.exercise, sources, proof.seeds, seconds=seconds, order=order, until=until

@@ -26,8 +26,9 @@ from minitorch_attn.course.web.live.marks import Mark, marks
 pytestmark = pytest.mark.slow
 
 NAMES = [chapter.file for chapter in chapters()]
-# Chapters that run whole. LIVE="10 14" names others, and LIVE=all, for an hour, all eighteen; what
-# each cell took of the processor is then in .cache/live/seconds.json, for `cells.toml`.
+# Chapters that run whole; 04 and 08, which train longest, when they are named. LIVE="10 14" names
+# others, and LIVE=all, for an hour, all eighteen; what each cell took of the processor is then in
+# .cache/live/seconds.json, for `cells.toml`.
 LATER = "LIVE" in os.environ
 AN_HOUR = 3_600_000  # milliseconds, for the longest of their cells
 LIVE = os.environ.get("LIVE", "00 01 02 03 05 06 07 09").split()
