@@ -345,7 +345,8 @@ def shown_inputs(exercise: Exercise, call: Call) -> str:
     names = [*exercise.parameters[: len(call.args)]]
     names += [f"argument {i + 1}" for i in range(len(names), len(call.args))]
     pairs = [*zip(names, call.args, strict=True), *call.kwargs.items()]
-    return "\n".join(f"{name} = {show(value, most=12)}" for name, value in pairs)
+    # An input that is None is no forgotten `return`, as `show` would ask.
+    return "\n".join(f"{n} = {'None' if x is None else show(x, most=12)}" for n, x in pairs)
 
 
 def find_mistake(

@@ -447,6 +447,18 @@ def test_what_is_no_array_is_refused_in_words() -> None:
     assert "is a `return` missing?" in repr(run(mean, lambda x: None))
 
 
+def test_an_input_that_is_none_is_no_forgotten_return() -> None:
+    kept = Exercise("06.8", "Kept", "add", "add(state, x: (N,)) -> (N,)", 1, 1, 1, "06_a.md")
+
+    @kept.check(1, "nothing is added to nothing")
+    def nothing(add: Any, rng: np.random.Generator) -> None:
+        expect_close(add(None, np.ones(2)), np.ones(2), "x itself")
+
+    (result,) = run(kept, lambda state, x: None).results
+    assert result.given.startswith("state = None\n")
+    assert "is a `return` missing?" in result.got
+
+
 def test_an_array_that_lies_is_made_plain() -> None:
     class Liar(np.ndarray):
         def __eq__(self, other: Any) -> Any:
