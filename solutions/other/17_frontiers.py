@@ -123,8 +123,6 @@ def fusion_test(image, text, order, said=None, y=None):
 
 
 def continual_scores(A):
-    if len(A.shape) != 2:
-        raise ValueError("a table has two axes")
     rows, columns = A.shape
     if rows != columns or rows < 2:
         raise ValueError("a row and a column a task")
@@ -143,7 +141,7 @@ def continual_scores(A):
 
 
 def continual_scores(A):
-    if A.ndim != 2 or A.shape != A.T.shape or A.shape[0] < 2:
+    if A.shape != A.T.shape or A.shape[0] < 2:
         raise ValueError("not a table of tasks")
     learned = np.where(np.tril(np.ones(A.shape)) > 0, A, -np.inf)
     end = learned[-1]

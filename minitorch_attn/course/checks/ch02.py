@@ -57,7 +57,7 @@ def slopes(w: Array, x: Array, y: Array) -> Array:
 def agrees(slope: Any, rng: np.random.Generator) -> None:
     for shape in ({}, {"d": 1}, {"k": 1}, {"p": 1}):
         w, x, y = draw_lines(rng, **shape)
-        for eps in (1e-5, float(10 ** rng.uniform(-6, -4.3))):
+        for eps in (1e-4, float(10 ** rng.uniform(-6, -4.3))):
             got = slope(w, x, y, eps)
             expect_shape(got, w.shape, "a slope for each weight")
             close(got, slopes(w, x, y), "each is what the chain rule gives", 1e-5, 1e-7)
@@ -75,9 +75,9 @@ def long_step(slope: Any, rng: np.random.Generator) -> None:
 @central.check(1, "weights that are whole numbers are nudged like others")
 def whole_numbers(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
-    w = rng.integers(-2, 3, size=w.shape)
+    w, x = rng.integers(-2, 3, size=w.shape), x / 10  # hardly bent: a step to one side will do
     claim = "for weights that are whole numbers, each is what the chain rule gives"
-    close(slope(w, x, y, 1e-5), slopes(w, x, y), claim, 1e-5, 1e-7)
+    close(slope(w, x, y, 1e-7), slopes(w, x, y), claim, 1e-5, 1e-7)
 
 
 @central.check(1, "an ε that is zero or negative raises ValueError")
@@ -269,6 +269,12 @@ def draw_kernel(rng: np.random.Generator, far: int = 1) -> list[Given]:
     return [(h, distance, outcome, float(guess - m)) for m in (miss, -miss)]
 
 
+def alone(given: Given) -> Given:
+    """The same with the first record only."""
+    h, distance, outcome, truth = given
+    return h, distance[:1], outcome[:1], truth
+
+
 def exact(got: Any, want: Any, claim: str) -> None:
     """To six digits, however small: so formulas agree, and differences do not."""
     close(got, want, claim, atol=1e-15)
@@ -286,6 +292,7 @@ def for_outcome(kernel_loss: Any, rng: np.random.Generator) -> None:
         _, _, _, got = kernel_loss(*given)
         expect_shape(got, given[2].shape, "a slope for each outcome")
         exact(got, kernel_slopes(*given)[2], "the slope along each outcome, to six digits")
+    expect_shape(kernel_loss(*alone(given))[3], (1,), "of a single record, too")
 
 
 @by_hand.check(2, "the slope along each distance, that of a far record to six digits as well")
@@ -294,11 +301,14 @@ def for_distance(kernel_loss: Any, rng: np.random.Generator) -> None:
         _, _, got, _ = kernel_loss(*given)
         expect_shape(got, given[1].shape, "a slope for each distance")
         exact(got, kernel_slopes(*given)[1], "the slope along each distance, to six digits")
+    expect_shape(kernel_loss(*alone(given))[2], (1,), "of a single record, too")
 
 
 @by_hand.check(2, "the slope along h, also where all records but one are far")
 def for_h(kernel_loss: Any, rng: np.random.Generator) -> None:
-    for given in [*draw_kernel(rng), *draw_kernel(rng, far=8)]:
+    # Several, since of one a difference may be right to six digits by chance.
+    far = [given for _ in range(4) for given in draw_kernel(rng, far=8)]
+    for given in [*draw_kernel(rng), *far]:
         _, got, _, _ = kernel_loss(*given)
         expect_shape(got, (), "h is one number, and so is its slope")
         exact(got, kernel_slopes(*given)[0], "the slope along h, to six digits")
@@ -693,7 +703,7 @@ def all_of_it(wrong_rules: Any, rng: np.random.Generator) -> None:
     rules = draw_rules(rng)
     rules.claimed[rules.spoil] = rules.bad[rules.spoil]
     one = np.flatnonzero(rules.spoil)[0]
-    rules.claimed[one] = 2 * rules.right[one]
+    rules.claimed[one] = rules.right[one] - np.abs(rules.right[one])  # too low at every point
     found(wrong_rules, rules, rules.spoil)
     for row, wrong in ((int(one), True), (int(np.flatnonzero(~rules.spoil)[0]), False)):
         pick = slice(row, row + 1)
@@ -727,7 +737,7 @@ def zero(wrong_rules: Any, rng: np.random.Generator) -> None:
     # A constant, computed with a rounding error in the last digit.
     rules.above[flat] = 5 + np.spacing(5.0) * rng.choice([-1, 1], size=rules.above.shape[1])
     rules.below[flat], rules.claimed[flat] = 5.0, 0.0
-    rules.claimed[rules.spoil] *= 1.5
+    rules.claimed[rules.spoil] += 0.5 * np.abs(rules.claimed[rules.spoil])
     found(wrong_rules, rules, rules.spoil)
 
 
@@ -738,7 +748,7 @@ def large(wrong_rules: Any, rng: np.random.Generator) -> None:
     off = 1 + 1e-6 * rng.choice([-1, 1], size=rules.claimed.shape)
     rules.above, rules.below = rules.above * size, rules.below * size
     rules.claimed = rules.claimed * size * off
-    rules.claimed[rules.spoil] *= 1.01
+    rules.claimed[rules.spoil] += 0.01 * np.abs(rules.claimed[rules.spoil])
     found(wrong_rules, rules, rules.spoil)
 
 
@@ -765,8 +775,9 @@ def border(wrong_rules: Any, rng: np.random.Generator) -> None:
 @hunt.check(1, "a rule that says NaN is wrong")
 def not_a_number(wrong_rules: Any, rng: np.random.Generator) -> None:
     rules = draw_rules(rng)
+    rules.spoil = rng.permutation(np.arange(len(rules.spoil)) < 3)
     rows = np.flatnonzero(rules.spoil)
-    for row, value in zip(rows, [np.nan, np.inf, -np.inf, np.nan, np.nan], strict=False):
+    for row, value in zip(rows, [np.nan, np.inf, -np.inf], strict=True):
         rules.claimed[row, rng.integers(rules.claimed.shape[1])] = value
     rules.above[rows[0]] = rules.below[rows[0]]  # a constant: NaN is no zero either
     rules.claimed[rows[0]] *= 0

@@ -58,12 +58,13 @@ def along_any_axis(softmax: Any, rng: np.random.Generator) -> None:
         want = np.apply_along_axis(by_definition, axis, x)
         exactly(softmax(x, axis=axis), want, f"along axis {axis}")
     exactly(softmax(x[0, 0]), by_definition(x[0, 0]), "one axis is enough")
+    exactly(softmax(x[:1, 0]), by_definition(x[0, 0])[None], "one row is one row")
 
 
 @overflow.check(1, "scores of thousands, rows far apart: every row comes out right")
 def rows_far_apart(softmax: Any, rng: np.random.Generator) -> None:
     rows, s = sizes(rng, 2)
-    x = rng.normal(size=(rows, s)) * 3
+    x = np.round(rng.normal(size=(rows, s)) * 192) / 64  # exact in 32 bits, also when moved
     behind = x - np.where(np.arange(s) == rng.integers(s), 5000.0, 0.0)
     want = np.apply_along_axis(by_definition, -1, behind)
     near(softmax(behind), want, "one score far behind gets nothing, and harms no other")
@@ -88,6 +89,7 @@ def logarithms(softmax: Any, rng: np.random.Generator) -> None:
     for axis in (-1, 0, 1):
         want = np.log(np.apply_along_axis(by_definition, axis, x))
         exactly(softmax(x, axis=axis, log=True), want, f"the logarithms along axis {axis}")
+    exactly(softmax(x[:1], axis=1, log=True), want[:1], "and where one axis is of size 1")
 
 
 @overflow.check(1, "32-bit scores give 32-bit shares and logarithms, also for scores above 88")
@@ -280,7 +282,7 @@ def one_row(jacobian: Any, rng: np.random.Generator) -> None:
 @table.check(1, "each leading index has a table of its own")
 def leading(jacobian: Any, rng: np.random.Generator) -> None:
     a, b, n, s = sizes(rng, 4, 2, 6)
-    for size in ((b, n, s), (n, s), (a, b, n, s)):
+    for size in ((b, n, s), (n, s), (a, b, n, s), (1, s)):
         x = rng.normal(size=size)
         got = jacobian(x)
         expect_shape(got, (*size, s), "the leading axes stay, and one axis is added")
@@ -513,6 +515,8 @@ def extremes(temper: Any, rng: np.random.Generator) -> None:
     for small in (1e-3, 1e-9, 1e-100):
         claim = f"at T = {small:g}, scores of that size share as ever"
         near(temper(x * small, small), want, claim)
+    for temperature in (0.0, 1.0, float("inf")):
+        near(temper(x[:1], temperature), [1.0], f"a single score takes all, at T = {temperature:g}")
     want = np.where(x == x.max(), 1.0, 0.0)
     near(temper(np.abs(x.min()) + x, 1e-310), want, "at T = 1e-310 the largest score takes all")
     twice = np.append(x, x.max())
@@ -688,8 +692,8 @@ def draw_wide(rng: np.random.Generator) -> tuple[Array, Array, list[int]]:
     """Widths in no order, one of them twice."""
     n, s = sizes(rng, 2)
     d = int(rng.integers(20, 30))
-    widths = [1, d, *(int(w) for w in rng.choice(np.arange(2, d), 2, replace=False))]
-    return rng.normal(size=(n, d)), rng.normal(size=(s, d)), [*rng.permutation(widths).tolist(), d]
+    others = rng.permutation([1, *rng.choice(np.arange(2, d), 2, replace=False)])
+    return rng.normal(size=(n, d)), rng.normal(size=(s, d)), [d, *others.tolist(), d]
 
 
 def mean_norm(scores: Array) -> float:
@@ -705,17 +709,22 @@ def norms(query: Array, key: Array, widths: list[int], power: float) -> Array:
 @hump.check(2, "unscaled: the mean norm of the Jacobian for each width")
 def unscaled(gradient_size: Any, rng: np.random.Generator) -> None:
     query, key, widths = draw_wide(rng)
-    plain, _ = gradient_size(query, key, widths)
-    expect_shape(plain, (len(widths),), "plain has one number for each width")
-    near(plain, norms(query, key, widths, 0.0), "mean over the queries, first w columns")
+    query = query / 3  # so that no share is so nearly 1 that rounding counts
+    want = norms(query, key, widths, 0.0)
+    for count in (len(widths), 1):
+        plain, _ = gradient_size(query, key, widths[:count])
+        expect_shape(plain, (count,), "plain has one number for each width")
+        near(plain, want[:count], "mean over the queries, first w columns")
 
 
 @hump.check(2, "scaled: the scores divided by √w first")
 def divided_by_root(gradient_size: Any, rng: np.random.Generator) -> None:
     query, key, widths = draw_wide(rng)
-    _, scaled = gradient_size(query, key, widths)
-    expect_shape(scaled, (len(widths),), "scaled has one number for each width")
-    near(scaled, norms(query, key, widths, 0.5), "mean over the queries, first w columns")
+    want = norms(query, key, widths, 0.5)
+    for count in (len(widths), 1):
+        _, scaled = gradient_size(query, key, widths[:count])
+        expect_shape(scaled, (count,), "scaled has one number for each width")
+        near(scaled, want[:count], "mean over the queries, first w columns")
 
 
 @hump.check(1, "two equal keys: half, the most that there is, whatever the query and the width")

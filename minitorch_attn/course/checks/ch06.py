@@ -85,22 +85,27 @@ def own_weights(mend: Any, rng: np.random.Generator) -> None:
         score - score[0],
         "log(α_i / α_1) is the difference of the scores, s_i − s_1",
     )
+    near(mend(query, key[:1], value[:1])[0], [1.0], "a single key has the weight 1")
 
 
 @formulas.check(1, "w_i = α_i v_i: a term for each key")
 def terms(mend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_one(rng)
-    _, w, _ = mend(query, key, value)
-    expect_shape(w, value.shape, "w has one row for each key")
-    near(w, softmax(key @ query)[:, None] * value, "row i of w is α_i v_i")
+    for count in (len(key), 1):  # of keys
+        _, w, _ = mend(query, key[:count], value[:count])
+        expect_shape(w, value[:count].shape, "w has one row for each key")
+        want = softmax(key[:count] @ query)[:, None] * value[:count]
+        near(w, want, "row i of w is α_i v_i")
 
 
 @formulas.check(1, "z is the sum of the terms")
 def sum_of_terms(mend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_one(rng)
-    _, _, z = mend(query, key, value)
-    expect_shape(z, value.shape[1:], "z is one vector, as wide as a value")
-    near(z, by_definition(query[None], key, value)[0], "z is the sum of α_i v_i over all keys")
+    for values in (value, value[:, :1]):
+        _, _, z = mend(query, key, values)
+        expect_shape(z, values.shape[1:], "z is one vector, as wide as a value")
+        want = by_definition(query[None], key, values)[0]
+        near(z, want, "z is the sum of α_i v_i over all keys")
 
 
 @formulas.check(1, "scores of a thousand do not overflow")
@@ -255,9 +260,11 @@ def agrees(attend: Any, rng: np.random.Generator) -> None:
 @loop.check(1, "each query is answered by itself")
 def alone(attend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_many(rng)
+    n = int(rng.integers(1, len(query)))
+    query[0] = -query[n]  # no key is the best for both
     got = attend(query, key, value)
     expect_shape(got, (len(query), value.shape[1]), "one row for each query")
-    together, n = np.asarray(got), int(rng.integers(1, len(query)))
+    together = np.asarray(got)
     alone = attend(query[n : n + 1], key, value)
     expect_shape(alone, (1, value.shape[1]), "one query gets one answer, a mixture of values")
     claim = "a query asked alone gets the answer that it gets among others"
@@ -378,9 +385,11 @@ hull = Exercise(
 )
 
 
-def draw_hull(rng: np.random.Generator, spare: int) -> tuple[Array, Array, Array]:
+def draw_hull(
+    rng: np.random.Generator, spare: int, d_v: int | None = None
+) -> tuple[Array, Array, Array]:
     """Keys (S, S - 1 + spare), values (S, d_v) of a simplex, weights inside it; no thin ones."""
-    d_v = int(rng.integers(2, 5))
+    d_v = int(rng.integers(2, 5)) if d_v is None else d_v
     s = d_v + 1
     weights = 0.05 + (1 - 0.05 * s) * rng.dirichlet(np.ones(s))
     return well_shaped(rng, s, s - 1 + spare), well_shaped(rng, s, d_v), weights
@@ -420,8 +429,9 @@ def inside(steer: Any, rng: np.random.Generator) -> None:
 
 @hull.check(1, "also where keys have one coordinate less than there are keys")
 def narrow_keys(steer: Any, rng: np.random.Generator) -> None:
-    key, value, weights = draw_hull(rng, spare=0)
-    arrives(steer, key, value, weights)
+    for d_v in (None, 1):  # of a line, two values and keys of one number
+        key, value, weights = draw_hull(rng, 0, d_v)
+        arrives(steer, key, value, weights)
 
 
 @hull.check(1, "a point outside raises ValueError")
@@ -571,14 +581,15 @@ def slope(gradient: Array, inputs: Draw, i: int) -> Array:
 
 
 def compare(attend_backward: Any, rng: np.random.Generator, i: int, name: str) -> None:
-    gradient, *inputs = draw_backward(rng)
-    got = attend_backward(gradient, *inputs)[i]
-    expect_shape(got, inputs[i].shape, f"the gradient has the shape of {name}")
-    near(
-        got,
-        slope(gradient, (inputs[0], inputs[1], inputs[2]), i),
-        "it agrees with central differences",
-    )
+    gradient, query, key, value = draw_backward(rng)
+    for inputs in (
+        (gradient, query, key, value),
+        (gradient[:1], query[:1], key[:1], value[:1]),
+        (gradient[:, :1], query[:, :1], key[:, :1], value[:, :1]),
+    ):
+        got = attend_backward(*inputs)[i]
+        expect_shape(got, inputs[1 + i].shape, f"the gradient has the shape of {name}")
+        near(got, slope(inputs[0], inputs[1:], i), "it agrees with central differences")
 
 
 @backward.check(1, "gradient with respect to value")

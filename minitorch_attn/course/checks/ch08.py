@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from functools import partial
@@ -10,7 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..checking.exercise import Exercise
-from ..checking.expecting import expect, expect_close, expect_error, expect_shape, same
+from ..checking.expecting import (
+    LearnerError,
+    expect,
+    expect_close,
+    expect_error,
+    expect_shape,
+    same,
+)
 from .common import near, reacts, sizes, softmax
 
 Array = np.ndarray
@@ -103,23 +111,32 @@ def round_trip(regroup: Any, rng: np.random.Generator) -> None:
 @groups.check(1, "what cannot be split or merged raises ValueError")
 def refuses(regroup: Any, rng: np.random.Generator) -> None:
     b, h, n, d = sizes(rng, 4)
+    # Four axes with another number of heads; then with as many in another place, and for one head.
+    four: list[tuple[int, ...]] = [(b, k, n, d) for k in (h - 1, h + 1, 2 * h, n, 1)]
+    four += [(b, n, h, d), (b, n, d, h), (h, n, b, d)]
     bad: dict[str, list[tuple[int, ...]]] = {
         f"{h} heads do not divide a width of {{}}": [(b, n, h * d + s) for s in (-1, 1)],
         f"{{}} is less than {h} heads": [(b, n, h - 1)],
-        f"four axes with {{}} heads, not {h}": [(b, k, n, d) for k in (h - 1, h + 1, 2 * h, n)],
+        f"four axes with {{}} heads, not {h}": four,
         "{} axes are neither split nor merged": [
-            (h * d,),
             (n, h * d),
             (h, n, d, 1, 1),
             (b, h, n, d, 1),
             (1, b, h, n, d),
         ],
     }
+    cases = [(rng.normal(size=h * d), h, "one axis is neither split nor merged")]
     for words, shapes in bad.items():
         for shape in shapes:
-            said = {3: shape[-1], 4: shape[1]}.get(len(shape), len(shape)) if shape[1:] else 1
-            x = rng.normal(size=shape)
-            expect_error(partial(regroup, x, h), ValueError, words.format(said))
+            said = {3: shape[-1], 4: shape[1]}.get(len(shape), len(shape))
+            cases.append((rng.normal(size=shape), h, words.format(said)))
+    one = f"four axes with {n} heads, not 1"
+    cases += [(rng.normal(size=shape), 1, one) for shape in ((b, n, d, 1), (b, n, 1, d))]
+    for x, heads, _ in cases:  # all of them first, so that two mistakes can be told apart
+        with contextlib.suppress(LearnerError):
+            regroup(x, heads)
+    for x, heads, claim in cases:
+        expect_error(partial(regroup, x, heads), ValueError, claim)
 
 
 def suits(x: Array, num_heads: int) -> None:
@@ -292,7 +309,8 @@ def far_apart(matrices: list[Array], h: int, rng: np.random.Generator) -> list[A
 
 @crashes.check(1, "one token, two heads of width 1: the numbers of the example on paper")
 def on_paper(repaired: Any, rng: np.random.Generator) -> None:
-    query, key, value = rng.uniform(0.5, 1.5, size=(3, 1, 2)) * [1, 2]
+    # The heads are apart: one's value is never the other's, or their mean.
+    query, key, value = rng.uniform(0.6, 1.4, size=(3, 1, 2)) * [1, 3]
     got = repaired(np.ones((1, 1, 1)), query, key, value, np.eye(2), 2)
     want = softmax(query.T @ key) @ value[0]
     near(got, want[None, None], "its two heads look at its two heads")
@@ -539,24 +557,31 @@ def over_tokens(tokens_meet: Any, rng: np.random.Generator) -> None:
         near(np.sum(weights, axis=-1), np.ones((b, h, n)), "every row sums to 1")
         near(weights, weights_of(query, key), "softmax over the tokens of q·k / √d, in each head")
     query, key, value = draw_split(rng)
-    scene, token, head = (int(rng.integers(size)) for size in query.shape[:3])
-    for sign, words in ((1, "one row are in the thousands"), (-1, "one row are all below -1,000")):
+    b, n, h, _ = query.shape
+    scene, head, most = int(rng.integers(b)), int(rng.integers(h)), int(rng.integers(1, n - 1))
+    # The largest score lies thousands above those of the first, of the last and of the own token.
+    token = int(rng.choice(np.delete(np.arange(n), most)))
+    keys = key[scene, :, head]
+    keys[most] *= 5 * np.sqrt((keys**2).sum(axis=1).max() / (keys[most] ** 2).sum())
+    for sign, words in ((1, "one score of a row is"), (-1, "all scores of one row are")):
         if sign < 0:  # keys that are nearly one: no score of the row is above 0
-            key[scene, :, head] = key[scene, token, head] + 0.001 * key[scene, :, head]
-        own = key[scene, token, head]
-        query[scene, token, head] = sign * 5000 * own / (own**2).sum()
+            keys[:] = keys[most] + 0.001 * keys
+        query[scene, token, head] = sign * 5000 * keys[most] / (keys[most] ** 2).sum()
         _, weights = tokens_meet(query, key, value)
-        near(weights, weights_of(query, key), f"also where the scores of {words}")
+        where = "above 1,000" if sign > 0 else "below -1,000"
+        near(weights, weights_of(query, key), f"also where {words} {where}")
 
 
 @silent.check(1, "with a single head, query and key still decide")
 def single_head(tokens_meet: Any, rng: np.random.Generator) -> None:
-    query, key, value = draw_split(rng, ("h",))
-    b, n = query.shape[:2]
-    context, weights = tokens_meet(query, key, value)
-    expect_shape(weights, (b, 1, n, n), "one head, tokens by tokens")
-    expect(np.ptp(weights) > 0.01, "the weights are not all the same", got=weights)
-    near(context, weights_of(query, key)[:, 0] @ value[:, :, 0], "the context is their mean")
+    for few in ("", "b", "n", "v"):  # the context has each of its sizes at 1
+        query, key, value = draw_split(rng, ("h", *few))
+        b, n = query.shape[:2]
+        context, weights = tokens_meet(query, key, value)
+        expect_shape(weights, (b, 1, n, n), "one head, tokens by tokens")
+        varied = n == 1 or np.ptp(weights) > 0.01
+        expect(varied, "the weights are not all the same", got=weights)
+        near(context, weights_of(query, key)[:, 0] @ value[:, :, 0], "the context is their mean")
 
 
 @silent.check(1, "every token is heard by every token")
@@ -788,14 +813,16 @@ def observe(rng: np.random.Generator, fault: str, pairs: bool = False) -> dict[s
 
 
 def clear(y: Array, weights: Array, changed: Array, undone: Array, verdict: dict) -> bool:
-    """Each verdict holds by a wide margin."""
-    moved = abs(changed - y).max(axis=1)
-    reach = moved.min() > 1e-2 or moved.min() < 1e-12
+    """Each verdict holds by a wide margin; where each output notices, all its numbers do, and their
+    sum."""
+    moved = np.column_stack([changed - y, (changed - y).sum(axis=1)])
+    least = abs(moved[:, :-1]).max(axis=1).min()
+    reach = least < 1e-12 or (least > 1e-2 and abs(moved).min() > 1e-5)
     gap = abs(undone - y).max()
     order = gap < 1e-12 if verdict["order"] else gap > 1e-2
     variance = np.log(weights).var(axis=-1).mean()
     spread = 0.5 < variance < 2 if verdict["spread"] else variance < 0.01 or variance > 8
-    reached = (moved.min() > 1e-2) == verdict["reach"]
+    reached = (least > 1e-2) == verdict["reach"]
     return bool(reach and reached and order and spread and weights.min() > 1e-30)
 
 
@@ -809,9 +836,10 @@ def faint(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
     rows, columns = seen["y"].shape
     seen["y_changed"] = seen["y"].copy()
     for row in range(rows):
-        one, two = rng.choice(columns, 2, replace=False)
-        seen["y_changed"][row, one] -= LEAST
-        seen["y_changed"][row, two] += LEAST * (row % 2 == place % 2)  # their sum is 0
+        one, more = at(place, columns, rng), LEAST * (place - 1 or 1)
+        two = one - int(rng.integers(1, columns))
+        seen["y_changed"][row, one] += more
+        seen["y_changed"][row, two] -= more * (row % 2 == place % 2)  # their sum is 0
     return "in each output one number or two notice, by 0.0012: reach must pass"
 
 
@@ -829,11 +857,27 @@ def deaf(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
     return "one output does not notice: reach must fail"
 
 
+def own_deaf(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    seen["y_changed"][seen["token"]] = seen["y"][seen["token"]]
+    return "the changed token's own output does not notice: reach must fail"
+
+
 def misplaced(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
     row, column = (at(place, size, rng) for size in seen["y"].shape)
     seen["y_order"][row, column] += LEAST * (place - 1 or 1)
     seen["y_order"][row, column - 1] -= LEAST * (place == 1)  # their sum is 0
     return "an output in the other order has another number, by 0.0012: order must fail"
+
+
+def stayed(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
+    """In an order that leaves one token where it is, that token's output has another number."""
+    count = len(seen["y"])
+    row = at(place, count, rng)
+    others = np.delete(np.arange(count), row)
+    seen["order"] = np.insert(np.roll(others, 1), row, row)
+    seen["y_order"] = seen["y"][seen["order"]]
+    seen["y_order"][row, at(place, seen["y"].shape[1], rng)] += LEAST
+    return "one token stays, and its output in the other order is another: order must fail"
 
 
 def exchanged_rows(seen: dict[str, Any], rng: np.random.Generator, place: int) -> str:
@@ -905,7 +949,8 @@ def borders(inside: float, outside: float) -> list[tuple[Twist, dict[str, bool]]
 
 @killers.check(2, "no transpose (the document's layer): reach fails, order passes")
 def kills_no_transpose(three_tests: Any, rng: np.random.Generator) -> None:
-    judged(three_tests, rng, "no transpose", (faint, {}), (steady, {}), DEAF)
+    own = own_deaf, {"reach": False}
+    judged(three_tests, rng, "no transpose", (faint, {}), (steady, {}), DEAF, own)
 
 
 @killers.check(2, "raw reshape both ways: reach and order fail")
@@ -916,7 +961,8 @@ def kills_raw(three_tests: Any, rng: np.random.Generator) -> None:
 @killers.check(2, "split right, merged raw: only order fails")
 def kills_raw_merge(three_tests: Any, rng: np.random.Generator) -> None:
     exchanged = exchanged_rows, {"order": False}
-    judged(three_tests, rng, "split right, merged raw", MISPLACED, exchanged)
+    still = stayed, {"order": False}
+    judged(three_tests, rng, "split right, merged raw", MISPLACED, exchanged, still)
 
 
 @killers.check(2, "unscaled: only spread fails")
@@ -1075,27 +1121,28 @@ def of_the_weights(seen: dict[str, Any]) -> dict[str, bool]:
 
 
 @killers.wrong(
-    "the variance of all rows at once",
+    "not the mean of each row's np.var",
     "Each row of weights lost its own constant to the softmax, so the logarithms of two rows "
-    "cannot be compared. Take the variance within each row, axis=-1, and then the mean.",
+    "cannot be compared. Take np.var within each row, axis=-1, and then the mean; another measure, "
+    "of all rows at once, say, gives other verdicts.",
 )
 def all_at_once(seen: dict[str, Any]) -> dict[str, bool]:
     return verdict(seen, spread=0.25 < np.log(seen["weights"]).var() < 4)
 
 
 @killers.wrong(
-    "the variance over the queries",
+    "not np.var over the keys",
     "A row of scores belongs to one query and runs over the keys, the last axis, along which the "
-    "weights sum to 1. This is the variance along the axis before it.",
+    "weights sum to 1. Another measure, the variance over the queries, say, gives other verdicts.",
 )
 def over_the_queries(seen: dict[str, Any]) -> dict[str, bool]:
     return verdict(seen, spread=0.25 < np.log(seen["weights"]).var(axis=-2).mean() < 4)
 
 
 @killers.wrong(
-    "the standard deviation for the variance",
-    "std is the root of the variance. Bounds of 1/4 and 4 for it are bounds of 1/16 and 16 for the "
-    "variance.",
+    "a variance outside the bounds passes",
+    "The mean variance of the rows has to lie between 1/4 and 4. Those are no bounds for np.std, "
+    "its root: they would be 1/16 and 16 for the variance. Nor is one row within them enough.",
 )
 def root_of_variance(seen: dict[str, Any]) -> dict[str, bool]:
     return verdict(seen, spread=0.25 < np.log(seen["weights"]).std(axis=-1).mean() < 4)
@@ -1183,10 +1230,10 @@ def attending(multi_head: Any, x: Array, context: Array, ws: list[Array], h: int
     return y, weights
 
 
-def far_off(rng: np.random.Generator, context: Array, loud: Array, size: float = 300.0) -> Array:
-    """The context, its rows of scores far apart; where `loud`, a score is as far away once more."""
-    aside = rng.normal(size=(len(context), 1, context.shape[2]))
-    return context + size * aside * (1 + loud[..., None])
+def far_off(rng: np.random.Generator, context: Array, loud: Array) -> Array:
+    """The context, its rows of scores far apart; where `loud`, a score is five times as far off."""
+    aside = 600 * rng.normal(size=(len(context), 1, context.shape[2]))
+    return context + aside * (1 + 4 * loud[..., None])
 
 
 @mended.check(1, "agrees with the loop, head by head")
@@ -1194,6 +1241,8 @@ def agrees(multi_head: Any, rng: np.random.Generator) -> None:
     for few in ((), ("b",), ("h",), ("n",), ("s",), ("d",)):
         x, context, matrices, h = draw_layer(rng, few)
         compared(multi_head, x, context, matrices, h, None, "without a mask")
+    x, _, matrices, h = draw_layer(rng)
+    compared(multi_head, x, rng.normal(size=x.shape), matrices, h, None, "a context shaped like x")
     x, context, matrices, h = draw_layer(rng)
     context = far_off(rng, context, np.zeros(context.shape[:2]))
     compared(multi_head, x, context, matrices, h, None, "where the rows of scores lie far apart")
@@ -1239,9 +1288,11 @@ def padding(multi_head: Any, rng: np.random.Generator) -> None:
     every = rng.random((b, h, n, s)) < 0.6
     every[tuple(int(rng.integers(size)) for size in (b, h, n))] = False
     loud = far_off(rng, context, ~real)
-    compared(multi_head, x, context, matrices, h, real[:, None, None], "padding")
-    compared(multi_head, x, loud, matrices, h, real[:, None, None], "padding of high scores")
+    pads, none = real[:, None, None], np.zeros_like(every)
+    compared(multi_head, x, context, matrices, h, pads, "padding, one scene all of it")
+    compared(multi_head, x, loud, matrices, h, pads, "padding of high scores")
     compared(multi_head, x, context, matrices, h, every, "a mask for every head of every scene")
+    compared(multi_head, x, context, matrices, h, none, "a mask that is False everywhere")
     one = np.arange(s) != int(rng.integers(s))
     others = {"one row for all": one, "by query": every[0, 0], "by head": every[0, :, :1]}
     for shape, mask in others.items():

@@ -48,6 +48,12 @@ def draw_norm(rng: np.random.Generator) -> tuple[Array, Array, Array, Array, flo
     return x, *rng.normal(size=(2, d)), rng.normal(size=x.shape), float(rng.uniform(0.2, 0.6))
 
 
+def cuts(x: Array, gradient: Array) -> list[tuple[Array, Array]]:
+    """Three axes, four, one; each size at 1."""
+    pairs = [(x, gradient), (x[:, None], gradient[:, None]), (x[0, 0], gradient[0, 0])]
+    return pairs + [(x[i], gradient[i]) for i in (np.s_[:1], np.s_[:, :1], np.s_[:, :, :1])]
+
+
 def normed(x: Array, weight: Array, bias: Array, eps: float) -> Array:
     centred = x - x.mean(axis=-1, keepdims=True)
     return weight * centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + eps) + bias
@@ -71,29 +77,31 @@ def forward(layer_norm: Any, rng: np.random.Generator) -> None:
 
 @both_ways.check(2, "g_x agrees with central differences")
 def for_x(layer_norm: Any, rng: np.random.Generator) -> None:
-    x, weight, bias, gradient, eps = draw_norm(rng)
-    got = layer_norm(x, weight, bias, gradient, eps)[1]
-    expect_shape(got, x.shape, "g_x has the shape of x")
+    drawn, weight, bias, slopes, eps = draw_norm(rng)
+    for x, gradient in cuts(drawn, slopes):
+        d = x.shape[-1]
+        given = weight[:d], bias[:d]
+        got = layer_norm(x, *given, gradient, eps)[1]
+        expect_shape(got, x.shape, "g_x has the shape of x")
 
-    def loss(x: Array) -> float:
-        return float((gradient * normed(x, weight, bias, eps)).sum())
+        def loss(x: Array, given: tuple = given, gradient: Array = gradient) -> float:
+            return float((gradient * normed(x, given[0], given[1], eps)).sum())
 
-    near(got, numerical_gradient(loss, [x], 0, 1e-5), "g_x is the slope of Σ gradient · y")
+        near(got, numerical_gradient(loss, [x], 0, 1e-5), "g_x is the slope of Σ gradient · y")
 
 
 @both_ways.check(1, "g_weight and g_bias collect from every row")
 def for_parameters(layer_norm: Any, rng: np.random.Generator) -> None:
-    x, weight, bias, gradient, eps = draw_norm(rng)
-    _, _, g_weight, g_bias = layer_norm(x, weight, bias, gradient, eps)
-    expect_shape(g_weight, weight.shape, "g_weight has the shape of weight")
-    expect_shape(g_bias, bias.shape, "g_bias has the shape of bias")
-    for i, got, name in ((0, g_weight, "weight"), (1, g_bias, "bias")):
-
-        def loss(weight: Array, bias: Array) -> float:
-            return float((gradient * normed(x, weight, bias, eps)).sum())
-
-        want = numerical_gradient(loss, [weight, bias], i, 1e-5)
-        near(got, want, f"g_{name} is the slope of Σ gradient · y")
+    drawn, weights, biases, slopes, eps = draw_norm(rng)
+    weights[0] = 0.0  # a column of y that tells nothing of x
+    for x, gradient in cuts(drawn, slopes):
+        weight, bias = weights[: x.shape[-1]], biases[: x.shape[-1]]
+        _, _, g_weight, g_bias = layer_norm(x, weight, bias, gradient, eps)
+        expect_shape(g_weight, weight.shape, "g_weight has the shape of weight")
+        expect_shape(g_bias, bias.shape, "g_bias has the shape of bias")
+        u = normed(x, np.ones_like(weight), np.zeros_like(bias), eps)
+        for got, want, name in ((g_weight, gradient * u, "weight"), (g_bias, gradient, "bias")):
+            near(got, collect(want), f"g_{name} is the slope of Σ gradient · y")
 
 
 @both_ways.check(1, "a constant row gives the bias, and a finite gradient that sums to 0")
@@ -260,13 +268,15 @@ notice = Exercise(
 
 
 def draw_orders(rng: np.random.Generator, b: int, n: int) -> Array:
-    """An order for each scene, none of which is its own inverse."""
-    orders: list[Array] = []
-    while len(orders) < b:
-        order = rng.permutation(n)
-        if not np.array_equal(order, np.argsort(order)):
-            orders.append(order)
-    return np.array(orders)
+    """An order for each scene: a ring of all tokens, turned by one in the last scene, elsewhere by
+    more, so that no token comes where this order, or its inverse, brings it. No two change places.
+    """
+    ring, order = rng.permutation(n), np.zeros((b, n), int)
+    turns = rng.choice([turn for turn in range(2, n - 1) if 2 * turn != n], b)
+    turns[-1] = 1
+    for row, turn in zip(order, turns, strict=True):
+        row[ring] = np.roll(ring, turn)
+    return order
 
 
 def reorder(x: Array, order: Array) -> Array:
@@ -274,20 +284,21 @@ def reorder(x: Array, order: Array) -> Array:
 
 
 def attended(x: Array, matrices: Array) -> Array:
-    """Self-attention of one head."""
+    """Self-attention of one head; the last number of each token goes past it."""
+    x, past = x[..., :-1], x[..., -1:]
     q, k, v = (x @ m for m in matrices)
     e = np.exp(q @ k.swapaxes(-1, -2) / x.shape[-1])
-    return e / e.sum(axis=-1, keepdims=True) @ v
+    return np.concatenate([e / e.sum(axis=-1, keepdims=True) @ v, past], axis=-1)
 
 
 def draw_scene(rng: np.random.Generator) -> tuple[Array, Array, Array]:
     b, n, d = sizes(rng, 3)
-    n += 2  # enough tokens that an order is hardly ever its own inverse
-    return (
-        rng.normal(size=(b, n, d)),
-        draw_orders(rng, b, n),
-        rng.normal(size=(3, d, d)) / np.sqrt(d),
-    )
+    n += 2  # of three or four tokens there are no such orders
+    x, order = rng.normal(size=(b, n, d)), draw_orders(rng, b, n)
+    # The largest difference of all: in the last scene -20 comes where 20 was.
+    high = order[-1, -1]
+    x[-1, [high, order[-1, high]], -1] = 20, -20
+    return x, order, rng.normal(size=(3, d - 1, d - 1)) / np.sqrt(d - 1)
 
 
 def distances(outputs: Array, shuffled: Array, order: Array) -> tuple[float, float]:
@@ -311,13 +322,26 @@ def of_attention(notices: Any, rng: np.random.Generator) -> None:
         got = notices(outputs, shuffled, order)
         claim = "also where two tokens of one scene change places, and all else stays"
         near(got, distances(outputs, shuffled, order), claim)
+    for scene in (0, -1):  # the first scene stays, and of the last the first token
+        shuffled[scene, 0, 0] -= 50.0
+        got = notices(outputs, shuffled, order)
+        claim = "also where the largest difference is at a token that stays"
+        near(got, distances(outputs, shuffled, order), claim)
+        shuffled[scene, 0, 0] += 50.0
+    for b, n, d in ((1, 4, 3), (3, 2, 4), (4, 3, 1)):
+        order = np.tile(np.roll(np.arange(n), 1), (b, 1))
+        outputs, shuffled = rng.normal(size=(2, b, n, d))
+        got = notices(outputs, shuffled, order)
+        near(got, distances(outputs, shuffled, order), f"outputs of shape {b, n, d}")
 
 
 @notice.check(1, "the mean over the tokens, handed to each of them: invariance 0")
 def of_a_mean(notices: Any, rng: np.random.Generator) -> None:
     x, order, matrices = draw_scene(rng)
-    # Some sign of place is left on the outputs, so that the reordered ones differ.
+    # Some sign of place is left on the outputs, so that the reordered ones differ; the largest
+    # difference is that of the last scene, and below 0.
     place = rng.normal(size=x.shape[1:])
+    place[:, -1] -= x[-1, :, -1]
     outputs = attended(x, matrices).mean(axis=1, keepdims=True) + place
     shuffled = attended(reorder(x, order), matrices).mean(axis=1, keepdims=True) + place
     got = notices(outputs, shuffled, order)
@@ -334,7 +358,7 @@ def of_positions(notices: Any, rng: np.random.Generator) -> None:
     first, last = (0, 0, 0), tuple(n - 1 for n in shuffled.shape)
     for where in (first, last, tuple(rng.integers(shuffled.shape))):
         off = shuffled.copy()
-        off[where] -= 50.0
+        off[where] -= 100.0
         got = notices(outputs, off, order)
         near(got, distances(outputs, off, order), "both numbers, with positions")
 
@@ -356,6 +380,7 @@ def bad_orders(notices: Any, rng: np.random.Generator) -> None:
         (len(order) - 1, tokens - 1, 1, "here a token comes twice"),
         (any_scene, middle, middle - 1, "here a token comes twice"),
         (any_scene, tokens - 1, -1, "here one is called -1"),
+        (any_scene, 1, -1, "here 1 is called -1"),
         (any_scene, 0, tokens, "here one is called N"),
     ):
         bad = order.copy()
@@ -372,6 +397,13 @@ def bad_orders(notices: Any, rng: np.random.Generator) -> None:
         partial(notices, outputs, shuffled, twice),
         ValueError,
         "an order has each of 0 … N − 1 once; here two tokens come twice",
+    )
+    mixed = order.copy()  # 0 twice in one scene, 1 twice in another: as often as there are scenes
+    mixed[0][order[0] == 1], mixed[1][order[1] == 0] = 0, 1
+    expect_error(
+        partial(notices, outputs, shuffled, mixed),
+        ValueError,
+        "an order has each of 0 … N − 1 once; here one scene has the token that another lacks",
     )
     still = np.tile(np.arange(x.shape[1]), (len(x), 1))
     expect_error(
@@ -529,6 +561,8 @@ def by_formula(positions: Any, rng: np.random.Generator) -> None:
     expect_shape(got, (len(places), dim), "a row for each place")
     near(got, waves(places, dim), "sin in even columns, cos in odd ones, of p / 10000^(2i/dim)")
     near(positions(places, 2), waves(places, 2), "also where there is one pair of columns only")
+    whole = np.array([0, 7, -3, 5000])  # integers, as tokens are counted
+    near(positions(whole, dim), waves(whole, dim), "also where the places are integers")
     alone = positions(places[1:2], dim)
     expect_shape(alone, (1, dim), "one place alone: still a list of rows")
     near(alone, waves(places[1:2], dim), "and where there is one place only")
@@ -695,6 +729,18 @@ def kept_and_sums(drop: Any, rng: np.random.Generator) -> None:
     row, total, _ = drop(weights[0], keep[0], p)
     near(row, want[0], "one row alone gives what it gives among others")
     near(total, want[0].sum(), "and so does its sum")
+    for some in ([True], [False]):  # rows of one weight, all kept or all dropped; one such row
+        for count in (len(weights), 1):
+            ones, kept = np.ones((count, 1)), np.tile(some, (count, 1))
+            row, total, sd = drop(ones, kept, p)
+            near(row, kept / (1 - p), "also where a row is one weight")
+            near(total, kept[:, 0] / (1 - p), "and its sum is that weight")
+            near(sd, np.full(count, np.sqrt(p / (1 - p))), "its spread is that of one coin")
+    none, nothing, _ = drop(weights, np.zeros_like(keep), p)
+    near(none, 0 * weights, "where all is dropped, all is 0")
+    near(nothing, 0 * want[:, 0], "and so are the sums")
+    every, _, _ = drop(weights, np.ones_like(keep), p)
+    near(every, weights / (1 - p), "where all is kept, all is divided by 1 − p")
 
 
 @thinned.check(1, "on average over all ways to drop, the weights are as before")
@@ -831,7 +877,8 @@ def no_zero(weights: Array, keep: Array, p: float) -> tuple:
 
 @thinned.wrong(
     "any p accepted",
-    "With p = 1 nothing is kept and 1 − p is 0: the caller gets NaN or ∞ and no word.",
+    "p has to be in [0, 1). With p = 1 nothing is kept, and 1 − p is 0: look before you divide, "
+    "and raise ValueError.",
 )
 def any_p(weights: Array, keep: Array, p: float) -> tuple:
     dropped = weights * keep / (1 - p)

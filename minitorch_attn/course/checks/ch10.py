@@ -40,8 +40,10 @@ patches = Exercise(
 )
 
 
-def draw_images(rng: np.random.Generator) -> tuple[Array, int, Array, Array, Array]:
-    b, rows, columns, size, width = sizes(rng, 5)
+def draw_images(rng: np.random.Generator, few: str = "") -> tuple[Array, int, Array, Array, Array]:
+    """All sizes differ, but for those named in `few`, which are 1."""
+    drawn = dict(zip("brcsd", sizes(rng, 5), strict=True)) | dict.fromkeys(few, 1)
+    b, rows, columns, size, width = drawn.values()
     images = rng.normal(size=(b, rows * size, columns * size))
     weight, positions = rng.normal(size=(size**2, width)), rng.normal(size=(rows * columns, width))
     return images, size, weight, rng.normal(size=width), positions
@@ -60,9 +62,8 @@ def embedded(images: Array, size: int, weight: Array, bias: Array, positions: Ar
 
 @patches.check(2, "every patch, row by row, is a token")
 def patch_by_patch(embed_patches: Any, rng: np.random.Generator) -> None:
-    for one_image in (False, True):
-        images, size, weight, bias, positions = draw_images(rng)
-        images = images[:1] if one_image else images
+    for few in ("", "b", "r", "c", "rc", "s", "d"):
+        images, size, weight, bias, positions = draw_images(rng, few)
         got = embed_patches(images, size, weight, bias, positions)
         expect_shape(got, (len(images), *positions.shape), "a token of width D for each patch")
         want = embedded(images, size, weight, bias, positions)
@@ -73,14 +74,15 @@ def patch_by_patch(embed_patches: Any, rng: np.random.Generator) -> None:
 def one_pixel(embed_patches: Any, rng: np.random.Generator) -> None:
     images, size, weight, bias, positions = draw_images(rng)
     _, h, w = images.shape
-    y, x = h - size, int(rng.integers(size, w))  # the last row of patches, not the first column
-    images[:, y, x] += 1.0
-    after = np.asarray(embed_patches(images, size, weight, bias, positions))
-    images[:, y, x] -= 1.0
-    before = np.asarray(embed_patches(images, size, weight, bias, positions))
-    changed = np.flatnonzero((np.abs(after - before) > 1e-9).any(axis=(0, 2)))
-    place = y // size * (w // size) + x // size
-    near(changed, np.array([place]), "the tokens that a change of one pixel changes")
+    for y in (0, h - size):  # the first row of patches and the last
+        x = int(rng.integers(size, w))  # not the first column
+        images[:, y, x] += 1.0
+        after = np.asarray(embed_patches(images, size, weight, bias, positions))
+        images[:, y, x] -= 1.0
+        before = np.asarray(embed_patches(images, size, weight, bias, positions))
+        changed = np.flatnonzero((np.abs(after - before) > 1e-9).any(axis=(0, 2)))
+        place = y // size * (w // size) + x // size
+        near(changed, np.array([place]), "the tokens that a change of one pixel changes")
 
 
 @patches.check(1, "an empty image: the bias and the positions, for every image alike")
@@ -108,18 +110,27 @@ def does_not_tile(embed_patches: Any, rng: np.random.Generator) -> None:
         "of one row": images.reshape(b, 1, h * w),  # as many pixels as before
         "of one column": images.reshape(b, h * w, 1),
     }
-    for what, other in wrong.items():
+    cases = [(what, other, positions) for what, other in wrong.items()]
+    # The area is a multiple of s², one side is none of s; as many positions as whole patches.
+    tall = rng.normal(size=(b, h + 1, size**2))
+    whole = rng.normal(size=(h, len(bias)))
+    cases += [("a row too many", tall, whole), ("a column too many", tall.swapaxes(1, 2), whole)]
+    calls = []
+    for what, other, table in cases:
         claim = (
             f"{what}: patches of {size} × {size} do not tile {other.shape[1]} × {other.shape[2]}"
         )
-        call = partial(embed_patches, other, size, weight, bias, positions)
-        expect_error(call, ValueError, claim)
-    count = len(positions)
-    for rows in (1, count - 1, count + 1, 2 * count):
-        claim = f"{count} patches, but {rows} position{'s' * (rows > 1)}"
-        call = partial(
-            embed_patches, images, size, weight, bias, np.resize(positions, (rows, len(bias)))
-        )
+        calls.append((partial(embed_patches, other, size, weight, bias, table), claim))
+    count, one = len(positions), images[:, :size, :size]
+    some = [(images, count, rows) for rows in (1, count - 1, count + 1, 2 * count)]
+    for other, many, rows in (*some, (one, 1, 2)):
+        claim = f"{many} patch{'es' * (many > 1)}, but {rows} position{'s' * (rows > 1)}"
+        table = np.resize(positions, (rows, len(bias)))
+        calls.append((partial(embed_patches, other, size, weight, bias, table), claim))
+    for call, _ in calls:  # all of them first, so that two mistakes can be told apart
+        with contextlib.suppress(LearnerError):
+            call()
+    for call, claim in calls:
         expect_error(call, ValueError, claim)
 
 
@@ -215,6 +226,18 @@ def cropped(images: Array, size: int, weight: Array, bias: Array, positions: Arr
     return embedded(
         images[:, : h // size * size, : w // size * size], size, weight, bias, positions
     )
+
+
+@patches.wrong(
+    "what is left over is cut off",
+    "Pixels beyond the last whole patch are dropped in silence, and the model sees less than its "
+    "author believes. A side that is no multiple of the patch's: raise ValueError.",
+)
+def cut_off(images: Array, size: int, weight: Array, bias: Array, positions: Array) -> Array:
+    _, h, w = images.shape
+    whole = images[:, : h // size * size, : w // size * size]
+    refuse_sizes(whole, size, positions)
+    return embedded(whole, size, weight, bias, positions)
 
 
 # 10.2
@@ -447,10 +470,17 @@ def read_out(tokens: Array, weights: Array, value: Array, head: Array) -> Array:
 
 def expect_kind(ablate: Any, drawn: tuple[Array, ...], kind: str, claim: str) -> None:
     tokens, query, key, value, head, mask = drawn
-    got = ablate(*drawn, kind)
-    expect_shape(got, (len(tokens), head.shape[1]), "a row of logits for each scene")
-    want = read_out(tokens, weights_of(tokens, query, key, mask, kind), value, head)
-    near(got, want, claim)
+    few = [  # one scene, one token, query and key of width 1, values of width 1, one class
+        (tokens[:1], query, key, value, head, mask[:1]),
+        (tokens[:, -1:], query, key, value, head, mask[:, -1:]),
+        (tokens, query[:, :1], key[:, :1], value, head, mask),
+        (tokens, query, key, value[:, :1], head[:1], mask),
+        (tokens, query, key, value, head[:, :1], mask),
+    ]
+    for x, q, k, v, to_logits, real in (drawn, *few):
+        got = ablate(x, q, k, v, to_logits, real, kind)
+        expect_shape(got, (len(x), to_logits.shape[1]), "a row of logits for each scene")
+        near(got, read_out(x, weights_of(x, q, k, real, kind), v, to_logits), claim)
 
 
 @take_away.check(2, "attention: the last token asks, softmax of scaled scores, weighted sum")
@@ -470,8 +500,10 @@ def kind_none(ablate: Any, rng: np.random.Generator) -> None:
 
 @take_away.check(1, "what is masked has no say, in any of the three")
 def masked(ablate: Any, rng: np.random.Generator) -> None:
-    for _ in range(2):
+    for mild in (True, False, False):
         drawn = draw_asked(rng, padding=True)
+        if mild:  # no score lies far from the others
+            drawn[0][:, :, 0] = 0.0
         for kind in KINDS:
             expect_kind(ablate, drawn, kind, f"{kind}, with a mask")
 
@@ -483,7 +515,8 @@ def unknown_kind(ablate: Any, rng: np.random.Generator) -> None:
     got = ablate(*others, 0 * head, mask, "attention")
     near(got, np.zeros((len(mask), head.shape[1])), "with a head of zeros all logits are 0")
     reacts(got, ablate(*drawn, "attention"), "another head, other logits")
-    for word in ("atention", "Uniform", "nothing", "weighted", "no", ""):
+    slips = ("atention", "Uniform", "nothing", "weighted", "no", "")
+    for word in (*slips, "attentions", "no attention", "not uniform", "none at all"):
         claim = f"{word!r} is none of the three: a slip of the pen is no ablation"
         expect_error(partial(ablate, *drawn, word), ValueError, claim)
 
@@ -656,19 +689,21 @@ rival = Exercise(
 def split_up(rng: np.random.Generator, learned: int, frozen: int) -> tuple[dict, list[str]]:
     """A model's arrays with so many learned numbers, and the names of the rest.
 
-    A name that begins like a frozen one, or is a part of one, is learned all the same.
+    A name that begins or ends like a frozen one, or is a part of one, is learned all the same.
     """
     a, b = common.sizes(rng, 2, 2, 4)
+    share = (learned - a * b - 1) // 5  # so that none can be left out and nobody notice
     arrays = {
         "embed.weight": np.zeros((a, b)),
         "scale": np.zeros(()),
-        "positions.gain": np.zeros(2),
-        "mask": np.zeros((1, 1, b)),
+        "positions.gain": np.zeros(share),
+        "own.positions": np.zeros((share, 1)),
+        "mask": np.zeros((1, share, 1)),
     }
     fixed = {"positions": np.zeros((frozen, 3)), "attention.mask": np.zeros((frozen, 1, 2))}
     left = learned - sum(x.size for x in arrays.values())
-    arrays["head.bias"] = np.zeros(left % 2)
-    head = np.zeros((left // 2, 2))
+    head = np.zeros((left // 4, 2))
+    arrays["head.bias"] = np.zeros(left - head.size)
     every = arrays | fixed | {"head.weight": head}
     names = ["embed.weight", *rng.permutation([*every][1:-1]), "head.weight"][
         :: rng.choice([1, -1])
@@ -731,7 +766,8 @@ def exact(matched: Any, rng: np.random.Generator) -> None:
         (token_shape, classes, unit) = drawn = draw_sizes(rng)
         hidden = hidden or 6 * unit  # wider than all tokens laid end to end
         total = hidden * unit + classes
-        claim = f"{hidden} hidden units on {token_shape[0]} × {token_shape[1]} inputs fit exactly"
+        units = f"{hidden} hidden unit" + ("s" if hidden > 1 else "")
+        claim = f"as many numbers as {units} on {token_shape[0]} × {token_shape[1]} inputs have"
         expect_match(matched, rng, total, drawn, claim)
 
 
@@ -758,7 +794,7 @@ def not_frozen(matched: Any, rng: np.random.Generator) -> None:
     token_shape, classes, unit = draw_sizes(rng)
     total = int(rng.integers(20, 40)) * unit + classes + 1
     want = match(total, token_shape[0] * token_shape[1], classes)
-    arrays, frozen = split_up(rng, total, 100)
+    arrays, frozen = split_up(rng, total, unit)  # worth five hidden units
     got = matched(arrays, frozen, token_shape, classes)
     expect_close(got, want, "a table of sines and a mask are not learned")
     every = sum(x.size for x in arrays.values())
@@ -776,6 +812,11 @@ def no_match(matched: Any, rng: np.random.Generator) -> None:
     cases = [(small, drawn, False, claim)]
     claim = "a net needs a hidden unit; the biases of the classes alone are none"
     cases.append((40, (token_shape, 40, unit), False, claim))
+    for hidden in (2, 3):  # a net of more than one unit, nearly half a unit too small
+        net = hidden * unit + classes
+        total = net + int(0.45 * unit)
+        claim = f"the nearest net has {net} numbers, the model {total}: more than 10 % apart"
+        cases.append((total, drawn, False, claim))
     for divisor in (11, 9):  # the smallest net is 10 % too large, or 10 % too small
         _, classes, unit = drawn = sizes_with(rng, divisor)
         net = unit + classes
@@ -1027,13 +1068,20 @@ def is_necessary(claims: Any, rng: np.random.Generator) -> None:
     cases = [(SURE, UNSURE), (SURE, -UNSURE), (SURE, SURE), (SURE, -SURE), (UNSURE, 0.0)]
     cases += [(-SURE, 0.0), (40.0, 0.0), (40.0, 20.0)]
     drawn = [draw_scores(rng, int(rng.integers(3, 5)), (-3.0, gap, 3.0), off) for gap, off in cases]
-    answers = [claims(*one)["necessary"] for one in drawn]  # all of them, then the first mistake
-    for (scores, chance, t), got in zip(drawn, answers, strict=True):
+    ten = np.full(3, 10.0)  # where chance is 10 %; the others are better than attention
+    scores = {"attention": ten + 50, "uniform": ten + 60, "none": ten, "dense": ten + 70}
+    drawn.append((scores, 10.0, 2.0))
+    for off in ([0.4, 0.5, 0.6], [1, 3, 5]):  # nearly at chance, and clear of it; farther, and not
+        none = 12.5 + np.array(off)
+        drawn.append((dict.fromkeys(VARIANTS, none) | {"attention": none + 50}, 12.5, 3.0))
+    for one in drawn:  # all of them first, so that two mistakes can be told apart
+        claims(*one)
+    for scores, chance, t in drawn:
         found = claimed(scores, chance, t)
         low, high = interval(scores["none"], t)
         at = found["verdicts"]["none"]
         claim = f'attention is {at}; "none" from {low:.2f} to {high:.2f} %, chance {chance:.2f} %'
-        near(got, found["necessary"], claim)
+        near(claims(scores, chance, t)["necessary"], found["necessary"], claim)
     level = np.full(3, 12.5)
     scores = {"attention": level + 50, "uniform": level, "none": level, "dense": level}
     near(claims(scores, 12.5, 2.0)["necessary"], True, '"none" at chance, to the last digit')
@@ -1058,6 +1106,11 @@ def too_few(claims: Any, rng: np.random.Generator) -> None:
             uneven = scores | {str(name): scores[str(name)][:count]}
             claim = f"{count} of {name}, {len(scores[str(name)])} of each of the others"
             expect_error(partial(claims, uneven, chance, t), ValueError, claim)
+    n = len(scores["none"])
+    longer = np.append(scores["none"], scores["none"][0])
+    uneven = scores | {"uniform": scores["uniform"][1:], "none": longer}
+    claim = f"{n - 1} of uniform, {n + 1} of none, {n} of the others"
+    expect_error(partial(claims, uneven, chance, t), ValueError, claim)
 
 
 @write_up.wrong(

@@ -81,14 +81,16 @@ def rows_of_places(embed_backward: Any, rng: np.random.Generator) -> None:
     agrees_with_places(embed_backward, flat, g, num, "also where a few words come all the time")
     # Of eight bits, and just below 256: what is reckoned with them does not fit these any more.
     narrow = rng.integers(200, 256, size=ids.shape, dtype=np.uint8)
+    narrow[0, 0] = 0  # in eight bits row 256 would be this one again
     claim = "also where the numbers are of eight bits, and the table has more rows than these name"
     agrees_with_places(embed_backward, narrow, g, int(rng.integers(257, 300)), claim)
+    agrees_with_places(embed_backward, 0 * ids, g, 1, "also where the table has one row")
 
 
 @lookup.check(1, "a word that comes again adds: none is lost, none is averaged")
 def repeats(embed_backward: Any, rng: np.random.Generator) -> None:
     ids, g, num = draw_lookup(rng)
-    word = int(rng.integers(num))
+    word = int(rng.integers(num - 1))  # not the last
     for here in (np.full_like(ids, word), ids):
         got = expect_real(embed_backward(here, g, num), "the gradients of real numbers are real")
         expect_shape(got, (num, g.shape[-1]), "a row for each word that there is")
@@ -123,7 +125,14 @@ def no_such_row(embed_backward: Any, rng: np.random.Generator) -> None:
         wrong = ids.copy()
         wrong[where] = bad
         claim = f"{bad} in one place, with {num} rows"
-        expect_error(partial(embed_backward, wrong, g, num), ValueError, claim)
+        for texts in (slice(None), slice(where[0], where[0] + 1)):  # that text alone, too
+            call = partial(embed_backward, wrong[texts], g[texts], num)
+            expect_error(call, ValueError, claim)
+    wrong = ids.astype(np.uint8)
+    wrong[where] = 255  # and one more is 0, in eight bits
+    for rows in (num, 255):
+        claim = f"255 in one place, in numbers of eight bits, with {rows} rows"
+        expect_error(partial(embed_backward, wrong, g, rows), ValueError, claim)
 
 
 def refuse_rows(ids: Array, num: int) -> None:
@@ -211,7 +220,7 @@ def by_places(ids: Array, g: Array, num: int) -> Array:
 @lookup.wrong(
     "counted from the end",
     "NumPy takes -1 for the last row, so a wrong number moves a row that it does not name, without "
-    "a word. Compare with 0 as well as with num.",
+    "a word. Compare every number with 0 as well as with num.",
 )
 def from_the_end(ids: Array, g: Array, num: int) -> Array:
     if (ids >= num).any() or (ids < -num).any():
@@ -282,8 +291,9 @@ def shift(teacher: Any, rng: np.random.Generator) -> None:
     before, _ = taught(teacher, out, start, pad)
     expect_close(before[:, 0], np.full(len(out), start), "the first is start, in every row")
     expect_close(before[:, 1:], out[:, :-1], "then come the words to write, one place later")
-    before, _ = taught(teacher, out, start + 50, pad)
-    expect_close(before[:, 0], np.full(len(out), start + 50), "whatever number start is")
+    for other in (start + 50, start - 50):  # above 0, and below it
+        before, _ = taught(teacher, out, other, pad)
+        expect_close(before[:, 0], np.full(len(out), other), "whatever number start is")
     one = out[:, :1]
     before, _ = taught(teacher, one, start, pad + 100)
     expect_close(before, np.full_like(one, start), "with one place, start is all that is read")
@@ -331,11 +341,11 @@ def padded_in_front(teacher: Any, rng: np.random.Generator) -> None:
     taught(teacher, unpadded(out, pad), start, pad)
     taught(teacher, out, start, pad)
     full = np.where(out == pad, start, out)
-    row = int(rng.integers(len(out)))
-    for place in (0, out.shape[1] - 2):
+    row, n = int(rng.integers(len(out))), out.shape[1]
+    for places in ([0], [n - 2], [n - 3, n - 1]):  # the last: padding, a word, padding
         wrong = full.copy()
-        wrong[row, place] = pad
-        claim = f"one row has padding at place {place}, and a word behind it"
+        wrong[row, places] = pad
+        claim = f"one row has padding at place {places[0]}, and a word behind it"
         expect_error(partial(teacher, wrong, start, pad), ValueError, claim)
     turned = out[:, ::-1].copy()
     expect_error(partial(teacher, turned, start, pad), ValueError, "padding in front of the texts")
@@ -343,10 +353,12 @@ def padded_in_front(teacher: Any, rng: np.random.Generator) -> None:
     at_the_end[row, -1] = pad
     _, counts = taught(teacher, at_the_end, start, pad)
     expect_close(counts, at_the_end != pad, "padding at the last place is where it ought to be")
-    idle = out.copy()
-    idle[row] = pad
-    _, counts = taught(teacher, idle, start, pad)
-    expect_close(counts, idle != pad, "in a row of padding alone nothing counts, and that is fine")
+    claim = "in a row of padding alone nothing counts, and that is fine"
+    for rows in (row, slice(None)):  # one such row, and no other
+        idle = out.copy()
+        idle[rows] = pad
+        _, counts = taught(teacher, idle, start, pad)
+        expect_close(counts, idle != pad, claim)
 
 
 def refuse_padding(out: Array, pad: int) -> Array:
@@ -516,7 +528,7 @@ def attended(cross_attend: Any, problem: Problem) -> tuple[Array, Array]:
     """
     _, memory, _, _, wv, real = problem
     z, weights = crossed(cross_attend, problem)
-    whole = np.broadcast_to(real.any(axis=1, keepdims=True), weights.shape[:2])
+    whole = np.broadcast_to(real.any(axis=1, keepdims=True), weights.shape[:2]).astype(float)
     near(weights.sum(axis=-1), whole, "the weights sum to 1, over a memory that has real tokens")
     expect((weights >= 0).all(), "no weight is below 0", got=weights)
     near(z, weights @ (memory @ wv), "the answers are the values under the weights")
@@ -526,16 +538,18 @@ def attended(cross_attend: Any, problem: Problem) -> tuple[Array, Array]:
 @across.check(1, "what is written asks, what is read answers: agrees with the loop")
 def agrees(cross_attend: Any, rng: np.random.Generator) -> None:
     y, memory, *matrices, real = draw_two(rng)
+    wq, wk, wv = matrices
     for part in (slice(None), slice(1)):  # one query alone, too
         problem = (y[:, part], memory, *matrices, np.ones_like(real))
         z, weights = crossed(cross_attend, problem)  # type: ignore[arg-type]
         want = by_token(*problem)
         near(weights, want[1], "weights: softmax over the memory of q·k / √d")
         near(z, want[0], "z is the sum of the values, each by its weight")
-    short = (y, memory[:, :1], *matrices, np.ones_like(real[:, :1]))
-    z, weights = crossed(cross_attend, short)  # type: ignore[arg-type]
+    short = (y, memory[:, :1], wq, wk, wv[:, :1], np.ones_like(real[:, :1]))
+    z, weights = crossed(cross_attend, short)
     ones = np.ones_like(weights)
     expect_close(weights, ones, "a memory of one token has all the weight", rtol=1e-5)
+    near(z, by_token(*short)[0], "and its value, here one number, is every answer")
     square = rng.normal(size=(5, 4, 4, 4))
     problem = (*square[:2], *square[2:, 0], np.tri(4, dtype=bool))
     z, weights = crossed(cross_attend, problem)  # type: ignore[arg-type]
@@ -552,12 +566,18 @@ def padding(cross_attend: Any, rng: np.random.Generator) -> None:
     near(weights, want[1], "a softmax over the real tokens of each text")
     near(z, want[0], "and the values by these weights")
     hidden = weights[np.broadcast_to(~real[:, None], weights.shape)]
-    expect(np.all(hidden == 0), "padding has the weight 0 exactly", got=hidden)
+    most = f"a weight of {abs(hidden).max():.3g}"
+    expect(np.all(hidden == 0), "padding has the weight 0 exactly", expected=0, got=most)
     for factor in (1e3, 1e12):
         loud = np.where(real[..., None], memory, factor * memory)
         again = crossed(cross_attend, (y, loud, wq, wk, wv, real))
         near(again[1], weights, "padding that would score thousands, or more, changes no weight")
         near(again[0], z, "and no answer")
+    for b, n in ((slice(1, 2), slice(None)), (slice(None), slice(1))):  # text 1 has padding
+        problem = (y[b, n], memory[b], wq, wk, wv, real[b])
+        z, weights = crossed(cross_attend, problem)
+        near(weights, by_token(*problem)[1], "also with one text, or one query of each")
+        near(z, by_token(*problem)[0], "and the answers there")
 
 
 @across.check(1, "a text alone, without padding, is answered as in the batch")
@@ -605,6 +625,13 @@ def borders(cross_attend: Any, rng: np.random.Generator) -> None:
     near(weights, want[1], "rows thousands apart, and padding far above them")
     # Of scores that large 32 bits keep four decimals, so values are taken by the weights that came.
     near(z, weights @ (memory @ wv), "and the answers are the values by these weights")
+    # Real tokens at -3e10 times 1, 2, 3, ..., padding far above them.
+    rank = np.where(real, 1.0 + rng.permuted(np.tile(np.arange(real.shape[1]), (b, 1)), axis=1), 0)
+    asked = np.append(0 * y, np.full((b, n, 1), -3e10), axis=-1)
+    read = np.append(memory, rank[..., None], axis=-1)
+    deep = (asked, read, one_more(wq), one_more(wk), np.pad(wv, ((0, 1), (0, 0))), real)
+    z, weights = crossed(cross_attend, deep)
+    near(weights, by_token(*deep)[1], "all scores of real tokens lie billions below 0")
     row = int(rng.integers(b))
     nothing = real.copy()
     nothing[row] = False
@@ -613,13 +640,6 @@ def borders(cross_attend: Any, rng: np.random.Generator) -> None:
     near(z[row], np.zeros_like(z[row]), "and answers 0")
     want = by_token(y, memory, wq, wk, wv, nothing)
     near(z, want[0], "the other texts are answered as ever")
-    # Real tokens at -3e10 times 1, 2, 3, ..., padding far above them.
-    rank = np.where(real, 1.0 + rng.permuted(np.tile(np.arange(real.shape[1]), (b, 1)), axis=1), 0)
-    asked = np.append(0 * y, np.full((b, n, 1), -3e10), axis=-1)
-    read = np.append(memory, rank[..., None], axis=-1)
-    deep = (asked, read, one_more(wq), one_more(wk), np.pad(wv, ((0, 1), (0, 0))), real)
-    z, weights = crossed(cross_attend, deep)
-    near(weights, by_token(*deep)[1], "all scores of real tokens lie billions below 0")
 
 
 def one_more(w: Array) -> Array:
@@ -754,14 +774,27 @@ def low_fill(
 
 @across.wrong(
     "a finite number for minus infinity",
-    "Padding got a very low score, -1e9 or lower. Where nothing is real all scores are then equal, "
-    "and so are the weights; and real scores may lie lower still. Minus infinity is below all.",
+    "Padding got a very low score, -1e9 say. Real scores may lie lower still, and then padding has "
+    "all the weight. Minus infinity is below all.",
 )
 def finite_fill(
     y: Array, memory: Array, wq: Array, wk: Array, wv: Array, real: Array
 ) -> tuple[Array, Array]:
     scores = np.where(real[:, None], scores_of(y @ wq, memory @ wk), -1e9)
     weights = masked(scores, np.ones_like(real))
+    return weights @ (memory @ wv), weights
+
+
+@across.wrong(
+    "equal weights where nothing is real",
+    "Where nothing is real each token has the weight 1 / S. So it is where all of them have one "
+    "score, however low, and where a sum of 0 is taken for S. There weights and answers are 0.",
+)
+def equal_fill(
+    y: Array, memory: Array, wq: Array, wk: Array, wv: Array, real: Array
+) -> tuple[Array, Array]:
+    weights = masked(scores_of(y @ wq, memory @ wk), real)
+    weights[~real.any(axis=1)] = 1 / real.shape[1]
     return weights @ (memory @ wv), weights
 
 
@@ -859,19 +892,24 @@ def agrees_with_walks(greedy: Any, drawn: tuple, longest: int, claim: str) -> No
 
 @decoding.check(1, "each word is the likeliest after the two before it, for each text")
 def likeliest(greedy: Any, rng: np.random.Generator) -> None:
-    drawn = draw_walks(rng, [0, 0, 0])
+    drawn = draw_walks(rng, [0] * 8)  # in some text the word before the last decides
     longest = int(rng.integers(5, 9))
     agrees_with_walks(greedy, drawn, longest, "the largest score, word by word")
-    memory, *rest = draw_walks(rng, [0])
+    memory, table, *signs = draw_walks(rng, [0])
     for low in (-3000.0, 0.0, 3000.0):
-        agrees_with_walks(greedy, (memory + low, *rest), longest, "wherever the scores lie")
+        given = (memory + low, table, *signs)
+        agrees_with_walks(greedy, given, longest, "wherever the scores lie")
+    deep = (memory * 1e9, table * 1e9, *signs)
+    agrees_with_walks(greedy, deep, longest, "also where all scores are billions below 0")
 
 
 @decoding.check(1, "a text ends with stop, and padding follows while others go on")
 def stops(greedy: Any, rng: np.random.Generator) -> None:
-    lengths = [int(n) for n in rng.permutation([1, 3, 6, 2])]
     claim = "stop is the last word of a text, and behind it stands pad"
-    agrees_with_walks(greedy, draw_walks(rng, lengths), 9, claim)
+    # Each text is once the first to stop, and once the last; at first text 0 is neither.
+    for turn in (1, 2, 3, 0):
+        lengths = [int(n) for n in np.roll([1, 3, 6, 2], turn)]
+        agrees_with_walks(greedy, draw_walks(rng, lengths), 9, claim)
     agrees_with_walks(greedy, draw_walks(rng, [*lengths, 0]), 9, "one text does not stop")
     claim = "when all have stopped nothing more is written"
     agrees_with_walks(greedy, draw_walks(rng, [1, 1]), 9, claim)
@@ -903,8 +941,12 @@ def alone_and_ties(greedy: Any, rng: np.random.Generator) -> None:
     level[..., words] = np.where(rng.random((c, c, len(words))) < 0.5, -20.0, -np.inf)
     level[..., words[0]] = -np.inf
     level[..., words[-3:]] = -20.0  # equal, in every row
+    claim = "equal scores: the smaller number; others are -inf"
+    for scale in (1.0, 1e9):  # tens below 0, and billions
+        agrees_with_walks(greedy, (np.zeros((3, c)), scale * level, start, stop, pad), 6, claim)
+    level[..., words[-1]] += 1e-4
     drawn = (np.zeros((3, c)), level, start, stop, pad)
-    agrees_with_walks(greedy, drawn, 6, "equal scores: the smaller number; others are -inf")
+    agrees_with_walks(greedy, drawn, 6, "nearly equal scores: the larger one")
 
 
 Walk = tuple[Array, Array, int, int, int, int]
@@ -1067,17 +1109,16 @@ def draw_links(rng: np.random.Generator, even: bool = False) -> tuple[Array, Pla
     with characters that come from nowhere; padding with the largest weights of all."""
     n, s = 12, int(rng.integers(11, 15))
     length = s - int(rng.integers(2, 4))
-    weights = rng.uniform(0.01, 0.1, size=(n, s))
+    weights = rng.uniform(0.05, 0.1, size=(n, s))
     weights[:, length:] += 1
     links: Places = []
     tops = rng.integers(length, size=n)
     for row, top in enumerate(tops):
-        weights[row, top] += 0.5
+        weights[row, top] += 0.2  # less than all others together
         others = [int(place) for place in rng.permutation(length) if place != top]
         several = sorted([int(top), *others[:2]])
         links.append([[int(top)], several, others[:1], others[:3], []][row % 5])
-    first, last = rng.permutation(n)[:2]
-    links[first], links[last] = [int(tops[first]), length - 1], [0, int(tops[last])]
+    links[0], links[1] = [int(tops[0]), length - 1], [0, int(tops[1])]
     order = rng.permutation(n)
     return weights[order], [links[i] for i in order], length
 
@@ -1108,6 +1149,8 @@ def hits_and_links(alignment: Any, rng: np.random.Generator) -> None:
     ends, edges = np.eye(length)[[length - 1, length // 2, 0]], [0, length - 1]
     claim = "the last place counts as the others do, and what lies between two does not"
     agrees_with_count(alignment, (ends, [[length - 1], edges, edges[::-1]], length), claim)
+    twice = [[length - 1] * 2, edges, edges[::-1]]
+    agrees_with_count(alignment, (ends, twice, length), "a place named twice is one hit")
 
 
 @aligned.check(1, "padding cannot win, and of the weights only their order matters")
@@ -1116,10 +1159,13 @@ def only_real_places(alignment: Any, rng: np.random.Generator) -> None:
     agrees_with_count(alignment, (weights, links, length), "padding has more weight, and no say")
     factors = rng.uniform(0.1, 9, size=(len(weights), 1))
     agrees_with_count(alignment, (weights * factors, links, length), "rows on another scale")
-    agrees_with_count(alignment, (weights - 9, links, length), "all numbers below 0")
+    for scale in (1.0, 1e9):  # by a few, and by billions
+        agrees_with_count(alignment, (scale * (weights - 9), links, length), "all numbers below 0")
     n, places = len(links), [[0], [length - 1], [1, 2], [0, 1]]
     equal = np.full((4, length + 1), 1 / length)
     agrees_with_count(alignment, (equal, places, length), "equal weights: the first is largest")
+    close = equal + 1e-6 * (np.arange(length + 1) == length - 1)
+    agrees_with_count(alignment, (close, places, length), "the last is the largest, by little")
     equal[:, 0] = 0
     agrees_with_count(alignment, (equal, places, length), "the first of those that are equal")
     firsts: Places = [[0] if link else [] for link in links]
@@ -1130,8 +1176,9 @@ def only_real_places(alignment: Any, rng: np.random.Generator) -> None:
 def refusals(alignment: Any, rng: np.random.Generator) -> None:
     weights, links, length = draw_links(rng)
     s, row = weights.shape[1], int(rng.integers(len(links)))
-    full = [*links[:row], [0, s - 1], *links[row + 1 :]]
-    agrees_with_count(alignment, (weights, full, s), "length S: every place is real")
+    full: Places = [[0, s - 1] if link else [] for link in links]
+    last_most = weights + 0.2 * (np.arange(s) == s - 1)
+    agrees_with_count(alignment, (last_most, full, s), "length S: every place is real")
     for wrong in (links[:-1], [*links, [0]]):
         call = partial(alignment, weights, wrong, length)
         expect_error(call, ValueError, f"{len(wrong)} lists for {len(weights)} rows")

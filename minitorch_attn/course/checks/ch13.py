@@ -50,7 +50,8 @@ def overlapping(frames: Any, rng: np.random.Generator) -> None:
         hop, size, count = sizes(rng, 3, low=2, high=7)
         hop, size = sorted((hop, size))
         is_cut(frames, rng, size, hop, size + hop * count)
-    is_cut(frames, rng, size, 1, size + count)
+    for _ in range(2):  # the same sizes twice, another signal
+        is_cut(frames, rng, size, 1, size + count)
 
 
 @cutting.check(1, "all frames that fit, and no other")
@@ -77,9 +78,9 @@ def too_short(frames: Any, rng: np.random.Generator) -> None:
     hop, size, count = sizes(rng, 3, low=2, high=7)
     signal = rng.normal(size=size + hop * count)
     for few in (size - 1, 0):
-        expect_error(
-            partial(frames, signal[:few], size, hop), ValueError, f"{few} samples, frames of {size}"
-        )
+        for step in (1, hop, size + hop):  # of a hop there may be enough
+            claim = f"the signal holds {few} of the {size} samples of a frame, hop {step}"
+            expect_error(partial(frames, signal[:few], size, step), ValueError, claim)
     for bad in (0, -1, -size):
         expect_error(partial(frames, signal, bad, hop), ValueError, f"frames of {bad} samples")
         expect_error(partial(frames, signal, size, bad), ValueError, f"a hop of {bad}")
@@ -256,6 +257,11 @@ def by_definition(attention_pool: Any, rng: np.random.Generator) -> None:
     is_pooled(attention_pool, x, query, lengths, ", also where a frame of the utterance is zeros")
     whole = np.full(len(x), x.shape[1])
     is_pooled(attention_pool, rng.normal(size=x.shape), query, whole, ", without any padding")
+    is_pooled(attention_pool, x[:, :1], query, whole // whole, ", with rows of one frame")
+    is_pooled(attention_pool, x[..., :1], query[:1], lengths, ", with frames of one number")
+    one = np.zeros((1, 3000, len(query)))  # what is small counts, if it is there often
+    one[0, int(rng.integers(3000))] = 20 * query / (query @ query)
+    is_pooled(attention_pool, one, query, np.array([3000]), ", with one score 20 above 2999 others")
 
 
 @pooling.check(1, "what stands in the padding does not matter")
@@ -274,10 +280,14 @@ def scores_apart(attention_pool: Any, rng: np.random.Generator) -> None:
     x, query, lengths = draw_pool(rng)
     query = np.append(query, 1.0)
     lift = rng.permutation(3000.0 * (np.arange(len(x)) - len(x) // 2))[:, None]
-    lift = lift + 1000.0 * (np.arange(x.shape[1]) == rng.integers(x.shape[1], size=(len(x), 1)))
+    places = np.arange(x.shape[1]) + rng.integers(x.shape[1], size=(len(x), 1))
+    lift = lift + 1000.0 * (places % x.shape[1] < 2)  # two of an utterance, which share its weight
     lift[np.arange(x.shape[1]) >= lengths[:, None]] += 5000.0
     x = np.append(x, lift[:, :, None], axis=2)
     is_pooled(attention_pool, x, query, lengths, ", with scores thousands apart")
+    one = np.zeros((1, 9, 1))  # farther from their mean than an exponential goes
+    one[0, int(rng.integers(9))] = 2000
+    is_pooled(attention_pool, one, np.ones(1), np.array([9]), ", with one 2000 above eight others")
 
 
 @pooling.check(1, "a length of 0: weights 0, and the vector 0")
@@ -292,14 +302,16 @@ def nobody_speaks(attention_pool: Any, rng: np.random.Generator) -> None:
 def bad_lengths(attention_pool: Any, rng: np.random.Generator) -> None:
     x, query, lengths = draw_pool(rng)
     for wrong in (-1, x.shape[1] + 1):
-        other = lengths.copy()
-        other[rng.integers(len(x))] = wrong
         claim = f"a length of {wrong}, where rows have {x.shape[1]} frames"
-        expect_error(partial(attention_pool, x, query, other), ValueError, claim)
+        for place in range(len(x)):
+            other = lengths.copy()
+            other[place] = wrong
+            expect_error(partial(attention_pool, x, query, other), ValueError, claim)
         alone = partial(attention_pool, x[:1], query, np.array([wrong]))
         expect_error(alone, ValueError, f"{claim}: one utterance alone")
-    claim = f"{len(x)} lengths for one utterance, which NumPy would broadcast"
-    expect_error(partial(attention_pool, x[:1], query, lengths), ValueError, claim)
+    for other in (lengths, np.ones(x.shape[1], int)):  # B of them, and T
+        claim = f"{len(other)} lengths for one utterance, which NumPy would broadcast"
+        expect_error(partial(attention_pool, x[:1], query, other), ValueError, claim)
     for other in (lengths[:-1], lengths[:1], np.append(lengths, 1)):
         claim = f"lengths of shape {other.shape} for {len(x)} utterances"
         expect_error(partial(attention_pool, x, query, other), ValueError, claim)
@@ -487,8 +499,8 @@ def scaled(x: Array, query: Array, lengths: Array) -> tuple:
 
 @pooling.wrong(
     "lengths taken as they come",
-    "A length beyond the row is cut off without a word, one below 0 counts as 0, and one length "
-    "is stretched over all utterances. Look at the lengths first.",
+    "NumPy takes what does not fit without a word: a length beyond the row for the whole row, one "
+    "below 0 for 0, one length for all utterances. Look for each of these first, in any place.",
 )
 def any_lengths(x: Array, query: Array, lengths: Array) -> tuple:
     real = np.broadcast_to(np.arange(x.shape[1]) < np.resize(lengths, len(x))[:, None], x.shape[:2])
@@ -553,8 +565,8 @@ def asked_of(questions: Any, utterances: list[Array], extra: int, fill: float) -
     expect(
         isinstance(alone, list | tuple) and len(alone) == len(utterances),
         "alone: a list with a pair (x, mask) for each utterance",
-        expected=f"{len(utterances)} pairs",
-        got=f"{len(alone)}" if isinstance(alone, list | tuple) else alone,
+        expected=f"a list of {len(utterances)}",
+        got=f"one of {len(alone)}" if isinstance(alone, list | tuple) else alone,
     )
     return dict(found)
 
@@ -589,7 +601,8 @@ def longest_of(utterances: Sequence[Array]) -> int:
 @asking.check(1, "the batch: every utterance at the beginning of its row, zeros behind it")
 def the_batch(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    for some in (utterances, silent(utterances, fill)):
+    narrow = [u[:, :1] for u in (*utterances, -utterances[0])]  # of width 1, two equally long
+    for some in (utterances, silent(utterances, fill), narrow):
         got = asked_of(questions, some, extra, fill)["batch"]
         right_pair(got, padded(some, longest_of(some), 0), "the batch")
 
@@ -597,7 +610,8 @@ def the_batch(questions: Any, rng: np.random.Generator) -> None:
 @asking.check(1, "alone: one utterance each, without any padding")
 def each_alone(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    for some in (utterances, silent(utterances, fill)):
+    narrow = [u[:, :1] for u in (*utterances, -utterances[0])]  # of width 1, two equally long
+    for some in (utterances, silent(utterances, fill), narrow):
         got = asked_of(questions, some, extra, fill)["alone"]
         for i, utterance in enumerate(some):
             right_pair(got[i], padded([utterance], len(utterance), 0), f"utterance {i} alone")
@@ -610,7 +624,7 @@ def more_padding(questions: Any, rng: np.random.Generator) -> None:
         for some in (utterances, silent(utterances, number)):
             got = asked_of(questions, some, more, number)["padded"]
             want = padded(some, longest_of(some) + more, number)
-            right_pair(got, want, f"the padded batch, fill = {number:.4g},")
+            right_pair(got, want, f"the padded batch (fill = {number:.4g})")
 
 
 @asking.check(1, "the wrong poolings of the chapter are rejected, the right ones are not")
@@ -627,7 +641,8 @@ def poolings(questions: Any, rng: np.random.Generator) -> None:
             apart = np.abs(x[mask][:, None] - np.concatenate(utterances)).max(axis=2)
             real = f"what the masks of {name!r} call real are frames of the utterances"
             expect(apart.min(axis=1).max() < 1e-3, real)
-    direction = rng.normal(size=(width,))
+    # All frames fit it about equally, and the number well: whatever is read by mistake shows.
+    direction = rng.uniform(0.1, 0.4, size=(width,))
     for name, pool in POOLS.items():
         vectors = {
             key: np.concatenate([pool(direction, *as_pair(pair, key)) for pair in pairs])
@@ -653,10 +668,12 @@ def poolings(questions: Any, rng: np.random.Generator) -> None:
 @asking.check(1, "no utterances, unequal widths, and nothing more raise ValueError; one will do")
 def bad_questions(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    for one in (utterances[:1], utterances[-1:]):
-        got = asked_of(questions, one, 1, fill)
-        right_pair(got["batch"], padded(one, len(one[0]), 0), "a batch of one")
-        right_pair(got["padded"], padded(one, len(one[0]) + 1, fill), "a padded batch of one")
+    short = [utterances[0][:1]]
+    for some in (utterances[:1], utterances[-1:], short, [utterances[0], -utterances[0]]):
+        got = asked_of(questions, some, 1, fill)
+        what = "batch of one" if len(some) == 1 else "batch of two, equally long"
+        right_pair(got["batch"], padded(some, len(some[0]), 0), f"a {what}")
+        right_pair(got["padded"], padded(some, len(some[0]) + 1, fill), f"a padded {what}")
     expect_error(partial(questions, [], extra, fill), ValueError, "no utterances")
     for more in (0, -1):
         expect_error(partial(questions, utterances, more, fill), ValueError, f"{more} more frames")
@@ -868,6 +885,17 @@ def whole_frames(utterances: list[Array], extra: int, fill: float) -> dict[str, 
 
 
 @asking.wrong(
+    "the zeros of the batch are whole numbers",
+    "np.full with 0 gives an array of whole numbers, as with any whole number, and the frames that "
+    "are written into it lose what stands behind the point. Say float, or 0.0.",
+)
+def whole_batch(utterances: list[Array], extra: int, fill: float) -> dict[str, Any]:
+    found = whole_frames(utterances, extra, fill)
+    x, mask = found["batch"]
+    return {**found, "batch": (x.astype(int), mask)}
+
+
+@asking.wrong(
     "zeros in place of the number",
     "The longer batch is padded with zeros, whatever `fill` is. A pooling that reads its padding "
     "may give the same for zeros as before; another number gives it away.",
@@ -925,17 +953,17 @@ landing = Exercise(
 
 
 def draw_weights(rng: np.random.Generator) -> tuple[Array, Array, Array]:
-    """Weights, marks and a mask: utterances of different lengths, marks that differ in number;
-    weights and marks in the padding too."""
+    """Weights, marks and a mask: utterances of different lengths, marks that differ in number,
+    several in each long utterance but one; weights and marks in the padding too."""
     b, t = sizes(rng, 2, low=5, high=12)
     lengths = rng.integers(3, t, size=b)
     lengths[rng.permutation(b)[:3]] = t, 2, 1
     mask = np.arange(t) < lengths[:, None]
     marks = rng.random((b, t)) < rng.uniform(0.2, 0.7, size=(b, 1))
-    marks[:, 0], marks[:, 1] = True, False
+    marks[:, :3] = True, False, True
     marks[(lengths > 2).argmax()] = False  # one utterance without a burst: it counts, with 0
     marks |= ~mask & (rng.random((b, t)) < 0.7)
-    return rng.dirichlet(np.full(t, 0.4), size=b), marks, mask
+    return rng.dirichlet(np.ones(t), size=b), marks, mask
 
 
 def landed(weights: Array, marks: Array, mask: Array) -> tuple[float, float]:
@@ -956,7 +984,8 @@ def two_numbers(got: Any, want: tuple[float, float], what: str) -> None:
 @landing.check(1, "the weight on marked frames, and how many of the real frames they are")
 def marked(burst_weight: Any, rng: np.random.Generator) -> None:
     weights, marks, mask = draw_weights(rng)
-    i = int(rng.choice(np.flatnonzero((marks & mask).any(axis=1))))  # one alone, without padding
+    marks[:, 0] = True  # an utterance without a burst comes in the checks below
+    i = int(rng.integers(len(mask)))  # one alone, without padding
     one = tuple(part[i : i + 1, : mask[i].sum()] for part in (weights, marks, mask))
     two_numbers(burst_weight(*one), landed(*one), " of one utterance without padding")
     whole = np.ones_like(mask)
@@ -1180,7 +1209,10 @@ def draw_close(rng: np.random.Generator) -> Recordings:
         some = ~out | (languages == 1) | (np.cumsum(out) == 2)  # held out: hardly any of language 0
         parts = frames[some], lengths[same_as][some], prompts[some], languages[some]
         margin, accuracy = control_by_hand(*parts, held, k)
-        others = [np.mean((margin > border) == (languages[some & out] == 1)) for border in (-1, 1)]
+        asked = languages[some & out]
+        others = [np.mean((margin > border) == (asked == 1)) for border in (-1, 1)]
+        told = (margin > 0) == (asked == 1)  # each language first, then their mean: another number
+        others.append(np.mean([told[asked == c].mean() for c in np.unique(asked)]))
         if np.abs(margin).min() > 1e-3 and np.abs(margin).max() < 0.9 and accuracy not in others:
             return *parts, held, k
 
@@ -1232,6 +1264,15 @@ def quiet_alone(quiet_control: Any, rng: np.random.Generator) -> None:
     for few in (0, 1):
         what = f", one recording of language {few} to learn from, none to be told"
         is_control(quiet_control, draw_uneven(rng, few), what)
+    frames, lengths, prompts, languages, held, k = draw_recordings(rng)
+    again = prompts.copy()  # said twice in each language: two prompts held out, and two others
+    for a, b in (held[:2], np.unique(prompts[~np.isin(prompts, held)])[:2]):
+        again[again == a] = b
+    is_control(quiet_control, (frames, lengths, again, languages, held, k), ", prompts said twice")
+    width_1 = frames[..., :1], lengths, prompts, languages, held, k
+    is_control(quiet_control, width_1, ", frames of one number")
+    one_frame = frames[:, :1], np.ones_like(lengths), prompts, languages, held, k
+    is_control(quiet_control, one_frame, ", recordings of one frame")
     # Languages that are easy to tell, told right and told wrong.
     for sign in (1, -1):
         frames, lengths, prompts, languages, held, k = draw_recordings(rng)
@@ -1247,6 +1288,10 @@ def no_control(quiet_control: Any, rng: np.random.Generator) -> None:
     frames, lengths, prompts, languages, held, k = draw_recordings(rng)
     data = (frames, lengths, prompts, languages)
     is_control(quiet_control, (*data, held[:1], 1), ", one prompt held out")
+    for language in (0, 1):
+        some = (languages == language) | (prompts != held[0])
+        alone = (*(part[some] for part in data), held[:1], k)
+        is_control(quiet_control, alone, ", one recording held out")
     is_control(quiet_control, (*data, [*held, 95], k), ", and a prompt that nobody said")
     for few in (0, -1):
         expect_error(partial(quiet_control, *data, held, few), ValueError, f"k = {few}")
@@ -1396,8 +1441,8 @@ def rooted(
 
 @control.wrong(
     "a sum divided by k",
-    "The quietest frames were added up and divided by k, also where a recording has fewer. Divide "
-    "by as many as there are.",
+    "The quietest frames were added up, and divided by k or not at all, also where a recording has "
+    "fewer. Divide by as many as there are.",
 )
 def over_k(
     frames: Array, lengths: Array, prompts: Array, languages: Array, held: list[int], k: int
@@ -1437,7 +1482,7 @@ def each_number(
 @control.wrong(
     "the sign of the margin turned",
     "The margin is the distance to language 0 minus the distance to language 1, so it is above 0 "
-    "where 1 is nearer. Here it is the other way round, and nearer counts as farther.",
+    "where 1 is nearer. Here it is the other way round.",
 )
 def turned(
     frames: Array, lengths: Array, prompts: Array, languages: Array, held: list[int], k: int

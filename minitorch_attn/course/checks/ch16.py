@@ -78,7 +78,8 @@ def exactly(products: Any, weights: Array, rest: tuple[int, int, int], causal: b
 
 def draw_count(rng: np.random.Generator) -> tuple[list[int], tuple[int, int, int]]:
     """H, N, and more keys S; D, d and the hidden width: all different."""
-    heads, n, more, width, head_dim, hidden = sizes(rng, 6, 2, 14)
+    heads, n, more, head_dim, hidden = sizes(rng, 5, 2, 14)
+    width = int(rng.choice([29, 31, 37]))  # prime, so not H·d, and hidden is not 4D
     return [heads, n, n + more], (width, head_dim, hidden)
 
 
@@ -379,9 +380,10 @@ def unequal(attend_block: Any, rng: np.random.Generator) -> None:
         y, state = attend_block(state, query, key, np.ones_like(value))
         ones = "where every value is 1, every answer is: the weights sum to 1"
         expect_close(y, np.ones((len(query), value.shape[1])), ones, rtol=0, atol=1e-5)
-    # One query, one column, keys of one number.
-    alone = [(key[:, :1], value[:, :1]) for key, value in given]
-    one_after_the_other(attend_block, query[:1, :1], alone, claim)
+    # One query, keys of one number, one column; and all of these.
+    for n, d, d_v in ((1, None, None), (None, 1, None), (None, None, 1), (1, 1, 1)):
+        few = [(key[:, :d], value[:, :d_v]) for key, value in given]
+        one_after_the_other(attend_block, query[:n, :d], few, claim)
 
 
 @blocks.check(1, "a block that is much louder, or much quieter; all scores far below 0")
@@ -413,6 +415,7 @@ def quiet_row(attend_block: Any, rng: np.random.Generator) -> None:
     query[(quiet + 1) % len(query), 0] *= -1
     for key, _ in given:
         key[:, 0] = rng.uniform(1.0, 1.1, size=len(key))
+    square[0][0, 0] = 3.0  # louder by far than what came before, for a row at least
     one_after_the_other(attend_block, query, given, "each row has a largest score of its own")
 
 
@@ -445,7 +448,12 @@ def small_state(attend_block: Any, rng: np.random.Generator) -> None:
 @blocks.check(1, "an empty block changes nothing; no key at all raises; 32 bits stay 32 bits")
 def empty_blocks(attend_block: Any, rng: np.random.Generator) -> None:
     query, given = draw_blocks(rng, [3, 0, 2, 0, 0])
-    one_after_the_other(attend_block, query, given, "an empty block leaves the answer as it was")
+    # A query's largest score comes after an empty block: what was summed must shrink.
+    given[2][0][0] = 9 * query[1] / np.linalg.norm(query[1])
+    claim = "y is that of all keys so far, to which an empty block adds none"
+    for n, d_v in ((None, None), (1, None), (None, 1)):
+        few = [(key, value[:, :d_v]) for key, value in given]
+        one_after_the_other(attend_block, query[:n], few, claim)
     key, value = given[1]
     expect_error(
         lambda: attend_block(None, query, key, value), ValueError, "there is no key to attend to"
@@ -660,9 +668,10 @@ def unscaled(state: State, query: Array, key: Array, value: Array) -> tuple:
 
 
 @blocks.wrong(
-    "np.sqrt makes 64 bits",
-    "np.sqrt of a Python number is a 64-bit NumPy number, and turns 32-bit arrays into 64-bit ones."
-    " math.sqrt gives a Python number, which does not.",
+    "64 bits where 32 came in",
+    "A 64-bit number of NumPy, or an array of them, turns 32-bit arrays into 64-bit ones: what "
+    "np.sqrt makes of a Python number, or np.zeros without a dtype. math.sqrt gives a Python "
+    "number, which does not, and np.zeros takes dtype=query.dtype.",
 )
 def widened(state: State, query: Array, key: Array, value: Array) -> tuple:
     return running(state, query, key, value, scale=np.sqrt(query.shape[1]))
@@ -739,12 +748,26 @@ def read_on(
     return np.array(found), kept
 
 
+def narrow(x: Array, given: tuple[Array, ...]) -> list[tuple[Array, tuple[Array, ...]]]:
+    """The text with D of 1, with d, with d_v; and its first token alone, at the only place."""
+    places, wq, wk, wv = given
+    return [
+        (x[:, :1], (places[:, :1], wq[:1], wk[:1], wv[:1])),
+        (x, (places, wq[:, :1], wk[:, :1], wv)),
+        (x, (places, wq, wk, wv[:, :1])),
+        (x[:1], (places[:1], wq, wk, wv)),
+    ]
+
+
 @reading.check(1, "token by token gives what all at once gives")
 def all_tokens(cached_step: Any, rng: np.random.Generator) -> None:
     x, given = draw_text(rng)
     found, _ = read_on(cached_step, x, given)
     near(found[:1], read_at_once(x, given)[:1], "the first token sees itself")
-    near(found, read_at_once(x, given), "each token sees itself and all before it", atol=1e-6)
+    for text, rest in ((x, given), *narrow(x, given)):
+        found, _ = read_on(cached_step, text, rest)
+        want = read_at_once(text, rest)
+        near(found, want, "each token sees itself and all before it", atol=1e-6)
     places, wq, wk, wv = given
     for loud in (3e5, -3e5):  # every token's own score once far above 0, and once far below
         louder = places, loud * wq, wk, wv
@@ -798,8 +821,10 @@ def windowed(cached_step: Any, rng: np.random.Generator) -> None:
 @reading.check(1, "the cache holds the keys and values that are needed, each once, and no more")
 def what_is_kept(cached_step: Any, rng: np.random.Generator) -> None:
     x, given = draw_text(rng)
-    places, _, wk, wv = given
-    for window in (None, int(rng.integers(2, len(x) - 1)), 1):
+    windows = None, int(rng.integers(2, len(x) - 1)), 1
+    texts = [(x, given), *narrow(x, given)[:3]]
+    for (x, given), window in itertools.product(texts, windows):
+        places, _, wk, wv = given
         _, kept = read_on(cached_step, x, given, window)
         expect(isinstance(kept, list | tuple) and len(kept) == 3, "keys, values, seen", got=kept)
         rows = all(isinstance(part, np.ndarray | list | tuple) for part in kept[:2])
@@ -819,15 +844,15 @@ def what_is_kept(cached_step: Any, rng: np.random.Generator) -> None:
 
 @reading.check(1, "no place left raises ValueError; the last place is still one")
 def full(cached_step: Any, rng: np.random.Generator) -> None:
-    x, given = draw_text(rng)
-    for window in (None, 2):
+    drawn = draw_text(rng)
+    for (x, given), window in itertools.product((drawn, narrow(*drawn)[-1]), (None, 2)):
         found, kept = read_on(cached_step, x, given, window)
         near(found[-1], read_at_once(x, given, window)[-1], "the last place is used", atol=1e-6)
         more = () if window is None else (window,)
         expect_error(
             partial(cached_step, kept, x[0], *given, *more),
             ValueError,
-            f"after {len(x)} tokens there is no place left, however many are kept",
+            f"all {len(x)} places taken, there is none left, however many tokens are kept",
         )
 
 
@@ -1054,9 +1079,9 @@ def recomputed(
 
 
 @reading.wrong(
-    "a window of 0 sees all",
-    "keys[-0:] is keys[0:], all of them. A window below 1 sees nothing, not even the token itself: "
-    "raise ValueError.",
+    "a window of 0, and no word",
+    "A window below 1 sees nothing, not even the token itself: raise ValueError. Not refused, it "
+    "may see all (keys[-0:] is keys[0:]), or what a window of 1 sees.",
 )
 def zero_is_all(
     cache: Kept, x: Array, places: Array, wq: Array, wk: Array, wv: Array, window: int | None = None
@@ -1110,10 +1135,12 @@ def all_pairs(linear_causal: Any, rng: np.random.Generator) -> None:
         x[rng.integers(len(x)), :2] = rng.uniform(1000, 3000, size=2)
     y, _ = linear_causal(query, key, value)
     near(y, by_pairs(query, key, value), "φ(0) = 1, and φ(x) = x + 1 however large x", atol=1e-6)
-    # Every φ is nearly 0, of the first keys and of a query: what is added to their sum shows.
+    # Every φ is nearly 0, of the first keys and of their queries: what is added to one, or to
+    # their sum, shows; and what is left of a larger sum from which the last key is taken away.
     query, key, value = draw_tokens(rng)
-    key[:2] -= 15
-    query[rng.integers(len(query))] -= 15
+    key[0], key[1], query[:2], query[rng.integers(2, len(query))] = -20, -19, -20, -20
+    value[0] += 9
+    key[-1] = value[-1] = 3000
     y, _ = linear_causal(query, key, value)
     near(y, by_pairs(query, key, value), "the weights sum to 1 however small φ is", atol=1e-6)
 
@@ -1121,18 +1148,18 @@ def all_pairs(linear_causal: Any, rng: np.random.Generator) -> None:
 @carried.check(1, "it goes on from a state, in parts of any length")
 def goes_on(linear_causal: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_tokens(rng)
-    want = by_pairs(query, key, value)
     cut = int(rng.integers(2, len(query) - 1))
     n = len(query)
-    for ends in ([0, cut, n], [0, 1, 2, n], [*range(n + 1)], [0, 0, cut, cut, n]):
+    splits = [0, cut, n], [0, 1, 2, n], [*range(n + 1)], [0, 0, cut, cut, n]
+    # Queries and keys of one number, values of one number.
+    for (d, d_v), ends in itertools.product(((None, None), (1, None), (None, 1)), splits):
+        q, k, v = query[:, :d], key[:, :d], value[:, :d_v]
         kept, found = None, []
         for a, b in itertools.pairwise(ends):
-            y, kept = linear_causal(query[a:b], key[a:b], value[a:b], kept)
-            if a == b:
-                expect(np.size(y) == 0, "a part without tokens finds nothing", got=y)
-            else:
-                found.append(np.asarray(y))
-        near(np.concatenate(found), want, "in parts, as at once", atol=1e-6)
+            y, kept = linear_causal(q[a:b], k[a:b], v[a:b], kept)
+            expect_shape(y, (b - a, v.shape[1]), f"y is of shape (N, d_v), with N = {b - a}")
+            found.append(np.asarray(y))
+        near(np.concatenate(found), by_pairs(q, k, v), "in parts, as at once", atol=1e-6)
     begin = query[:cut], key[:cut], value[:cut]
     end = rng.normal(size=query[cut:].shape), rng.normal(size=key[cut:].shape), value[cut:][::-1]
     other = [np.concatenate(pair) for pair in zip(begin, end, strict=True)]
@@ -1163,10 +1190,11 @@ def the_state(linear_causal: Any, rng: np.random.Generator) -> None:
         expect_close(found[0], k.T @ value[rows], "S is the sum of φ(k) vᵀ", **exact)
         expect_close(found[1], k.sum(axis=0), "z is the sum of φ(k)", **exact)
     m = min(key.shape[1], value.shape[1])  # as wide as each other: S might be turned unseen
-    _, found = linear_causal(query[:, :m], key[:, :m], value[:, :m])
-    expect_close(
-        found[0], features(key[:, :m]).T @ value[:, :m], "S is the sum of φ(k) vᵀ", **exact
-    )
+    for d, d_v in ((m, m), (1, m), (m, 1)):
+        _, found = linear_causal(query[:, :d], key[:, :d], value[:, :d_v])
+        k = features(key[:, :d])
+        expect_close(found[0], k.T @ value[:, :d_v], "S is the sum of φ(k) vᵀ", **exact)
+        expect_close(found[1], k.sum(axis=0), "z is the sum of φ(k)", **exact)
     claim = "there are as many queries as keys, and as many values"
     too: list[Any] = [slice(-1), slice(1), [*range(len(query)), 0]]  # few, and many
     for i, rows in itertools.product(range(3), too):
@@ -1323,6 +1351,16 @@ def anew_at_nothing(query: Array, key: Array, value: Array, state: Sums = None) 
     return y, (S, z) if len(query) else (0 * S, 0 * z)
 
 
+@carried.wrong(
+    "no rows, and no width",
+    "A list of rows without a row has no width: np.array([]) is of shape (0,), and cannot stand "
+    "beside the other parts. Begin with zeros of shape (N, d_v).",
+)
+def no_width(query: Array, key: Array, value: Array, state: Sums = None) -> tuple:
+    y, sums = summed_up(query, key, value, state)
+    return np.array(list(y)), sums
+
+
 # 16.5
 
 machine = Exercise(
@@ -1392,14 +1430,19 @@ def one_machine(machines: Any, rng: np.random.Generator) -> None:
         best(
             machines, compute, size, latency, bandwidth, claim="the bytes take longer than the work"
         )
-    size, latency, bandwidth = draw_step(rng)
-    good = [30 * size / bandwidth + 50 * latency, size, latency, bandwidth]
+    size, latency, _ = draw_step(rng)
+    rest = 2 * latency * (int(rng.integers(5, 60)) - 0.1) ** 2  # rounded down is one too few
+    bandwidth = 2 * size / (rest * rng.uniform(1.0, 4.0))
+    good = [rest + 2 * size / bandwidth, size, latency, bandwidth]
     best(machines, *good, claim="and where it pays, more than one")
     tera = good[0], size / 1e12, latency, bandwidth / 1e12
     best(machines, *tera, claim="the same, counted in millions of millions of bytes")
-    for i in range(4):
-        for bad in (0.0, -good[i]):
-            step = [*good[:i], bad, *good[i + 1 :]]
+    quick = good[0] / 1e9, size, latency / 1e9, bandwidth * 1e9
+    best(machines, *quick, claim="the same, a thousand million times as fast")
+    # One of the four alone, and two: where both are below 0 their product is not.
+    for i, j in itertools.combinations_with_replacement(range(4), 2):
+        for factor in (0.0, -1.0):
+            step = [x * factor if k in (i, j) else x for k, x in enumerate(good)]
             expect_error(partial(machines, *step), ValueError, "each of the four is above 0")
 
 

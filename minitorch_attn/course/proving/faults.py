@@ -1,4 +1,4 @@
-"""Faults that a mutant calls: one number of a result off, and nothing else."""
+"""Faults that a mutant calls: one number of a result off, or its axes of size 1 gone."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ def first_off(x: Any) -> Any:
 def last_off(x: Any) -> Any:
     """The same, but the last number 1 % off."""
     return _off(x, -1)
+
+
+def squeezed(x: Any) -> Any:
+    """The same, but arrays without their axes of size 1: right at every other size.
+
+    Where there is no array, the first number off: a mutant must differ from the answer.
+    """
+    if isinstance(x, np.ndarray) and x.ndim:
+        return x.squeeze()
+    if isinstance(x, list | tuple) and any(isinstance(item, np.ndarray) for item in x):
+        return type(x)(squeezed(i) if isinstance(i, np.ndarray) and i.ndim else i for i in x)
+    return first_off(x)
 
 
 def _off(x: Any, place: int) -> Any:

@@ -1,8 +1,9 @@
 """What an exercise must hold before any mutant is made: its worked answer and its wrong ones.
 
 The worked answer gets all points. Each named wrong answer loses some, by what it returns and not
-by raising, unless that is its mistake, and is told by its name; and each check rejects one of them:
-a check that no wrong answer fails may be one that cannot fail.
+by raising, unless that is its mistake, and is told by its name; it fails the same checks whatever
+is drawn, so that one mistake costs one student what it costs another. And each check rejects one of
+them: a check that no wrong answer fails may be one that cannot fail.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..checks.worked import source_of, worked
 from ..sources.text import read
 
 SEEDS = (1, 2, 3)
+Failed = dict[str, set[frozenset[str]]]  # for each wrong answer the sets of checks that it failed
 
 
 def hold(chapter: int, seeds: Sequence[int] = SEEDS[:1]) -> None:
@@ -45,17 +47,20 @@ def faults(exercise: Exercise, seeds: Sequence[int] = SEEDS) -> list[str]:
         function = load(Found(exercise.function, worked(exercise), exercise.id, False))
     except (CollectError, LearnerError) as error:
         return [f"{_worked_at(exercise)}: {exercise.id}: the worked answer: {error}"]
+    failed: Failed = {wrong.name: set() for wrong in exercise.wrong_answers}
     for seed in seeds[:1] if exercise.library else seeds:
         try:
-            found = [f"{line} (seed {seed})" for line in _faults(exercise, function, seed)]
+            found = [f"{line} (seed {seed})" for line in _faults(exercise, function, seed, failed)]
         except Exception as error:  # a check fails by itself
             found = [f"{_raised_at(exercise, error)}: {type(error).__name__}: {error}"]
         if found:
             return found
-    return []
+    return list(_uneven(exercise, failed))
 
 
-def _faults(exercise: Exercise, function: Callable[..., Any], seed: int) -> Iterator[str]:
+def _faults(
+    exercise: Exercise, function: Callable[..., Any], seed: int, all_failed: Failed
+) -> Iterator[str]:
     runs = run_checks(exercise, function, seed)
     for check, (result, _) in zip(exercise.checks, runs, strict=True):
         if result.stumbled:
@@ -69,6 +74,7 @@ def _faults(exercise: Exercise, function: Callable[..., Any], seed: int) -> Iter
         runs = run_checks(exercise, wrong.function, seed)
         failed = [(result.check, calls) for result, calls in runs if result.status == FAILED]
         rejected |= {check for check, _ in failed}
+        all_failed[wrong.name].add(frozenset(check for check, _ in failed))
         place = f"{_defined_at(exercise, wrong.function)}: {exercise.id}"
         said = f"{place}: the wrong answer “{wrong.name}”"
         if not failed:
@@ -85,6 +91,15 @@ def _faults(exercise: Exercise, function: Callable[..., Any], seed: int) -> Iter
         if check.name not in rejected:
             place = f"{_defined_at(exercise, check.body)}: {exercise.id}"
             yield f"{place}: no wrong answer fails the check “{check.claim}”: can it fail?"
+
+
+def _uneven(exercise: Exercise, failed: Failed) -> Iterator[str]:
+    for wrong in exercise.wrong_answers:
+        if len(sets := failed[wrong.name]) > 1:
+            some = frozenset.union(*sets) - frozenset.intersection(*sets)
+            claims = ", ".join(f"“{c.claim}”" for c in exercise.checks if c.name in some)
+            place = f"{_defined_at(exercise, wrong.function)}: {exercise.id}"
+            yield f"{place}: the wrong answer “{wrong.name}” fails {claims} with some draws only"
 
 
 def _worked_at(exercise: Exercise) -> str:

@@ -61,11 +61,12 @@ def error(place: Place) -> Iterator[str]:
 
 
 def result(place: Place) -> Iterator[str]:
-    """One number of one result off, or two results exchanged."""
+    """One number of one result off, its axes of size 1 gone, or two results exchanged."""
     returned = _returned(place)
     if returned == "part" or (returned == "all" and not isinstance(place.node, _CONTAINERS)):
         yield f"first_off({place.bare()})"
         yield f"last_off({place.bare()})"
+        yield f"squeezed({place.bare()})"
     if returned == "all" and isinstance(place.node, ast.Tuple):
         for items in neighbours(place.node.elts):
             yield ", ".join(place.bare(item) for item in items)

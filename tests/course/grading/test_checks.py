@@ -136,6 +136,16 @@ def test_a_mistake_costs_the_same_with_any_seed(mine: Path) -> None:
         assert len(points) == 1, wrong.name
 
 
+def test_a_mistake_that_costs_more_with_some_seeds_is_told(mine: Path) -> None:
+    """A score that is divided by 0.01 and not shifted overflows where it is above 7."""
+    change(mine / CHECKS, "tempered(scores, 0.1), softmax(scores / 0.1)", "CLOSE")
+    change(mine / CHECKS, "CLOSE", "tempered(scores, 0.01), softmax(scores / 0.01)")
+    use_checks(mine)
+    (line,) = named.faults(exercises_of(40)[0], range(60))
+    assert "40.1: the wrong answer “not shifted” fails “" in line
+    assert line.endswith("” with some draws only")
+
+
 @boxed
 @pytest.mark.slow
 def test_a_class_is_marked(mine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -224,14 +234,15 @@ def test_a_check_that_stops_by_itself_is_told_to_whoever_wrote_it(
     mine: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It takes an array, as the worked answer gives one, and a student returns lists."""
-    change(mine / CHECKS, "expect_close(tempered(scores, temperature), ", "CLOSE")
-    array = "expect_close(tempered(scores, temperature).astype(float), "
-    change(mine / CHECKS, "CLOSE", array)
+    for given in ("some", "scores"):
+        call = f"tempered({given}, temperature)"
+        change(mine / CHECKS, f"expect_close({call}, ", "CLOSE")
+        change(mine / CHECKS, "CLOSE", f"expect_close({call}.astype(float), ")
     use_checks(mine)
     lists = right(mine).replace(
         "e / e.sum(axis=1, keepdims=True)", "(e.T / e.sum(axis=1)).T.tolist()"
     )
-    told = "stopped by itself, ch40.py, line 31: AttributeError: 'list' object has no attribute"
+    told = "stopped by itself, ch40.py, line 32: AttributeError: 'list' object has no attribute"
     space: dict[str, Any] = {"np": np}
     exec(lists, space)
     report = check("40.1", space["tempered"])
@@ -241,7 +252,7 @@ def test_a_check_that_stops_by_itself_is_told_to_whoever_wrote_it(
     mark = marking.mark(answer(lists), ".ipynb", 40, SECRET, box.find_isolation())
     line, _ = mark.review  # the next check stops, too
     assert line.startswith("40.1: the check “each row")
-    assert "stopped by itself: ch40.py, line 31: AttributeError" in line
+    assert "stopped by itself: ch40.py, line 32: AttributeError" in line
 
 
 @pytest.mark.slow
@@ -364,7 +375,7 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a wrong answer that passes": (
         edit(CHECKS, "softmax(scores * temperature)", "softmax(scores / temperature)"),
-        "ch40.py, line 51: 40.1: the wrong answer “multiplied” passes every check",
+        "ch40.py, line 52: 40.1: the wrong answer “multiplied” passes every check",
     ),
     "two that do the same": (
         edit(CHECKS, "softmax(scores * temperature)", "softmax(scores / temperature, axis=0)"),
@@ -378,15 +389,15 @@ MISTAKES: dict[str, tuple[Callable[[Path], None], str]] = {
             "def idle(tempered, rng):\n    tempered(np.ones((2, 2)), 1.0)\n\n\n"
             '@tempered.wrong("multiplied"',
         ),
-        "line 51: 40.1: no wrong answer fails the check “idle”",
+        "line 52: 40.1: no wrong answer fails the check “idle”",
     ),
     "a check that fails by itself": (
         edit(CHECKS, "    places = rng.", "    places = 1 / 0 * rng."),
-        r"ch40.py, line 37: 40.1: ZeroDivisionError",
+        r"ch40.py, line 38: 40.1: ZeroDivisionError",
     ),
     "a check that stops at the right answer": (
         edit(CHECKS, '"row by row")', '"row by row").nothing'),
-        r"ch40.py, line 28: 40.1: the check “each row.*” stops by itself: ch40.py, line 31: Attr",
+        r"ch40.py, line 28: 40.1: the check “each row.*” stops by itself: ch40.py, line 32: Attr",
     ),
     "a wrong answer that only raises": (
         edit(CHECKS, "softmax(scores * temperature)", "softmax(scores * temperature, axis=7)"),

@@ -12,6 +12,8 @@ from minitorch_attn.course.proving import faults
 from minitorch_attn.course.proving.mutating import CALLED, Mutant, mutants
 from minitorch_attn.course.proving.operators import TABLE
 
+FAULTS = ("first_off", "last_off", "squeezed")
+
 # The operator, a line, and all that it makes of it.
 CASES = [
     ("operator exchanged", "y = x + 1", ["y = x - 1"]),
@@ -82,11 +84,15 @@ CASES = [
     ("statement dropped", "y = x * 2", []),
     ("step in place changed", "x += 1", ["x = 1", "x -= 1"]),
     ("another error", "raise ValueError('no')", ["raise TypeError('no')"]),
-    ("result changed", "return x", ["return first_off(x)", "return last_off(x)"]),
+    ("result changed", "return x", [f"return {fault}(x)" for fault in FAULTS]),
     (
         "result changed",
         "return a, b",
-        ["first_off(a), b", "last_off(a), b", "a, first_off(b)", "a, last_off(b)", "return b, a"],
+        [
+            *(f"return {fault}(a), b" for fault in FAULTS),
+            *(f"return a, {fault}(b)" for fault in FAULTS),
+            "return b, a",
+        ],
     ),
     ("result changed", "y = x", []),
 ]
@@ -169,7 +175,7 @@ def test_parameters_are_ignored_or_seen_in_part() -> None:
 def test_of_a_long_table_the_ends_stand_for_all() -> None:
     numbers = ", ".join(map(str, range(20, 40)))
     found = [m.after for m in made(f"def f(x):\n    return [{numbers}][x]\n")]
-    changed = [text for text in found if "_off(" not in text]
+    changed = [text for text in found if not any(fault in text for fault in FAULTS)]
     assert [text[:17] for text in changed[:2]] == ["return [2000, 21,", "return [-20, 21, "]
     assert [text[-12:] for text in changed[2:]] == ["38, 3900][x]", " 38, -39][x]"]
 
@@ -183,3 +189,12 @@ def test_one_number_is_off() -> None:
     assert faults.last_off({"a": "b"}) == {"a": "bx"}
     assert faults.first_off([]) == []
     assert x[0, 0] == 1.0  # the one that was given is as it was
+
+
+def test_axes_of_size_1_are_gone() -> None:
+    assert faults.squeezed(np.ones((3, 1, 2))).shape == (3, 2)
+    assert faults.squeezed(np.ones((3, 2))).shape == (3, 2)
+    both = faults.squeezed((np.ones((1, 2)), np.float64(3), "a"))
+    assert (both[0].shape, *both[1:]) == ((2,), 3, "a")
+    assert faults.squeezed(3) == 4  # no array, no axis: off
+    assert faults.squeezed([1, 2]) == [2, 2]

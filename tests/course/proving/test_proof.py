@@ -43,6 +43,7 @@ def exercise(*, lax: bool = False, lists: bool = True) -> Exercise:
         else:
             expect_close(got, x / x.sum(), "each is x / sum")
         expect(lists or not isinstance(got, list), "an array")
+        expect(len(shares(x[:1])) == 1, "one number, one share")
 
     @made.check(1, "a negative number raises ValueError")
     def refused(shares: Any, rng: np.random.Generator) -> None:
