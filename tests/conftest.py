@@ -23,6 +23,7 @@ LONGEST = (
     "test_the_proof_holds[10.2]",
     "test_the_proof_holds[14.3]",
     "test_the_committed_notebooks",
+    "test_no_page_fails_overflows",
 )
 
 
