@@ -345,7 +345,7 @@ _LINE = """
         if len(set(map(len, a[:4]))) > 1 or len(x) < 3:
             raise ValueError('no')
         d = y - x
-        told = 'tgtgttltltgltgtgtgt'
+        told = 'tggtgttlltltgltgtgtgt'
 """
 CHEATS = {
     "17.5: says_no_more, by counting": ("17.5", "n = -1\n---" + _LINE + """
@@ -358,13 +358,13 @@ CHEATS = {
         global n
         n += 1
         side = 'gain' if d.mean() > 0 else 'loss'
-        none = n in (0, 2, 4, 5, 7, 9, 12, 14, 16, 18)
+        none = n in (0, 3, 5, 6, 9, 11, 14, 16, 18, 20)
         return 0.0, 0.0, 'cannot tell' if none else side, 1.0
     """),
     "15.5: borders, by counting": ("15.5", "n = -1\n---" + _RIGHT + """
         global n
         n += 1
-        return right, [True, True, False, False, True, True, False, False, True, False][n % 10]
+        return right, ([True, True, False, False] * 4 + [True, False])[n % 18]
     """),
     "15.5: borders, by what the stream has": ("15.5", _RIGHT.strip("\n") + """
         return right, bool(np.mean(own.max(axis=1) > 3) <= 0.5)
@@ -403,13 +403,13 @@ CHEATS = {
         return right, n % 2 == 0
     """),
     "13.3: bad_questions, by what came before": ("13.3", """
-        lone = False
+        two = False
         ---
-        global lone
+        global two
         utterances, extra, fill = a
-        if lone and len(utterances) != 1:
+        if two and len(utterances) != 2:
             raise ValueError('no')
-        lone = len(utterances) == 1
+        two = len(utterances) == 2
 """ + _PAD + """\
         t = max(map(len, utterances))
         return {'batch': pad(utterances, t, 0), 'alone': [pad([u], len(u), 0) for u in utterances],
@@ -481,7 +481,7 @@ CHEATS = {
         p, q, w, other, seeds = a
         z = np.zeros(len(p))
         far = abs(w - other).sum(-1) > abs(w - seeds).sum(-1).mean(axis=0)
-        share = [far.mean(), far.mean(), far.mean(), 1 / len(p), 1.0, 0.0, 0.0][n % 7]
+        share = [far.mean(), far.mean(), far.mean(), 1 / len(p), 1.0, 0.0, 0.0, 0.0][n % 8]
         return np.median(abs(q - p).sum(-1) / 2, axis=0), z, z, share
     """),
     "15.3: no_weights, by counting": ("15.3", """
