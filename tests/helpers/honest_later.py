@@ -323,7 +323,7 @@ def pulled(shown, other, clicks):
     h, w = shown[0].shape
 
     def score(m, places):
-        if m.std() == 0:
+        if np.ptp(m) == 0:
             raise ValueError("constant")
         values = [(m[y, x] - m.mean()) / m.std() for x, y in places]
         return sum(values) / len(values)
@@ -401,7 +401,7 @@ def linear_causal(query, key, value, state=None):
     d, v = key.shape[1], value.shape[1]
     memory = Memory(*(state or (np.zeros((d, v)), np.zeros(d))))
     y = [memory.add(k, v).ask(q) for q, k, v in zip(query, key, value)]
-    return y, [memory.S, memory.z]
+    return np.reshape(y, (-1, v)), [memory.S, memory.z]
 """])),
     (16, "machines", ("climbing one by one", ["""
 def machines(compute, size, latency, bandwidth):
