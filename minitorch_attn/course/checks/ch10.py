@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections.abc import Iterable
 from functools import partial
@@ -12,9 +11,9 @@ import numpy as np
 
 from ...data import digits
 from ..checking.exercise import Exercise
-from ..checking.expecting import LearnerError, expect, expect_close, expect_error, expect_shape
+from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from . import common
-from .common import near, reacts
+from .common import ask_all, near, reacts
 
 sizes = partial(common.sizes, low=2, high=8)
 
@@ -127,9 +126,7 @@ def does_not_tile(embed_patches: Any, rng: np.random.Generator) -> None:
         claim = f"{many} patch{'es' * (many > 1)}, but {rows} position{'s' * (rows > 1)}"
         table = np.resize(positions, (rows, len(bias)))
         calls.append((partial(embed_patches, other, size, weight, bias, table), claim))
-    for call, _ in calls:  # all of them first, so that two mistakes can be told apart
-        with contextlib.suppress(LearnerError):
-            call()
+    ask_all(call for call, _ in calls)
     for call, claim in calls:
         expect_error(call, ValueError, claim)
 
@@ -830,9 +827,7 @@ def no_match(matched: Any, rng: np.random.Generator) -> None:
     for total, (token_shape, classes, _), _, _ in cases:
         arrays, frozen = split_up(rng, total, int(rng.integers(10, 40)))
         calls.append(partial(matched, arrays, frozen, token_shape, classes))
-    for call in calls:  # all of them first, so that much is known of a mistake
-        with contextlib.suppress(LearnerError):
-            call()
+    ask_all(calls)
     for call, (total, (token_shape, classes, _), fair, claim) in zip(calls, cases, strict=True):
         if fair:
             expect_close(call(), match(total, token_shape[0] * token_shape[1], classes), claim)

@@ -1104,7 +1104,7 @@ aligned = Exercise(
 )
 
 
-def draw_links(rng: np.random.Generator, even: bool = False) -> tuple[Array, Places, int]:
+def draw_links(rng: np.random.Generator) -> tuple[Array, Places, int]:
     """Weights with a hit on the first, the middle and the last of several places, with misses, and
     with characters that come from nowhere; padding with the largest weights of all."""
     n, s = 12, int(rng.integers(11, 15))

@@ -257,7 +257,7 @@ def by_definition(attention_pool: Any, rng: np.random.Generator) -> None:
     is_pooled(attention_pool, x, query, lengths, ", also where a frame of the utterance is zeros")
     whole = np.full(len(x), x.shape[1])
     is_pooled(attention_pool, rng.normal(size=x.shape), query, whole, ", without any padding")
-    is_pooled(attention_pool, x[:, :1], query, whole // whole, ", with rows of one frame")
+    is_pooled(attention_pool, x[:, :1], query, np.ones_like(whole), ", with rows of one frame")
     is_pooled(attention_pool, x[..., :1], query[:1], lengths, ", with frames of one number")
     one = np.zeros((1, 3000, len(query)))  # what is small counts, if it is there often
     one[0, int(rng.integers(3000))] = 20 * query / (query @ query)
@@ -598,11 +598,15 @@ def longest_of(utterances: Sequence[Array]) -> int:
     return max(map(len, utterances))
 
 
+def narrow(utterances: list[Array]) -> list[Array]:
+    """Frames of one number, and two utterances equally long."""
+    return [u[:, :1] for u in (*utterances, -utterances[0])]
+
+
 @asking.check(1, "the batch: every utterance at the beginning of its row, zeros behind it")
 def the_batch(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    narrow = [u[:, :1] for u in (*utterances, -utterances[0])]  # of width 1, two equally long
-    for some in (utterances, silent(utterances, fill), narrow):
+    for some in (utterances, silent(utterances, fill), narrow(utterances)):
         got = asked_of(questions, some, extra, fill)["batch"]
         right_pair(got, padded(some, longest_of(some), 0), "the batch")
 
@@ -610,8 +614,7 @@ def the_batch(questions: Any, rng: np.random.Generator) -> None:
 @asking.check(1, "alone: one utterance each, without any padding")
 def each_alone(questions: Any, rng: np.random.Generator) -> None:
     utterances, extra, fill = draw_utterances(rng)
-    narrow = [u[:, :1] for u in (*utterances, -utterances[0])]  # of width 1, two equally long
-    for some in (utterances, silent(utterances, fill), narrow):
+    for some in (utterances, silent(utterances, fill), narrow(utterances)):
         got = asked_of(questions, some, extra, fill)["alone"]
         for i, utterance in enumerate(some):
             right_pair(got[i], padded([utterance], len(utterance), 0), f"utterance {i} alone")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
 
-from ..checking.expecting import expect, expect_close, expect_real, same, show
+from ..checking.expecting import LearnerError, expect, expect_close, expect_real, same, show
 
 
 def near(got: Any, want: Any, claim: str, atol: float = 1e-4) -> None:
@@ -24,6 +26,14 @@ def reacts(before: Any, after: Any, claim: str = "another input gives another an
     finite = all(np.isfinite(expect_real(x, claim_of_both)).all() for x in (before, after))
     expect(finite, claim_of_both, got=after)
     expect(not same(before, after, rtol=1e-3, atol=1e-4), claim, got=f"the same: {show(after)}")
+
+
+def ask_all(calls: Iterable[Callable[[], Any]]) -> None:
+    """Make each of these calls before the first is judged: together they tell two mistakes apart
+    that fail at the same one."""
+    for call in calls:
+        with contextlib.suppress(LearnerError):
+            call()
 
 
 def sizes(rng: np.random.Generator, count: int, low: int = 3, high: int = 10) -> list[int]:
