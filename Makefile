@@ -37,11 +37,14 @@ run: .venv/run.stamp
 study: .venv/study.stamp
 	$(PY) -m minitorch_attn study
 
+# One more than the two cores that the tests are timed on: a third of the time a test waits for a
+# process that it started.
+JOBS ?= 3
 test: .venv/test.stamp
-	$(PY) -m pytest -n 2
+	$(PY) -m pytest -n $(JOBS)
 
 test-all: .venv/test.stamp
-	$(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "slow or not slow"
+	$(PY) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "slow or not slow"
 
 book: .venv/test.stamp
 	$(PY) -m minitorch_attn book
@@ -116,7 +119,7 @@ gpu:
 # 2.0.0 has wheels for Python 3.11 and 3.12.
 LOWEST_PY := .cache/lowest/$(notdir $(BIN))/python
 lowest: .cache/lowest/lowest.stamp
-	PYTHONPATH= $(LOWEST_PY) -m pytest -n 2 tests/engine tests/commands/test_cli.py
+	PYTHONPATH= $(LOWEST_PY) -m pytest -n $(JOBS) tests/engine tests/commands/test_cli.py
 
 .cache/lowest/lowest.stamp: requirements/lowest.txt pyproject.toml
 	$(PYTHON) -m venv .cache/lowest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-# Before NumPy is imported. The arrays are small, and the tests run in two processes: with threads
+# Before NumPy is imported. The arrays are small, and the tests run in some processes: with threads
 # of their own on top, on two busy cores, these tests took ten times as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -17,7 +17,7 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
-# Each takes minutes: begun last, one would run alone while the other process has nothing left.
+# Each takes minutes: begun last, one would run alone while the other processes have nothing left.
 # Where a file goes to a process whole (`--dist loadfile`), its other tests come with it.
 LONGEST = (
     "test_the_proof_holds[10.2]",
