@@ -249,7 +249,9 @@ def show(value: Any, *, digits: int = 0, most: int = 24) -> str:
     most : numbers of an array that are shown; of a larger one its shape
     """
     if isinstance(value, np.ndarray | np.generic) and value.ndim == 0:
-        return show(_quoted(value.item()), digits=digits)
+        item = value.item()
+        if not isinstance(item, np.generic):  # of a long double it is one: Python has no such type
+            return show(_quoted(item), digits=digits)
     if isinstance(value, Text):
         return repr(str(value[:200]))
     if isinstance(value, str):

@@ -156,6 +156,8 @@ def plain(value: Any) -> Any:
         return value
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
+        if array.dtype.char in "gG":  # long doubles: other bits on every machine, and no float
+            array = array.astype(np.float64 if array.dtype.kind == "f" else np.complex128)
         if array.dtype.kind in "biufcUS":
             return array if isinstance(value, np.ndarray) else array[()]
         kind = f"an array of dtype {array.dtype}"

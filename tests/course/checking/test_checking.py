@@ -612,6 +612,9 @@ def test_show_takes_arrays_of_every_kind() -> None:
         "0.333333",
         "(1+2j)",
     ]
+    long = np.clongdouble(1) / 3
+    assert "0.333333" in show([long, long.real])
+    assert "333333" in repr(run(mean, lambda x: [long.real] * 3)), "Python has no such number"
     assert "yes" in repr(run(mean, lambda x: np.array("yes")))
     assert "yes" in repr(run(mean, lambda x: np.array(["yes"] * 3) if len(x) else np.zeros(3)))
     parts = {Text("z"): (np.zeros(2), None), Text("many"): np.zeros((5, 9))}
