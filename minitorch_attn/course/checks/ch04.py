@@ -99,6 +99,17 @@ def bad_sizes(dense: Any, rng: np.random.Generator) -> None:
         (np.append(bias, 1.0), "there is a bias for each output: here is one too many"),
     ):
         expect_error(partial(dense, x, weight, wrong, g), ValueError, claim)
+    expect_error(
+        partial(dense, x, weight[:, :1], bias, g[..., :1]),
+        ValueError,
+        "several biases for one output are refused, although NumPy would add each to it",
+    )
+    for wide, high in ((x[..., :1], weight), (x, weight[:1])):
+        expect_error(
+            partial(dense, wide, high, bias, g),
+            ValueError,
+            "a width or height of 1 is refused where the other is larger: no broadcasting",
+        )
     out = len(bias)
     for count in (1, out, out + 1):  # as many rows
         x, g, rows = (rng.normal(size=(count, n)) for n in (len(weight), out, out))
@@ -174,9 +185,9 @@ def negative(x: Array, weight: Array, bias: Array, g: Array) -> tuple:
 
 
 @layer.wrong(
-    "the bias compared by its last axis alone",
-    "A bias of shape (rows, out) has the right last axis, and NumPy adds it without a word, to "
-    "each row another. Compare the whole shape with (out,).",
+    "a bias with another axis let through",
+    "A bias of shape (rows, out), one for each row, has the right last axis, with a single row the "
+    "right size too, and NumPy adds it without a word. Compare the whole shape with (out,).",
 )
 def last_axis_alone(x: Array, weight: Array, bias: Array, g: Array) -> tuple:
     fits(x, weight, bias.reshape(-1, bias.shape[-1])[0])
@@ -283,23 +294,28 @@ def alike(first_weights: Any, rng: np.random.Generator) -> None:
     i, o = (int(n) for n in rng.choice(np.arange(3, 12), 2, replace=False))
     column = rng.normal(size=(i, 1))
 
-    def one_differs(by: float) -> None:
+    def one_differs(by: float) -> None:  # by 0: as little as two numbers can
         for unit in (0, 1, -1):  # one number of one column
-            noise = np.repeat(column, o, axis=1)
-            noise[rng.integers(i), unit] += by * rng.choice([1, -1])
+            noise, row, sign = np.repeat(column, o, axis=1), rng.integers(i), rng.choice([1, -1])
+            other = noise[row, unit] + by * sign
+            noise[row, unit] = other if by else np.nextafter(other, sign * np.inf)
             claim = "one number of one column differs from the others: not all columns are equal"
             near(first_weights(noise, True), noise * np.sqrt(2 / i), claim)
 
     one_differs(1.0)
     equal_rows = np.repeat(rng.normal(size=(1, o)), i, axis=0)
     near(first_weights(equal_rows, True), equal_rows * np.sqrt(2 / i), "equal rows do no harm")
-    for noise in (*(np.repeat(column, n, axis=1) for n in (2, o)), np.ones((i, o))):
+    turned = np.stack([np.arange(i), np.arange(i)[::-1]], axis=1) - 1.0
+    claim = "columns of the same numbers, in another order, are not equal"
+    near(first_weights(turned, True), turned * np.sqrt(2 / i), claim)
+    tenths = np.full((i, 3), 0.1)  # their mean is rounded, and is not 0.1
+    for noise in (*(np.repeat(column, n, axis=1) for n in (2, o)), np.ones((i, o)), tenths):
         expect_error(
             partial(first_weights, noise, bool(rng.integers(2))),
             ValueError,
             "equal columns are refused: these units would start as one",
         )
-    one_differs(1e-9)
+    one_differs(0)
 
 
 def differ(noise: Array) -> None:
@@ -430,7 +446,7 @@ def nearly(noise: Array, after_relu: bool) -> Array:
 
 
 @initial.wrong(
-    "rows compared instead of columns",
+    "equal rows refused",
     "A column holds the weights of one unit. Equal rows mean that all inputs are treated alike, "
     "which random weights may do: compare the columns.",
 )
@@ -522,13 +538,14 @@ def six_steps(adam: Any, rng: np.random.Generator) -> None:
     settings = draw_settings(rng, float(rng.uniform(0.01, 0.1)))
     state, want = (theta, zero, zero), (theta, zero, zero)
     for step in range(1, 7):
-        g = rng.normal(size=5)
+        g = rng.normal(size=5) * (rng.permutation(5) > 0) * (step != 4)  # 0 in one; then in all
         theta, mean, square = adam(state[0], g, state[1], state[2], step, *settings)
         state = np.array(theta), np.array(mean), np.array(square)
         want = by_definition(want[0], g, want[1], want[2], step, *settings)
         near(state, want, f"theta, mean and square after step {step}")
-    late, drawn = int(rng.integers(20, 2000)), rng.normal(size=(4, 2, 3))
-    settings = draw_settings(rng, float(rng.uniform(0.01, 0.1)))
+    late, drawn = int(rng.integers(1000, 2000)), rng.normal(size=(4, 2, 3))
+    lr, beta1, _, eps = draw_settings(rng, float(rng.uniform(0.01, 0.1)))
+    settings = lr + 0.5, beta1, 0.999, eps  # so slow that the correction still counts
     for theta, g, mean, root in (drawn, drawn[:, :1]):
         got = adam(theta, g, mean, root**2, late, *settings)
         want = by_definition(theta, g, mean, root**2, late, *settings)
@@ -763,25 +780,33 @@ def stopped(scores: Any, patience: int) -> tuple[int, int]:
     return best, len(scores)
 
 
-def drawn_scores(patience: int, shift: float) -> Array:
-    """Rises, waits nearly too long, rises by little, waits too long, then is better than ever.
+def drawn_scores(patience: int, shift: float, scale: float = 1.0) -> Array:
+    """Rises, waits nearly too long, rises by the least, waits too long, then is better than ever.
 
     While it waits, the scores rise from one to the next; in the second wait one equals the best.
-    All are moved by `shift`.
+    All are moved by `shift`, then multiplied by `scale`.
     """
     first = [0.2, 0.4] + [0.1 + 0.01 * i for i in range(patience - 1)]
-    second = [0.4 + 1e-9] + [0.4 + 1e-9] + [0.3 + 0.01 * i for i in range(patience - 1)]
-    return np.array([*first, *second, 0.9]) + shift
+    second = [0.4, 0.4] + [0.3 + 0.01 * i for i in range(patience - 1)]
+    scores = (np.array([*first, *second, 0.9]) + shift) * scale
+    again = len(first)
+    scores[again : again + 2] = np.nextafter(scores[1], np.inf)
+    return scores
 
 
 @stopping.check(1, "the best epoch is kept, not the last")
 def keeps_best(stop_early: Any, rng: np.random.Generator) -> None:
+    falls = np.array([0.6, 0.5, 0.4, 0.3, 0.9, *[0.2] * 5])
+    expect_close(stop_early(falls, 3)[0], 0, "what comes after the stop must not count")
     shifts = rng.permutation([rng.choice([-40.0, -0.7]), 3.0])  # once all begin below 0
     for patience, shift in zip((int(rng.integers(3, 6)), 2), shifts, strict=True):
         whole = drawn_scores(patience, shift)
         for scores in (whole, whole[1:]):  # the best epoch is another one
             want = stopped(scores, patience)[0]
             expect_close(stop_early(scores, patience)[0], want, "best is counted from 0")
+    far_below = drawn_scores(3, -10.0, 1e30)
+    want = stopped(far_below, 3)[0]
+    expect_close(stop_early(far_below, 3)[0], want, "scores may lie below 0, and far below")
 
 
 @stopping.check(1, "training stops after `patience` epochs without a better one")
@@ -791,6 +816,9 @@ def stops(stop_early: Any, rng: np.random.Generator) -> None:
         scores = drawn_scores(patience, shift)
         want = stopped(scores, patience)[1]
         expect_close(stop_early(scores, patience)[1], want, "the number of epochs trained")
+    far_below = drawn_scores(3, -10.0, 1e30)
+    want = stopped(far_below, 3)[1]
+    expect_close(stop_early(far_below, 3)[1], want, "scores may lie below 0, and far below")
 
 
 @stopping.check(1, "an equal score is no better one; without a stop all epochs are trained")
@@ -840,6 +868,17 @@ def keeps_last(scores: Any, patience: int) -> tuple[int, int]:
 def hindsight(scores: Any, patience: int) -> tuple[int, int]:
     usable(scores, patience)
     return int(np.argmax(scores)), stopped(scores, patience)[1]
+
+
+@stopping.wrong(
+    "the best of all the scores, and patience after it",
+    "The best score of all may come after training had stopped. Go through the epochs in order: "
+    "what is best so far decides when to stop.",
+)
+def patience_after_best(scores: Any, patience: int) -> tuple[int, int]:
+    usable(scores, patience)
+    best = int(np.argmax(scores))
+    return best, min(len(scores), best + 1 + patience)
 
 
 @stopping.wrong(
