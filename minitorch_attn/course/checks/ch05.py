@@ -57,8 +57,10 @@ def along_any_axis(softmax: Any, rng: np.random.Generator) -> None:
     for axis in (0, 1, -2):
         want = np.apply_along_axis(by_definition, axis, x)
         exactly(softmax(x, axis=axis), want, f"along axis {axis}")
-    exactly(softmax(x[0, 0]), by_definition(x[0, 0]), "one axis is enough")
+    behind = x[0, 0] - np.where(np.arange(x.shape[2]) == 0, 40.0, 0.0)
+    exactly(softmax(behind), by_definition(behind), "one axis is enough, and one share may be tiny")
     exactly(softmax(x[:1, 0]), by_definition(x[0, 0])[None], "one row is one row")
+    exactly(softmax(x[:1], axis=0), np.ones_like(x[:1]), "a single score has a share of 1")
 
 
 @overflow.check(1, "scores of thousands, rows far apart: every row comes out right")
@@ -84,7 +86,10 @@ def logarithms(softmax: Any, rng: np.random.Generator) -> None:
     want = np.where(np.arange(s) == 0, 0.0, -x[:, :1])
     claim = "a score far behind has a finite logarithm: the difference"
     near(softmax(x, log=True), want, claim)
-    near(softmax(far_apart(x, rng, 7000.0), log=True), want, "in every row by itself")
+    moved = far_apart(x, rng, 7000.0)
+    near(softmax(moved, log=True), want, "in every row by itself")
+    got = softmax(moved.T[None], axis=1, log=True)
+    near(got, want.T[None], "of three axes, along the middle one, too")
     x = rng.normal(size=sizes(rng, 3))
     for axis in (-1, 0, 1):
         want = np.log(np.apply_along_axis(by_definition, axis, x))
@@ -100,9 +105,10 @@ def kept_dtype(softmax: Any, rng: np.random.Generator) -> None:
     for log, want in ((False, shares), (True, np.log(shares))):
         got = softmax(x, log=log)
         near(got, want, "the logarithms are right" if log else "the shares are right")
-        dtype = np.asarray(got).dtype
-        claim = f"float32 in, float32 out, with log={log}"
-        expect(dtype == np.float32, claim, expected="float32", got=str(dtype))
+        for axis, result in ((-1, got), (0, softmax(x, axis=0, log=log))):
+            dtype = np.asarray(result).dtype
+            claim = f"float32 in, float32 out, with axis={axis} and log={log}"
+            expect(dtype == np.float32, claim, expected="float32", got=str(dtype))
 
 
 @overflow.wrong(
@@ -139,9 +145,9 @@ def clipped(x: Array, axis: int = -1, log: bool = False) -> Array:
 
 
 @overflow.wrong(
-    "the mean subtracted",
-    "Any number may be subtracted from a row, but only the maximum makes all exponents at most "
-    "0. Above the mean a score can still be large enough to overflow.",
+    "the mean or the minimum subtracted",
+    "Any number may be subtracted from a row, but only one as large as the maximum makes all "
+    "exponents at most 0. Far above a smaller one, a score still overflows.",
 )
 def minus_mean(x: Array, axis: int = -1, log: bool = False) -> Array:
     x = x - x.mean(axis=axis, keepdims=True)
@@ -282,17 +288,17 @@ def one_row(jacobian: Any, rng: np.random.Generator) -> None:
 @table.check(1, "each leading index has a table of its own")
 def leading(jacobian: Any, rng: np.random.Generator) -> None:
     a, b, n, s = sizes(rng, 4, 2, 6)
-    for size in ((b, n, s), (n, s), (a, b, n, s), (1, s)):
+    for size in ((b, n, s), (n, s), (a, b, n, s), (1, s), (n, 1)):
         x = rng.normal(size=size)
         got = jacobian(x)
-        expect_shape(got, (*size, s), "the leading axes stay, and one axis is added")
+        expect_shape(got, (*size, size[-1]), "the leading axes stay, and one axis is added")
         near(got, tables(x, 1.0), "each row is differentiated by itself")
 
 
 @table.check(1, "with a temperature")
 def tempered(jacobian: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 2, 3, 6))
-    for temperature in (float(rng.uniform(0.3, 0.7)), float(rng.uniform(2, 4))):
+    for temperature in (float(rng.uniform(2, 4)), float(rng.uniform(0.3, 0.7))):
         got = jacobian(x[0], temperature=temperature)
         claim = "the shares of x / T, differentiated by x"
         near(got, by_differences(x[0], temperature), claim)
@@ -318,9 +324,14 @@ def large_scores(jacobian: Any, rng: np.random.Generator) -> None:
     x[0, rng.integers(x.shape[1])] += 5000.0  # far ahead of its row: nothing reacts any more
     temperature = float(rng.uniform(0.4, 0.8))
     want = tables(x, temperature)
-    got = jacobian(far_apart(x, rng), temperature)
-    # So far away 32-bit numbers have three digits left behind the point.
-    expect_close(got, want, "the tables of the same rows near 0", rtol=1e-2, atol=1e-3)
+    moved = far_apart(x, rng)
+    for scores, each in ((moved, want), (moved[None], want[None])):
+        got = jacobian(scores, temperature)
+        # So far away 32-bit numbers have three digits left behind the point.
+        expect_close(got, each, "the tables of the same rows near 0", rtol=1e-2, atol=1e-3)
+    spread = rng.normal(size=len(x[0]))
+    got = 1e4 * np.asarray(jacobian(1e4 * spread, 1e4))
+    near(got, tables(spread, 1.0), "at T = 10,000, times T: scores that far apart share as ever")
 
 
 @table.wrong(
@@ -421,9 +432,9 @@ def maximum_undivided(x: Array, temperature: float = 1.0) -> Array:
 
 
 @table.wrong(
-    "the mean subtracted",
-    "Any number may be subtracted from a row, but only the maximum makes all exponents at most 0. "
-    "A score far above its row's mean still overflows.",
+    "the mean or the minimum subtracted",
+    "Any number may be subtracted from a row, but only one as large as the maximum makes all "
+    "exponents at most 0. Far above a smaller one, a score still overflows.",
 )
 def mean_for_tables(x: Array, temperature: float = 1.0) -> Array:
     e = np.exp((x - x.mean(axis=-1, keepdims=True)) / temperature)
@@ -488,6 +499,9 @@ def in_between(temper: Any, rng: np.random.Generator) -> None:
     want = by_definition(x / temperature)
     for move in (3000.0, -3000.0):
         near(temper(x + move, temperature), want, f"at T = {temperature:.2f}, {move:+g} for all")
+    for large in (1e4, 1e100):
+        claim = f"at T = {large:g}, scores of that size share as ever"
+        near(temper(x * large, large), by_definition(x), claim)
 
 
 @limits.check(1, "T = 0: all to the largest score; equal ones share evenly")
@@ -512,7 +526,7 @@ def extremes(temper: Any, rng: np.random.Generator) -> None:
     near(temper(x, 1.0), by_definition(x), "at T = 1 these are the shares of softmax")
     near(temper(x, float("inf")), np.full(s, 1 / s), "at T = ∞ every score counts the same")
     want = by_definition(x)
-    for small in (1e-3, 1e-9, 1e-100):
+    for small in (1e-3, 1e-9, 1e-290):
         claim = f"at T = {small:g}, scores of that size share as ever"
         near(temper(x * small, small), want, claim)
     for temperature in (0.0, 1.0, float("inf")):
@@ -527,7 +541,7 @@ def extremes(temper: Any, rng: np.random.Generator) -> None:
 @limits.check(1, "a temperature below 0 raises ValueError")
 def below_zero(temper: Any, rng: np.random.Generator) -> None:
     x = rng.normal(size=sizes(rng, 1))
-    for below in (-float(rng.uniform(0.1, 2)), -1e-12, -float("inf")):
+    for below in (-float(rng.uniform(0.1, 2)), -1e-12, -5e-324, -float("inf")):
         claim = "below 0 the order of the shares would turn round"
         expect_error(partial(temper, x, below), ValueError, claim)
 
@@ -715,6 +729,8 @@ def unscaled(gradient_size: Any, rng: np.random.Generator) -> None:
         plain, _ = gradient_size(query, key, widths[:count])
         expect_shape(plain, (count,), "plain has one number for each width")
         near(plain, want[:count], "mean over the queries, first w columns")
+    for q, k, claim in ((query[:1], key, "a single query"), (query, key[:1], "a single key")):
+        near(gradient_size(q, k, widths)[0], norms(q, k, widths, 0.0), claim)
 
 
 @hump.check(2, "scaled: the scores divided by √w first")
@@ -725,6 +741,8 @@ def divided_by_root(gradient_size: Any, rng: np.random.Generator) -> None:
         _, scaled = gradient_size(query, key, widths[:count])
         expect_shape(scaled, (count,), "scaled has one number for each width")
         near(scaled, want[:count], "mean over the queries, first w columns")
+    for q, k, claim in ((query[:1], key, "a single query"), (query, key[:1], "a single key")):
+        near(gradient_size(q, k, widths)[1], norms(q, k, widths, 0.5), claim)
 
 
 @hump.check(1, "two equal keys: half, the most that there is, whatever the query and the width")
@@ -746,12 +764,12 @@ def far_to_the_right(gradient_size: Any, rng: np.random.Generator) -> None:
     first = np.where(np.arange(len(key)) == 0, 1.0, 0.0)[:, None] * np.ones(query.shape[1])
     negative = leads[squared(leads[:, None] * first[:, 0]) < 0][:40]
     negative = np.append(negative, 9000.0)  # and so far that exp overflows
-    winner = np.zeros((len(negative), query.shape[1]))
-    winner[:, 0] = negative
+    winner = np.zeros((len(negative) + 1, query.shape[1]))
+    winner[1:, 0] = negative  # query 0 has equal scores: its norm must not be the mean of all
     for queries, keys, claim in (
         (alike, key, "all scores above 1,000"),
         (apart, key, "the scores of the queries lie thousands apart"),
-        (winner, first, "one share is nearly 1: the norm is nearly 0, and not NaN"),
+        (winner, first, "for all queries but one, one share is nearly 1, the norm nearly 0"),
     ):
         plain, scaled = gradient_size(queries, keys, widths)
         near(plain, norms(queries, keys, widths, 0.0), claim)
