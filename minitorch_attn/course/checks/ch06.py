@@ -80,11 +80,10 @@ def own_weights(mend: Any, rng: np.random.Generator) -> None:
     weights = expect_real(alpha, positive)
     expect(np.all(weights > 0), positive, got=alpha)
     score = key @ query
-    near(
-        np.log(weights / weights[0]),
-        score - score[0],
-        "log(α_i / α_1) is the difference of the scores, s_i − s_1",
-    )
+    differs = "log(α_i / α_1) is the difference of the scores, s_i − s_1"
+    near(np.log(weights / weights[0]), score - score[0], differs)
+    narrow = mend(query[:1], key[:, :1], value)[0]
+    near(narrow, softmax(query[0] * key[:, 0]), "and so for a query of one number")
     near(mend(query, key[:1], value[:1])[0], [1.0], "a single key has the weight 1")
 
 
@@ -132,6 +131,11 @@ def bad_sizes(mend: Any, rng: np.random.Generator) -> None:
         expect_error(
             partial(mend, other, key, value), ValueError, "query and key must have the same width"
         )
+    expect_error(
+        lambda: mend(query, key[:, :1], value),
+        ValueError,
+        "keys of one number are refused, although NumPy would broadcast them",
+    )
     for values in (value[:-1], np.vstack([value, value[:1]])):
         expect_error(partial(mend, query, key, values), ValueError, "there is one value a key")
     expect_error(
@@ -252,9 +256,11 @@ loop = Exercise(
 @loop.check(2, "agrees with the loop, term by term")
 def agrees(attend: Any, rng: np.random.Generator) -> None:
     query, key, value = draw_many(rng)
-    got = attend(query, key, value)
-    expect_shape(got, (len(query), value.shape[1]), "one row for each query")
-    near(got, by_definition(query, key, value), "row n is the sum of α_i v_i for query n")
+    for count in (len(key), 1):  # of keys
+        got = attend(query, key[:count], value[:count])
+        expect_shape(got, (len(query), value.shape[1]), "one row for each query")
+        want = by_definition(query, key[:count], value[:count])
+        near(got, want, "row n is the sum of α_i v_i for query n")
 
 
 @loop.check(1, "each query is answered by itself")
@@ -278,16 +284,15 @@ def alone(attend: Any, rng: np.random.Generator) -> None:
 @loop.check(1, "leading axes are separate problems")
 def leading(attend: Any, rng: np.random.Generator) -> None:
     b, h, n, s, d, d_v = sizes(rng, 6)
-    query = rng.normal(size=(b, h, n, d))
-    key, value = rng.normal(size=(b, h, s, d)), rng.normal(size=(b, h, s, d_v))
-    got = attend(query, key, value)
-    expect_shape(got, (b, h, n, d_v), "the leading axes stay")
-    want = [
-        [by_definition(query[i, j], key[i, j], value[i, j]) for j in range(h)] for i in range(b)
-    ]
-    near(
-        got, np.array(want), "each pair of leading indices is answered from its own keys and values"
-    )
+    for lead in ((b, h), (1, 2, b)):
+        query = rng.normal(size=(*lead, n, d))
+        key, value = rng.normal(size=(*lead, s, d)), rng.normal(size=(*lead, s, d_v))
+        got = attend(query, key, value)
+        expect_shape(got, (*lead, n, d_v), "the leading axes stay")
+        want = np.zeros((*lead, n, d_v))
+        for place in np.ndindex(lead):
+            want[place] = by_definition(query[place], key[place], value[place])
+        near(got, want, "each set of leading indices is answered from its own keys and values")
 
 
 @loop.check(1, "scores of a thousand, in some rows, do no harm")
@@ -404,11 +409,17 @@ def well_shaped(rng: np.random.Generator, rows: int, columns: int) -> Array:
             return points
 
 
-def arrives(steer: Any, key: Array, value: Array, weights: Array) -> None:
+def arrives(
+    steer: Any,
+    key: Array,
+    value: Array,
+    weights: Array,
+    claim: str = "attention with your query gives it",
+) -> None:
     target = weights @ value
     query = steer(target, key, value)
     expect_shape(query, key.shape[1:], "a query is as wide as a key")
-    got, claim = softmax(key @ np.asarray(query)) @ value, "attention with your query gives it"
+    got = softmax(key @ np.asarray(query)) @ value
     expect_close(got, target, claim, rtol=1e-5, atol=1e-5)
 
 
@@ -423,8 +434,12 @@ def inside(steer: Any, rng: np.random.Generator) -> None:
     for spare in (2, 3):
         key, value, weights = draw_hull(rng, spare)
         arrives(steer, key, value, weights)
-    for place in range(len(weights)):  # just inside, near each side
-        arrives(steer, key, value, with_weight(weights, place, 0.0001001))
+    arrives(steer, key / 100, value / 100, weights)  # a small hull, and small keys
+    even, low = np.ones(len(weights)), 0.0001001
+    for place in range(len(weights)):  # just inside, near each side, and near each corner
+        arrives(steer, key, value, with_weight(weights, place, low))
+        corner = with_weight(even, place, 1 - low * (len(weights) - 1))
+        arrives(steer, key, value, corner)
 
 
 @hull.check(1, "also where keys have one coordinate less than there are keys")
@@ -432,6 +447,9 @@ def narrow_keys(steer: Any, rng: np.random.Generator) -> None:
     for d_v in (None, 1):  # of a line, two values and keys of one number
         key, value, weights = draw_hull(rng, 0, d_v)
         arrives(steer, key, value, weights)
+    # Wider keys, in which no more than that differs.
+    claim = "attention with your query gives it, if the first and last number of each key is 0"
+    arrives(steer, np.pad(key, ((0, 0), (1, 1))), value, weights, claim)
 
 
 @hull.check(1, "a point outside raises ValueError")
@@ -524,9 +542,10 @@ def far_inside(target: Array, key: Array, value: Array) -> Array:
 
 
 @hull.wrong(
-    "the target is not looked at",
+    "a negative weight let through",
     "Outside the hull a weight is negative, and the logarithm of a negative number is NaN: the "
-    "caller gets a query full of NaN and no word. Look at the weights before you take logarithms.",
+    "caller gets a query full of NaN and no word. Look at each of the weights before you take "
+    "logarithms.",
 )
 def no_refusal(target: Array, key: Array, value: Array) -> Array:
     return solve_scores(key, mixing_weights(target, value))
@@ -585,10 +604,13 @@ def compare(attend_backward: Any, rng: np.random.Generator, i: int, name: str) -
     for inputs in (
         (gradient, query, key, value),
         (gradient[:1], query[:1], key[:1], value[:1]),
+        (gradient[:1], query[:1], key, value),
+        (gradient, query, key[:1], value[:1]),
         (gradient[:, :1], query[:, :1], key[:, :1], value[:, :1]),
     ):
         got = attend_backward(*inputs)[i]
-        expect_shape(got, inputs[1 + i].shape, f"the gradient has the shape of {name}")
+        claim = f"result {i + 1} of the three is the gradient of {name}, and has its shape"
+        expect_shape(got, inputs[1 + i].shape, claim)
         near(got, slope(inputs[0], inputs[1:], i), "it agrees with central differences")
 
 
