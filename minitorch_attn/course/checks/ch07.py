@@ -13,7 +13,7 @@ from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from . import common
-from .common import near, softmax, thousands_apart
+from .common import ask_all, near, softmax, thousands_apart
 
 sizes = partial(common.sizes, low=4)
 
@@ -87,6 +87,7 @@ def other_means(spread: Any, rng: np.random.Generator) -> None:
     mean_q, mean_k = rng.uniform(2, 4, size=(2, d)) * rng.permutation([1, -1, 1, -1, 1][:d])
     var_q, var_k = rng.uniform(0.5, 4, size=(2, d))
     agrees_with_every_case(spread, mean_q, var_q, mean_k, var_k)
+    agrees_with_every_case(spread, mean_q[:1], var_q[:1], mean_k[:1], var_k[:1])
     none = np.zeros(d)  # one of the two is always the same
     agrees_with_every_case(spread, mean_q, none, mean_k, var_k)
     agrees_with_every_case(spread, mean_q, var_q, mean_k, none)
@@ -105,9 +106,10 @@ def bad_numbers(spread: Any, rng: np.random.Generator) -> None:
         claim = "query and key differ in length"
         expect_error(partial(spread, *query, *key), ValueError, claim)
         expect_error(partial(spread, *key, *query), ValueError, claim)
-    for below, place in itertools.product((-1e-6, -1.5), (1, 3)):
-        inputs = [part.copy() for part in good]
-        inputs[place][rng.integers(d)] = below
+    # Beside one that is above 0, 0, or negative too: the product of the two need not be below 0.
+    for below, beside, place in itertools.product((-1e-300, -1e-6, -1.5), (1, 0, -1), (1, 3)):
+        inputs, entry = [part.copy() for part in good], rng.integers(d)
+        inputs[place][entry], inputs[4 - place][entry] = below, beside
         expect_error(partial(spread, *inputs), ValueError, "no variance can be negative")
 
 
@@ -311,6 +313,7 @@ def allowed_only(masked_weights: Any, rng: np.random.Generator) -> None:
     alone = np.arange(s) == rng.integers(s, size=(n, 1))
     right_numbers(masked_weights, rng.normal(size=(n, s)), alone)
     right_numbers(masked_weights, rng.normal(size=(1, s)), draw_mask(rng, (1, s)))
+    right_numbers(masked_weights, np.zeros((n, s)), draw_mask(rng, (n, s)))  # 0 is a score, too
 
 
 @zoo.check(1, "a forbidden key has no say, though its score be a thousand higher")
@@ -337,9 +340,11 @@ def any_size(masked_weights: Any, rng: np.random.Generator) -> None:
     noise = rng.normal(size=(n, s))
     right_numbers(masked_weights, np.where(allowed, -5e9, 0) + noise, allowed)
     for kind in (np.float64, np.float32):
-        for low in (-1e35, float(np.finfo(kind).min)):
-            scores = np.where(allowed, low, noise).astype(kind)
+        for size in (-1e35, float(np.finfo(kind).min), float(np.finfo(kind).max)):
+            scores = np.where(allowed, size, noise).astype(kind)
             right_numbers(masked_weights, scores, allowed)
+        high = np.where(allowed, 5e6, 0) + np.arange(s)
+        right_numbers(masked_weights, high.astype(kind), allowed)
 
 
 @zoo.check(1, "16-bit numbers, up to 60,000 and down to −65,504, the most negative")
@@ -357,9 +362,11 @@ def half(masked_weights: Any, rng: np.random.Generator) -> None:
 @zoo.check(1, "a mask with fewer axes, or with axes of 1, is stretched")
 def stretched(masked_weights: Any, rng: np.random.Generator) -> None:
     b, h, n, s = sizes(rng, 4)
-    right_numbers(masked_weights, rng.normal(size=(b, n, s)), draw_mask(rng, (b, 1, s)))
-    for shape in ((s,), (n, s), (b, 1, 1, s), (1, h, n, s)):
+    for allowed in (draw_mask(rng, (b, 1, s)), draw_mask(rng, (n, s))):
+        right_numbers(masked_weights, rng.normal(size=(b, n, s)), allowed)
+    for shape in ((s,), (n, s), (h, n, s), (b, 1, 1, s), (1, h, n, s)):
         right_numbers(masked_weights, rng.normal(size=(b, h, n, s)), draw_mask(rng, shape))
+    right_numbers(masked_weights, rng.normal(size=(n, s)), np.ones((n, 1), bool))
 
 
 def filled(scores: Array, allowed: Array, fill: float) -> Array:
@@ -562,18 +569,27 @@ def full_rows(safe_softmax: Any, rng: np.random.Generator) -> None:
     scores, allowed, gradient, blank = draw_empty(rng)
     rows = np.zeros((len(scores), 1))
     rows[~blank] = far_apart(rng, int((~blank).sum()))
-    for moved in (
-        scores + rows,
-        scores + far_apart(rng, scores.shape[1]).T,
-        scores + rows + np.where(allowed, 0, 1000),
-        np.where(allowed, -1e35, scores),
-    ):
-        weights, _ = answers(safe_softmax, moved, allowed, gradient)
-        near(
-            weights[~blank],
-            by_skipping(moved[~blank], allowed[~blank]),
-            "softmax over the allowed keys, in the rows that have one",
+    cases = [
+        (moved, allowed)
+        for moved in (
+            scores + rows,
+            scores + far_apart(rng, scores.shape[1]).T,
+            scores + rows + np.where(allowed, 0, 1000),
+            scores - 1e9,  # all rows are as low
+            scores + 1e9,
+            0 * scores,
+            np.where(allowed, -1e35, scores),
+            np.where(allowed, np.finfo(float).min, scores),
         )
+    ]
+    for count in (scores.shape[1], 1):  # of keys, of which a row may look at one
+        alone = np.arange(count) == rng.integers(count, size=(len(scores), 1))
+        cases.append((scores[:, :count], alone & ~blank[:, None]))
+    ask_all(partial(safe_softmax, *case, gradient[:, : case[0].shape[1]]) for case in cases)
+    for moved, seen in cases:
+        weights, _ = answers(safe_softmax, moved, seen, gradient[:, : moved.shape[1]])
+        want = by_skipping(moved[~blank], seen[~blank])
+        near(weights[~blank], want, "softmax over the allowed keys, in the rows that have one")
 
 
 @empty.check(1, "an empty row has weights 0, and the other rows have theirs")
@@ -738,6 +754,20 @@ def one_for_all(scores: Array, allowed: Array, gradient: Array) -> tuple:
 
 
 @empty.wrong(
+    "a maximum that is never below 0",
+    "np.max with initial=0 gives 0 where every allowed score is below 0, so nothing is subtracted "
+    "there, and exp(−1000) is 0: the row ends as if it were empty. Start from −∞, and only in an "
+    "empty row put 0 in its place.",
+)
+def maximum_from_zero(scores: Array, allowed: Array, gradient: Array) -> tuple:
+    largest = np.max(scores, axis=-1, keepdims=True, where=allowed, initial=0)
+    e = np.exp(np.where(allowed, scores - largest, -np.inf))
+    total = e.sum(axis=-1, keepdims=True)
+    weights = e / np.where(total == 0, 1, total)
+    return weights, soft_rule(weights, gradient)
+
+
+@empty.wrong(
     "the plain mean of the gradient",
     "From each g_i the mean over the keys is subtracted, all with the same weight. Softmax's rule "
     "has the weighted mean, Σ_j α_j g_j.",
@@ -854,17 +884,23 @@ def draw_answers(rng: np.random.Generator, t: int, size: float) -> tuple[Array, 
     """Answers y (T, 12) of an honest layer and ys (T, T, 12), rounded differently each time.
 
     The largest answer is `size`, of either sign. In one row the others are a tenth of it and more,
-    and of its sign; elsewhere they are a thousandth or so. Rounding moves each by almost a
-    millionth of the largest. What a position after t answers in try t is something else.
+    and of its sign; elsewhere they are a thousandth or so.
     """
     y = rng.uniform(0.001, 0.009, size=(t, 12)) * rng.choice([-1, 1], size=(t, 12))
     even, largest = rng.permutation(t)[:2]
     y[even] = rng.uniform(0.11, 0.15, size=12)
     y[largest, rng.integers(12)] = 1.0
-    ys = y + 0.9999e-6 * rng.choice([-1, 1], size=(t, t, 12))
+    return size * y, size * rounded(rng, y)
+
+
+def rounded(rng: np.random.Generator, y: Array) -> Array:
+    """Answers to the tries, where the largest of y (T, d_v) is 1: rounding moves each by almost a
+    millionth. What a position after t answers in try t is something else."""
+    t, width = y.shape
+    ys = y + 0.9999e-6 * rng.choice([-1, 1], size=(t, t, width))
     later = np.arange(t)[None, :] > np.arange(t)[:, None]
-    ys[later] = 100 * rng.normal(size=(int(later.sum()), 12))
-    return size * y, size * ys
+    ys[later] = 100 * rng.normal(size=(int(later.sum()), width))
+    return ys
 
 
 def of_answers(future_test: Any, rng: np.random.Generator, y: Array, ys: Array) -> Array:
@@ -902,8 +938,11 @@ def no_mask(future_test: Any, rng: np.random.Generator) -> None:
 def honest(future_test: Any, rng: np.random.Generator) -> None:
     t = int(rng.integers(4, 10))
     sizes_of_y = (10.0 ** rng.uniform(-12, -9), -1.0, 1.0, -(10.0 ** rng.uniform(6, 9)))
-    found = [of_answers(future_test, rng, *draw_answers(rng, t, size)) for size in sizes_of_y]
-    for got in found:
+    equal = np.ones((t, 64))  # every number is the largest
+    drawn = [*(draw_answers(rng, t, size) for size in sizes_of_y), (equal, rounded(rng, equal))]
+    ask_all(partial(of_answers, future_test, rng, *pair) for pair in drawn)
+    for pair in drawn:
+        got = of_answers(future_test, rng, *pair)
         judged(got, np.zeros(t, bool), "a change of less than a millionth is rounding")
     y, ys = draw_answers(rng, t, 1.0)
     got = of_answers(future_test, rng, y, -ys)
@@ -930,20 +969,26 @@ def one_ahead(future_test: Any, rng: np.random.Generator) -> None:
 @leak.check(1, "a small leak, in one number of one answer, is found there, and nowhere else")
 def one_place(future_test: Any, rng: np.random.Generator) -> None:
     t = int(rng.integers(4, 10))
-    small, change, found = 10.0 ** rng.uniform(-9, -6), 1.0001e-5, []
+    small, change, drawn = 10.0 ** rng.uniform(-9, -6), 1.0001e-5, []
     # Small and large answers, the largest above 0 and below, moved up and down.
     kinds = itertools.cycle([(-small, -1), (1 / small, -1), (small, 1), (-1 / small, 1)])
     numbers = [0, 11, *rng.permutation(np.arange(1, 11))]
     for place, number, (size, way) in zip(rng.permutation(t - 1), numbers, kinds, strict=False):
         y, ys = draw_answers(rng, t, size)
         ys[place, place, number] = y[place, number] + way * change * size
-        found.append((place, of_answers(future_test, rng, y, ys)))
+        drawn.append((place, y, ys))
     y, ys = draw_answers(rng, t, 1.0)
     ys[place, place] = y[place] + 2 * change  # in every number
-    found.append((place, of_answers(future_test, rng, y, ys)))
-    # All are asked before the first is judged: only together they tell one mistake from another.
-    for place, got in found:
-        judged(got, np.arange(t) == place, "a change of more than 0.00001 of the largest answer")
+    drawn.append((place, y, ys))
+    # In one of many numbers, all as large: the leak is lost in a norm or in a mean over them.
+    y = np.ones((t, 64))
+    ys = rounded(rng, y)
+    ys[place, place] = y[place] + change * (np.arange(64) == rng.integers(1, 64))
+    drawn.append((place, y, ys))
+    ask_all(partial(of_answers, future_test, rng, y, ys) for _, y, ys in drawn)
+    claim = "a change of more than 0.00001 of the largest answer is a leak, and rounding is none"
+    for place, y, ys in drawn:
+        judged(of_answers(future_test, rng, y, ys), np.arange(t) == place, claim)
 
 
 def make_tries(x: Array, other: Array) -> Array:
@@ -1009,9 +1054,9 @@ def next_only(x: Array, other: Array, y: Array | None = None, ys: Array | None =
 
 
 @leak.wrong(
-    "equal to the last bit",
-    "Sums taken in another order differ in the last bits, and that is no leak. Allow for "
-    "rounding, relative to the size of the answers.",
+    "rounding taken for a leak",
+    "Sums taken in another order differ in the last bits, and that is no leak. Allow each number "
+    "to change by a millionth of the largest answer in y, whatever its own size.",
 )
 def last_bit(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
     if y is None or ys is None:
@@ -1097,9 +1142,9 @@ def first_number(x: Array, other: Array, y: Array | None = None, ys: Array | Non
 
 
 @leak.wrong(
-    "every answer is compared",
+    "an answer after t is compared",
     "In try t the answers *after* t may change, since those positions may see what was changed. "
-    "Compare the answer at t.",
+    "Compare the answer at t alone.",
 )
 def every_answer(x: Array, other: Array, y: Array | None = None, ys: Array | None = None) -> Array:
     if y is None or ys is None:
