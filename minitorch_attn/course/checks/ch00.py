@@ -10,7 +10,7 @@ import numpy as np
 
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_error
-from .common import near, sizes
+from .common import ask_all, near, sizes
 
 Array = np.ndarray
 
@@ -43,8 +43,9 @@ def dotted(*numbers: Any) -> str:
 
 def says(new_enough: Any, questions: list[Question]) -> None:
     """All questions are asked, so that much is known of a mistake; the first mistake is shown."""
-    answers = [new_enough(version, needed) for version, needed, _ in questions]
-    for (version, needed, want), got in zip(questions, answers, strict=True):
+    ask_all(partial(new_enough, version, needed) for version, needed, _ in questions)
+    for version, needed, want in questions:
+        got = new_enough(version, needed)
         verdict = "is" if want else "is not"
         claim = f"{version} {verdict} new enough where {needed} is needed"
         right = isinstance(got, bool | np.bool_) and bool(got) == want
@@ -54,14 +55,27 @@ def says(new_enough: Any, questions: list[Question]) -> None:
 @environment.check(1, "the first part that differs decides, and parts are numbers")
 def numbers_decide(new_enough: Any, rng: np.random.Generator) -> None:
     first, low, high = int(rng.integers(2, 8)), int(rng.integers(2, 10)), int(rng.integers(10, 20))
+    tens = int(rng.integers(1, 9))
+    # The time of a build: float, of 16 digits, rounds it, and of 32 bits it comes out negative.
+    long = 20260119120000001 + 4 * int(rng.integers(1000))
     questions = [
         (dotted(first, low), dotted(first, high), False),
         (dotted(first, high), dotted(first, low), True),
         (dotted(first, high, 0), dotted(first, high, low), False),
         (dotted(first + 1, 0), dotted(first, high), True),
         (dotted(first, high), dotted(first + 1, 0), False),
-        (dotted(first + 1), dotted(first, 123456, 123456), True),
-        (dotted(first, 123456, 123456), dotted(first + 1), False),
+        (dotted(first + 1), dotted(first, long, long), True),
+        (dotted(first, long, long), dotted(first + 1), False),
+        (dotted(first, long), dotted(first, long - 1), True),
+        (dotted(first, long - 1), dotted(first, long), False),
+        (dotted(first, long), dotted(first, 9 * 10**15), True),
+        (dotted(first, 9 * 10**15), dotted(first, long), False),
+        # A 0 counts: at the end of a part, between two parts and before them.
+        (dotted(first, 10 * tens), dotted(first, tens + 1), True),
+        (dotted(first, tens + 1), dotted(first, 10 * tens), False),
+        (dotted(first, 0, high), dotted(first, low), False),
+        (dotted(first, low), dotted(first, 0, high), True),
+        (dotted(0, high), dotted(1), False),
     ]
     for length in (1, 2, 3, 4, 6):
         old = rng.integers(1, 10 ** rng.integers(1, 5, length))
@@ -159,6 +173,16 @@ def first_three(version: str, needed: str) -> bool:
 
 
 @environment.wrong(
+    "zeros cut off a text",
+    "A text's strip takes letters, not parts: 3.10 becomes 3.1, which is older than 3.9. Make the "
+    "parts numbers first, then leave out those at the end that are 0.",
+)
+def zeros_cut_off(version: str, needed: str) -> bool:
+    have, want = (text.rstrip(".0").split(".") for text in (version, needed))
+    return [int(part) for part in have if part] >= [int(part) for part in want if part]
+
+
+@environment.wrong(
     "the two exchanged",
     "The comparison is the wrong way round: it says whether what is needed is newer than what is "
     "there.",
@@ -208,6 +232,7 @@ def clicks_on(my_clicks: Any, picture: str) -> Array:
 
 @looking.check(1, "ten clicks or more on each of the four pictures")
 def enough(my_clicks: Any, rng: np.random.Generator) -> None:
+    ask_all(partial(my_clicks, picture) for picture in SIZES)  # or all seem to get one answer
     for picture in SIZES:
         count = len(clicks_on(my_clicks, picture))
         expect(count >= 10, f"ten clicks on {picture}", expected="10 or more", got=count)
@@ -263,8 +288,9 @@ def no_ruler(my_clicks: Any, rng: np.random.Generator) -> None:
         xy = clicks_on(my_clicks, picture)
         claim = f"the clicks on {picture} come from looking, not from a program, a loop or a ruler"
         steps = np.diff(xy, axis=0)
-        even = len(steps) > 2 and np.allclose(steps, steps[0])
-        expect(not even, claim, got="every step from click to click is the same")
+        rounding = min(1.0, np.abs(steps).max(initial=0) / 4)  # of a line's points to pixels
+        even = len(steps) > 2 and np.abs(steps - steps.mean(axis=0)).max() <= rounding
+        expect(not even, claim, got="the steps from click to click are equal, but for rounding")
         expect(not is_grid(xy), claim, got="a full grid of rows and columns")
         step = raster(xy)
         got = f"all of them are corners or middles of squares of {step} × {step} pixels"
@@ -279,7 +305,12 @@ def is_grid(xy: Array) -> bool:
 
 
 def raster(xy: Array) -> int:
-    """The step of the widest raster on which all clicks lie, both ways; 0 for one place."""
+    """The step of the widest raster on which all clicks lie, both ways.
+
+    Two places lie on one whatever they are: 0 for so few.
+    """
+    if len(np.unique(xy, axis=0)) < 3:
+        return 0
     steps = np.rint(xy - xy[0]).astype(int)
     return int(np.gcd.reduce(steps, axis=0).min())
 
@@ -466,6 +497,10 @@ def by_definition(entropy: Any, rng: np.random.Generator) -> None:
         for cells in (4, int(np.prod(picture[1]))):
             clicks, want = in_some_cells(rng, picture, cells)
             near(entropy(clicks, *picture), want, f"{len(clicks)} clicks in {cells} cells")
+    columns, rows = sizes(rng, 2, 17, 20)  # cells whose numbers a byte does not hold
+    picture = (columns * 5, rows * 4), (columns, rows)
+    clicks, want = in_some_cells(rng, picture, columns * rows)
+    near(entropy(clicks, *picture), want, f"{len(clicks)} clicks in {columns} × {rows} cells")
 
 
 @bits.check(1, "all clicks in one cell: 0 bits, and empty cells add nothing")
@@ -477,6 +512,7 @@ def one_cell(entropy: Any, rng: np.random.Generator) -> None:
     clicks[:2] = cell * (2, 1), cell * (3, 2) - 1  # the cell's first pixel, and its last
     near(entropy(clicks, *picture), 0.0, f"{count} clicks in one cell")
     near(entropy(clicks[:1], *picture), 0.0, "a single click")
+    near(entropy(clicks, picture[0], (1, 1)), 0.0, "a picture of one cell")
     apart = np.vstack([clicks, click_into(rng, picture, [1], [2])])
     p = np.array([count, 1]) / (count + 1)
     want = -(p * np.log2(p)).sum()
@@ -485,8 +521,10 @@ def one_cell(entropy: Any, rng: np.random.Generator) -> None:
 
 @bits.check(1, "x chooses the column, y the row")
 def column_and_row(entropy: Any, rng: np.random.Generator) -> None:
-    for upright in (True, False):
-        picture = draw_picture(rng, upright)
+    across, down = sizes(rng, 2)
+    # By fractions the first pixel of a column can be lost: 49 · (1 / 49) is less than 1.
+    by_49 = (across * 49, down * 49), (across, down)
+    for picture in (draw_picture(rng, True), draw_picture(rng, False), by_49):
         columns, rows = picture[1]
         wide, high = np.array(picture[0]) // picture[1]
         clicks = click_into(rng, picture, [0] * rows, range(rows))
@@ -514,8 +552,9 @@ def refuses(entropy: Any, rng: np.random.Generator) -> None:
             "x = width": (width, 0),
             "y = height": (0, height),
         }
-        for what, click in outside.items():
-            one_off = np.insert(clicks, rng.integers(4), click, axis=0)
+        # It stands first once, and last once, and twice between.
+        for place, (what, click) in zip(rng.permutation(4), outside.items(), strict=True):
+            one_off = np.insert(clicks, place, click, axis=0)
             claim = f"one click at {what} lies outside {width} × {height} pixels"
             expect_error(partial(entropy, one_off, *picture), ValueError, claim)
         expect_error(partial(entropy, clicks[:0], *picture), ValueError, "no clicks, no shares")
@@ -642,8 +681,9 @@ def in_bits(p: Array) -> float:
 
 @bits.wrong(
     "clicks outside are let in",
-    "A click outside was moved to the edge, or counted on the other side, in silence. Then a "
-    "mistake in the data becomes a number.",
+    "A single click outside raises nothing here: it is counted, at the edge or in another cell, "
+    "and a mistake in the data becomes a number. If you do test, test every click on each of the "
+    "four sides: one that lies outside is enough.",
 )
 def let_in(clicks: Array, size: tuple, cells: tuple) -> float:
     if not len(clicks):
@@ -705,6 +745,14 @@ def correlates(agreement: Any, rng: np.random.Generator) -> None:
         claim = "a map that differs by a hundredth in one place is not flat"
         near(agreement(first, bump)[0], correlation(first, bump), claim)
         near(agreement(bump, second)[0], correlation(bump, second), claim)
+    for words, part in (("rows", second[:1]), ("columns", second[:, :1])):
+        stripes = np.broadcast_to(part, second.shape).copy()
+        claim = f"a map whose {words} are all alike is not flat"
+        near(agreement(first, stripes)[0], correlation(first, stripes), claim)
+        near(agreement(stripes, first)[0], correlation(stripes, first), claim)
+    claim = "the correlation of two maps of small numbers: it does not depend on their scale"
+    small = 1e-15 * first / first.max(), 1e-15 * second / second.max()
+    near(agreement(*small)[0], correlation(first, second), claim)
 
 
 @two_people.check(1, "the divergence from the first to the second, in bits, of their shares")
@@ -713,6 +761,13 @@ def diverges(agreement: Any, rng: np.random.Generator) -> None:
         first, second = draw_maps(rng)
         near(agreement(first, second)[1], divergence(first, second), "the sum of p log₂(p / q)")
     near(agreement(first, 3 * first)[1], 0.0, "a map and three times the map have the same shares")
+    # Far from a click a heat map is as good as 0. Few look there, but each of them counts much.
+    first, second = draw_maps(rng)
+    far = rng.permutation(first.size)[: first.size // 2]
+    first.flat[far] = second.flat[far] = 0
+    first.flat[far], second.flat[far] = 5e-7 * first.sum(), 1e-250 * second.sum()
+    claim = "the sum of p log₂(p / q), also where both shares are small and q is much the smaller"
+    near(agreement(first, second)[1], divergence(first, second), claim)
 
 
 @two_people.check(1, "where the first never looked, nothing is added")
