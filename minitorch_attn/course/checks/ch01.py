@@ -13,7 +13,7 @@ import numpy as np
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape
 from . import common
-from .common import near
+from .common import ask_all, near
 
 sizes = partial(common.sizes, low=2, high=8)
 
@@ -77,14 +77,16 @@ def kept(distances: Any, query: Array, key: Array, tolerance: float) -> None:
     expect_shape(got, (len(query), len(key)), "a row for each query, a column for each key")
     came = str(getattr(got, "dtype", type(got).__name__))
     expect(came == kind, f"{kind} in, {kind} out", expected=kind, got=came)
-    want = by_pairs(query, key)
+    want = by_pairs(query.astype(float), key.astype(float))
     expect_close(got, want, f"as exact as {kind} is", rtol=tolerance, atol=tolerance)
 
 
 @broadcasting.check(1, "float32 in, float32 out")
 def keeps_float32(distances: Any, rng: np.random.Generator) -> None:
-    query, key = (x.astype(np.float32) for x in draw_pairs(rng))
-    kept(distances, query, key, 1e-3)
+    query, key = draw_pairs(rng)
+    # float16 would lose the digits that count; at 1000, so do squares that are subtracted.
+    for far in (0, 1000):
+        kept(distances, (query + far).astype(np.float32), (key + far).astype(np.float32), 1e-5)
 
 
 @broadcasting.check(1, "float64 in, float64 out")
@@ -252,10 +254,12 @@ def spelled(rng: np.random.Generator, formula: str, **size: int) -> tuple[str, A
     return formula.translate(table), x, y
 
 
-def agrees(einsum_loops: Any, rng: np.random.Generator, formulas: dict[str, str]) -> None:
+def agrees(
+    einsum_loops: Any, rng: np.random.Generator, formulas: dict[str, str], **size: int
+) -> None:
     """Each formula, in letters of its own, gives what np.einsum gives."""
     for formula, claim in formulas.items():
-        said, x, y = spelled(rng, formula)
+        said, x, y = spelled(rng, formula, **size)
         want = np.einsum(said, x, y)
         got = einsum_loops(said, x, y)
         expect_shape(got, want.shape, f"{said}: an axis for each letter on the right, in its order")
@@ -274,6 +278,8 @@ def batched(einsum_loops: Any, rng: np.random.Generator) -> None:
     stays = "a letter on both sides of the arrow stays, where the right side puts it"
     formulas = {"bnc,bsc->bsn": stays, "ij,ij->ji": stays, "i,j->ji": stays, "bij,b->jbi": stays}
     agrees(einsum_loops, rng, formulas)
+    for letter in "bc":  # one that stays, one that is summed
+        agrees(einsum_loops, rng, {"bnc,bsc->bsn": "a size may be 1"}, **{letter: 1})
 
 
 @loops.check(1, "ij,kl->k: letters that are summed though they stand in one array only")
@@ -286,6 +292,7 @@ def lonely(einsum_loops: Any, rng: np.random.Generator) -> None:
 def diagonal(einsum_loops: Any, rng: np.random.Generator) -> None:
     walks = "both axes have the same index at the same time"
     formulas = {"ii,ij->j": walks, "ij,jj->i": walks, "iji,j->ij": walks, "ii,jj->ij": walks}
+    formulas |= {"iii,ij->j": walks, "iijj,j->i": walks}
     agrees(einsum_loops, rng, formulas)
 
 
@@ -300,10 +307,19 @@ def two_sizes(einsum_loops: Any, rng: np.random.Generator) -> None:
     }
     for claim, pair in pairs.items():
         expect_error(partial(einsum_loops, said, *pair), ValueError, f"{said}: {claim}")
-    twice, x, y = spelled(rng, "ii,ij->j", i=4, j=3)
-    for bad in (x[:, 1:], x[:, :1], x[:1]):
-        call = partial(einsum_loops, twice, bad, y)
-        expect_error(call, ValueError, f"{twice}: a letter twice in one array, sizes {bad.shape}")
+    for a, b in ((4, 3), (4, 1), (1, 4)):
+        for n in (a, b):  # the other array fits either size, or lacks the letter
+            shapes = {
+                "ii,ij->j": ((a, b), (n, 3)),
+                "ij,ii->j": ((n, 3), (a, b)),
+                "ii,j->j": ((a, b), (3,)),
+                "j,ii->j": ((3,), (a, b)),
+            }
+            for formula, given in shapes.items():
+                twice, *_ = spelled(rng, formula)
+                call = partial(einsum_loops, twice, *(rng.normal(size=shape) for shape in given))
+                claim = f"{twice}: a letter twice in one array, sizes {(a, b)}"
+                expect_error(call, ValueError, claim)
     said, x, y = spelled(rng, "ik,jk->ij")
     pairs = {
         "the second array has an axis without a letter": (x, y[..., None]),
@@ -489,22 +505,27 @@ def put_together(patchify: Any, rng: np.random.Generator) -> None:
 
 @patches.check(1, "sizes that p does not divide raise ValueError")
 def no_remainder(patchify: Any, rng: np.random.Generator) -> None:
-    p, rows, columns = 2, *sizes(rng, 2)
-    tall, wide = p * rows, p * columns
+    rows, columns = sizes(rng, 2)
+    tall, wide = 2 * rows, 2 * columns
     bad = {
         # So many pictures that their numbers would fill whole patches all the same.
         "height": (tall, tall + 1, wide),
         "width": (wide, tall, wide + 1),
         "height, though p·p divides the area": (rows, tall + 1, 2 * wide),
         "width, though p·p divides the area": (rows, 2 * tall, wide + 1),
+        "height, nor the width": (4, tall + 1, wide + 1),
     }
-    for words, shape in bad.items():
-        call = partial(patchify, rng.normal(size=shape), p)
-        expect_error(call, ValueError, f"patches of 2 by 2, pictures {shape[1:]}: not the {words}")
+    cases = [(2, shape, f"not the {words}") for words, shape in bad.items()]
     p = int(rng.integers(3, 6))
-    for shape in ((2, 2 * p - 1, p), (2, p, p + 1), (2, p - 1, p)):
-        call = partial(patchify, rng.normal(size=shape), p)
-        expect_error(call, ValueError, f"patches of {p} by {p} do not fill pictures {shape[1:]}")
+    one_side = (2, 2 * p - 1, p), (2, p, p + 1), (2, p - 1, p)
+    # Rests that are the same, and rests that are p together.
+    both = (p * p, p + 1, 2 * p + 1), (p * p, 2 * p - 1, p + 1)
+    cases += [(p, shape, "they do not fill them") for shape in (*one_side, *both)]
+    calls = [partial(patchify, rng.normal(size=shape), p) for p, shape, _ in cases]
+    ask_all(calls)
+    for call, (p, shape, words) in zip(calls, cases, strict=True):
+        claim = f"patches of {p} by {p}, pictures {shape[1:]}: {words}"
+        expect_error(call, ValueError, claim)
 
 
 def divides(p: int, height: int, width: int) -> None:
@@ -650,7 +671,9 @@ def draw_mixed(rng: np.random.Generator, **given: int) -> tuple[Array, Array]:
 
 @rescue_exercise.check(2, "the pictures come back, pixel by pixel")
 def comes_back(rescue: Any, rng: np.random.Generator) -> None:
-    for given in ({}, {"height": 1}, {"width": 1}, {"batch": 5, "width": 5}):
+    # Then a square, and a cube: who asks whether two sizes differ is asked where none does.
+    square, cube = {"height": 5, "width": 5}, {"batch": 4, "height": 4, "width": 4}
+    for given in ({}, {"height": 1}, {"width": 1}, {"batch": 5, "width": 5}, square, cube):
         pictures, mixed = draw_mixed(rng, **given)
         got = rescue(mixed)
         expect_shape(got, pictures.shape, "the shape stays: it was right all the time")
@@ -669,7 +692,9 @@ def many(rescue: Any, rng: np.random.Generator) -> None:
 @rescue_exercise.check(1, "an array without three axes raises ValueError")
 def three_axes(rescue: Any, rng: np.random.Generator) -> None:
     _, mixed = draw_mixed(rng)
-    for bad in (mixed[0], mixed[None], mixed[0, 0], mixed[None, None]):
+    others = mixed[0], mixed[None], mixed[0, 0], mixed[None, None], mixed[0, 0, 0, ...]
+    ask_all(partial(rescue, bad) for bad in others)
+    for bad in others:
         expect_error(partial(rescue, bad), ValueError, f"{bad.ndim} axes are no box of pictures")
 
 
