@@ -12,6 +12,7 @@ import numpy as np
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect_close, expect_error, expect_shape
+from .common import ask_all
 
 Array = np.ndarray
 
@@ -61,15 +62,17 @@ def agrees(slope: Any, rng: np.random.Generator) -> None:
             got = slope(w, x, y, eps)
             expect_shape(got, w.shape, "a slope for each weight")
             close(got, slopes(w, x, y), "each is what the chain rule gives", 1e-5, 1e-7)
+        claim = "with ε = 1e-9, too, as far as its digits reach"
+        close(slope(w, x, y, 1e-9), slopes(w, x, y), claim, 1e-3, 1e-5)
 
 
 @central.check(1, "with a long step, each slope is still (f(w + ε) − f(w − ε)) / 2ε of its weight")
 def long_step(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
-    eps = float(rng.uniform(0.5, 1.5))
-    want = numerical_gradient(loss, [w, x, y], 0, eps)
-    claim = "one weight moves, up and down, and the others stay"
-    close(slope(w, x, y, eps), want, claim, rtol=1e-9, atol=1e-12)
+    for eps in (float(rng.uniform(0.5, 0.9)), float(rng.uniform(1.1, 1.5))):
+        want = numerical_gradient(loss, [w, x, y], 0, eps)
+        claim = "one weight moves, up and down, and the others stay"
+        close(slope(w, x, y, eps), want, claim, rtol=1e-9, atol=1e-12)
 
 
 @central.check(1, "weights that are whole numbers are nudged like others")
@@ -83,8 +86,10 @@ def whole_numbers(slope: Any, rng: np.random.Generator) -> None:
 @central.check(1, "an ε that is zero or negative raises ValueError")
 def no_step(slope: Any, rng: np.random.Generator) -> None:
     w, x, y = draw_lines(rng)
+    below = [-float(rng.uniform(1e-6, 1e-3)), -float(rng.uniform(1, 3))]
+    ask_all(partial(slope, w, x, y, eps) for eps in (0.0, *below))
     expect_error(lambda: slope(w, x, y, 0.0), ValueError, "nothing can be divided by 2 · 0")
-    for eps in (-float(rng.uniform(1e-6, 1e-3)), -float(rng.uniform(1, 3))):
+    for eps in below:
         claim = "a negative ε is a mistake of the caller"
         expect_error(partial(slope, w, x, y, eps), ValueError, claim)
 
@@ -202,6 +207,17 @@ def cut_off(w: Array, x: Array, y: Array, eps: float) -> Array:
 def only_zero(w: Array, x: Array, y: Array, eps: float) -> Array:
     if eps == 0:
         raise ValueError("eps must not be 0")
+    return no_refusal(w, x, y, eps)
+
+
+@central.wrong(
+    "an ε of zero is taken",
+    "A negative ε is refused, ε = 0 is not: it gives 0 / 0, which is no slope. Only what is larger "
+    "than 0 is a step.",
+)
+def only_negative(w: Array, x: Array, y: Array, eps: float) -> Array:
+    if eps < 0:
+        raise ValueError("eps must not be negative")
     return no_refusal(w, x, y, eps)
 
 
@@ -475,8 +491,10 @@ def one_side(best_step: Any, rng: np.random.Generator) -> None:
 
 @step.check(1, "the error is the sum of both parts")
 def both_parts(best_step: Any, rng: np.random.Generator) -> None:
+    (unit, value, bend), *others = draw_step(rng)
+    straight = (unit, value, bend * 1e-13)  # hardly any bend is one, and the best ε is long
     for sides in (2, 1):
-        for given in draw_step(rng):
+        for given in [(unit, value, bend), *others, straight]:
             eps = best(*given, sides)
             want = (eps, bound(*given, sides, eps))
             close(best_step(*given, sides), want, "the best ε, and both parts there", atol=0)
@@ -485,6 +503,7 @@ def both_parts(best_step: Any, rng: np.random.Generator) -> None:
 @step.check(1, "no rounding, no bend, or a third side raises ValueError")
 def no_best(best_step: Any, rng: np.random.Generator) -> None:
     (unit, value, bend), *_ = draw_step(rng)
+    ask_all(partial(best_step, *bad, 1) for bad in [(unit, value, 0.0), (0.0, value, bend)])
     for sides in (1, 2):
         claim = "without a bend there is no best ε: the longer, the better"
         expect_error(partial(best_step, unit, value, 0.0, sides), ValueError, claim)
@@ -652,9 +671,9 @@ class Rules:
         return atol + rtol * np.abs(two_sided(self.above, self.below, eps))
 
 
-def draw_rules(rng: np.random.Generator, n: int = 0) -> Rules:
+def draw_rules(rng: np.random.Generator, n: int = 0, r: int = 0) -> Rules:
     """Not all the rows are to be spoiled, nor none; eps, atol and rtol are never the same."""
-    r = int(rng.integers(4, 8))
+    r = r or int(rng.integers(4, 8))
     eps, atol, rtol = (float(x) for x in 10 ** rng.uniform([-5.5, -6.5, -4.5], [-4.5, -5, -3.5]))
     x = rng.uniform(0.3, 2.0, size=(r, n or int(rng.integers(9, 14))))
     rows = list(zip(CURVES, x, strict=False))
@@ -717,12 +736,19 @@ def all_of_it(wrong_rules: Any, rng: np.random.Generator) -> None:
         got = wrong_rules(*(x[:, off : off + 1] for x in alone), *rules.settings)
         expect_shape(got, (1,), "one rule at one point: still a list of answers")
         expect_close(got, np.array([wrong]), "one rule at one point")
+    for n in (1, 4):  # one point; as many points as rules
+        rules = draw_rules(rng, n, r=4)
+        rules.claimed[rules.spoil] += 3 * rules.tolerance()[rules.spoil]
+        found(wrong_rules, rules, rules.spoil)
 
 
 @hunt.check(1, "one wrong element among many is enough, wherever it is")
 def one_element(wrong_rules: Any, rng: np.random.Generator) -> None:
     all_three = places(rng, 400)
-    for where, times in [(all_three, 30.0), *(([place], 3.0) for place in all_three)]:
+    one_by_one = [([place], 3.0) for place in all_three]
+    # First all but one: so who asks for most of them is told from who asks for all.
+    but_one = [i for i in range(400) if i != all_three[2]]
+    for where, times in [(but_one, 3.0), (all_three, 30.0), *one_by_one]:
         rules = draw_rules(rng, n=400)
         off = times * rules.tolerance()
         for place in where:
@@ -748,7 +774,10 @@ def large(wrong_rules: Any, rng: np.random.Generator) -> None:
     off = 1 + 1e-6 * rng.choice([-1, 1], size=rules.claimed.shape)
     rules.above, rules.below = rules.above * size, rules.below * size
     rules.claimed = rules.claimed * size * off
-    rules.claimed[rules.spoil] += 0.01 * np.abs(rules.claimed[rules.spoil])
+    double, *others = np.flatnonzero(rules.spoil)
+    rules.claimed[others] += 0.01 * np.abs(rules.claimed[others])
+    # To who divides by ε the double looks right; to who has another wrong difference, it does not.
+    rules.claimed[double] *= 2
     found(wrong_rules, rules, rules.spoil)
 
 
@@ -779,6 +808,7 @@ def not_a_number(wrong_rules: Any, rng: np.random.Generator) -> None:
     rows = np.flatnonzero(rules.spoil)
     for row, value in zip(rows, [np.nan, np.inf, -np.inf], strict=True):
         rules.claimed[row, rng.integers(rules.claimed.shape[1])] = value
+    found(wrong_rules, rules, rules.spoil)
     rules.above[rows[0]] = rules.below[rows[0]]  # a constant: NaN is no zero either
     rules.claimed[rows[0]] *= 0
     found(wrong_rules, rules, rules.spoil)
