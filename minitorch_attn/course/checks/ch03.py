@@ -11,7 +11,7 @@ import numpy as np
 from ...gradcheck import numerical_gradient
 from ..checking.exercise import Exercise
 from ..checking.expecting import expect, expect_close, expect_error, expect_shape, frozen
-from .common import near, sizes
+from .common import ask_all, near, sizes
 
 Array = np.ndarray
 READ = "03_the_engine.md"
@@ -64,6 +64,8 @@ EARLY = np.array([[-1, -1], [0, 0], [1, 1], [1, 2]])
 LATE = np.array([[-1, -1], [0, 0], [1, 1], [2, 1]])
 # a and p are leaves; q = p + p; b = a + a; then b + q, and a + b, which q has no part in
 SIDE = np.array([[-1, -1], [-1, -1], [1, 1], [0, 0], [3, 2], [0, 3]])
+# b was computed from a, which stands in the second place; p, a leaf, is younger than both; b + p
+YOUNG = np.array([[-1, -1], [-1, 0], [-1, -1], [1, 2]])
 
 
 # 03.1
@@ -88,7 +90,7 @@ def numbers(got: Any) -> list[int]:
 @order.check(1, "what lies between the wanted one and the output, each once, and nothing else")
 def once(visits: Any, rng: np.random.Generator) -> None:
     drawn = [(draw_graph(rng), int(rng.integers(8, 11))) for _ in range(2)]
-    for inputs, output in [(SIDE, 5), (SIDE, 4), *drawn]:
+    for inputs, output in [(SIDE, 5), (SIDE, 4), (YOUNG, 3), *drawn]:
         newest = len(inputs) - 1  # newer than the output, or the output itself
         for wanted in (0, 1, int(rng.integers(2, output)), output - 1, output, newest):
             got = numbers(visits(inputs, output, wanted))
@@ -258,7 +260,7 @@ broadcast = Exercise(
 
 def undone(unbroadcast: Any, rng: np.random.Generator, shape: tuple, onto: tuple) -> None:
     """What comes back must be the gradient of sum(g · broadcast(x)) by x."""
-    g = rng.normal(size=onto)
+    g = np.asarray(rng.normal(size=onto))
     got = unbroadcast(g, shape)
     expect_shape(got, shape, f"a gradient {onto} comes back in the shape of the input")
     want = np.zeros(shape)
@@ -272,6 +274,7 @@ def added_axes(unbroadcast: Any, rng: np.random.Generator) -> None:
     a, b, c = sizes(rng, 3)
     undone(unbroadcast, rng, (c,), (b, c))
     undone(unbroadcast, rng, (c,), (a, b, c))
+    undone(unbroadcast, rng, (c,), (c, c))  # the place decides, not the size
 
 
 @broadcast.check(1, "axes that it stretched from 1 are summed over, and keep their 1")
@@ -286,6 +289,7 @@ def mixtures(unbroadcast: Any, rng: np.random.Generator) -> None:
     a, b, c = sizes(rng, 3)
     undone(unbroadcast, rng, (b, 1), (a, b, c))
     undone(unbroadcast, rng, (), (b, c))
+    undone(unbroadcast, rng, (), ())
     undone(unbroadcast, rng, (b, c), (b, c))
     undone(unbroadcast, rng, (1, c), (a, 1, c))
 
@@ -296,17 +300,16 @@ def misfits(unbroadcast: Any, rng: np.random.Generator) -> None:
     g = rng.normal(size=(b, c))
     close(unbroadcast(g, (c,)), g.sum(axis=0), "a row of c numbers can have been stretched")
     row = g[:1]
+    telling = [(g, (a, b, c)), (g, (b, c + 1)), (g, (b, c - 1)), (row, (b, c))]
+    ask_all(partial(unbroadcast, *case) for case in telling)
     for array, shape in [
-        (g, (a, b, c)),
+        *telling,
         (g, (1, b, c)),
         (g, (1, 1, 1)),
         (g, (b,)),
         (g, (c, b)),
-        (g, (b, c + 1)),
-        (g, (b, c - 1)),
         (g, (b * c,)),
         (g, (2 * b, 1)),
-        (row, (b, c)),
         (row, (b, 1)),
         (g[:, :1], (1, c)),
         (g, (b, 2 * c)),
@@ -417,6 +420,40 @@ def axes_counted(g: Array, shape: tuple) -> Array:
     return not_compared(g, shape)
 
 
+@broadcast.wrong(
+    "smaller sizes are let through",
+    "Only what is larger than in g is refused. But what is smaller was not stretched either, "
+    "unless it is 1: from the right, each size is 1 or that of g.",
+)
+def smaller(g: Array, shape: tuple) -> Array:
+    pairs = zip(shape[::-1], g.shape[::-1], strict=False)
+    if len(shape) > g.ndim or any(n > m for n, m in pairs):
+        raise ValueError("larger than g")
+    return not_compared(g, shape)
+
+
+@broadcast.wrong(
+    "more axes than g's are let through",
+    "The sizes are compared from the right, as far as both go, and what the shape has beyond that "
+    "is not looked at. Stretching takes no axis away: a shape with more axes than g is refused.",
+)
+def sizes_alone(g: Array, shape: tuple) -> Array:
+    pairs = zip(shape[::-1], g.shape[::-1], strict=False)
+    if any(n not in (1, m) for n, m in pairs):
+        raise ValueError("the sizes do not fit")
+    return not_compared(g, shape)
+
+
+@broadcast.wrong(
+    "g may be stretched as well",
+    "You ask whether the two shapes can be broadcast together, and where g is the smaller one, "
+    "they can. What they make together must be g.shape itself.",
+)
+def either_way(g: Array, shape: tuple) -> Array:
+    np.broadcast_shapes(g.shape, shape)
+    return not_compared(g, shape)
+
+
 # 03.3
 
 product = Exercise(
@@ -478,10 +515,11 @@ def leading_axes(matmul_rules: Any, rng: np.random.Generator) -> None:
 @product.check(1, "one matrix shared by all leading indices collects from each")
 def shared(matmul_rules: Any, rng: np.random.Generator) -> None:
     batch, a, b = draw_product(rng)
-    many_a, many_b = rng.normal(size=(batch, *a.shape)), rng.normal(size=(batch, *b.shape))
-    for i in (1, 0):
-        slopes_agree(matmul_rules, rng, many_a, b, i)
-        slopes_agree(matmul_rules, rng, a, many_b, i)
+    for count in (batch, 1):  # of a leading axis of size 1, too, the shared matrix has none
+        many_a, many_b = rng.normal(size=(count, *a.shape)), rng.normal(size=(count, *b.shape))
+        for i in (1, 0):
+            slopes_agree(matmul_rules, rng, many_a, b, i)
+            slopes_agree(matmul_rules, rng, a, many_b, i)
 
 
 def turned(x: Array) -> Array:
@@ -592,16 +630,18 @@ def all_paths(inputs: Array, slopes: Array, output: int) -> Array:
 @fan.check(1, "along a chain, slopes multiply; what is not behind the output gets nothing")
 def along_a_chain(flow: Any, rng: np.random.Generator) -> None:
     inputs = chain(9)
-    slopes = draw_slopes(rng, inputs)
-    got = flow(inputs, slopes, 6, np.zeros(9))
-    expect_shape(got, (9,), "a gradient for each tensor")
-    close(got, all_paths(inputs, slopes, 6), "the product of the slopes on the way")
+    for size in (1, 1e-3):  # small gradients are sent on as well
+        slopes = size * draw_slopes(rng, inputs)
+        got = flow(inputs, slopes, 6, np.zeros(9))
+        expect_shape(got, (9,), "a gradient for each tensor")
+        want = np.append(np.cumprod(slopes[6:0:-1, 0])[::-1], [1, 0, 0])
+        close(got, want, "the product of the slopes on the way", atol=0)
 
 
 @fan.check(1, "where paths meet, the parts add up, and only the whole is sent on")
 def paths_meet(flow: Any, rng: np.random.Generator) -> None:
-    graphs = [(DOUBLED, 2), (EARLY, 3), (LATE, 3)] + [(draw_graph(rng), 10) for _ in range(3)]
-    for inputs, output in graphs:
+    drawn = [(draw_graph(rng), 10) for _ in range(3)]
+    for inputs, output in [(DOUBLED, 2), (EARLY, 3), (LATE, 3), (YOUNG, 3), *drawn]:
         slopes = draw_slopes(rng, inputs)
         got = flow(inputs, slopes, output, np.zeros(len(inputs)))
         close(got, all_paths(inputs, slopes, output), "the sum over all paths")
@@ -856,12 +896,12 @@ def nested(remembers: Any, rng: np.random.Generator) -> None:
 @blocks.check(1, "an error ends the blocks that it leaves, and only these")
 def errors(remembers: Any, rng: np.random.Generator) -> None:
     steps = [*LEAVES, ["enter"], ["error", 1], ["op", 0, 2]]
-    steps += [["enter"], ["enter"], ["enter"], ["error", 2], ["op", 0, 2], ["exit"]]
+    steps += [*[["enter"]] * 4, ["error", 2], ["op", 0, 2], ["exit"], ["op", 0, 2], ["exit"]]
     steps += [["op", 0, 2], ["enter"], ["enter"], ["error", 2], ["op", 0, 2]]
     steps += [["enter"], ["error", 1]]
     # Both inputs require a gradient, or both are leaves that do not: what mixed ones give is
     # `outside`'s to ask.
-    alike = [0, 2, 4, 6, 7], [1, 3]
+    alike = [0, 2, 4, 7, 8], [1, 3]
     steps += [["op", *map(int, rng.choice(alike[i], 2))] for i in rng.permutation([0, 0, 1, 1])]
     agrees(remembers, steps, "a block that an error leaves has ended")
     for depth in (0, 2):  # caught where it was raised: no block is left
@@ -915,8 +955,8 @@ def switches_on(steps: Steps) -> list[bool]:
 
 @blocks.wrong(
     "an error leaves recording off",
-    "The block was left, but the line that ends it was never reached: nothing is recorded from "
-    "then on. In Python, what must happen in any case stands under `finally`.",
+    "A block that an error has left still counts as open, so nothing is recorded from then on. "
+    "Whichever way it is left, it has ended: in Python, such things stand under `finally`.",
 )
 def never_ends(steps: Steps) -> list[bool]:
     return simulated(steps, lambda depth, what, count: depth - (what == "exit"))
