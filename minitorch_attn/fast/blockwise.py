@@ -23,7 +23,8 @@ from ..threads import parallel_map, sharing, threads
 from .rows import row_products
 from .whole import SAFE_SCORE
 
-# A block's scores: at most so many queries times so many keys, of as many heads as keep it small.
+# A block's scores: so many queries times so many keys, or of fewer queries the more keys, and of as
+# many heads as keep it small.
 QUERIES, KEYS = 512, 1024
 BLOCK_SCORES = QUERIES * KEYS
 # Of causal scores half of each block on the diagonal is wasted: there blocks have fewer queries,
@@ -34,19 +35,22 @@ FEWEST_QUERIES = 64
 KEPT_SCORES = 1 << 25
 
 # What the backward pass needs: the log of each query's sum of exponentials (heads, N, 1), the heads
-# in groups, and for each group None or all exponentials (heads, N, S): weights not yet divided.
-Saved: TypeAlias = tuple[np.ndarray, list[slice], list[np.ndarray | None]]
+# in groups, and for each group nothing, or the exponentials of each block of queries with the keys
+# that it may see (heads, queries, keys): weights not yet divided.
+Saved: TypeAlias = tuple[np.ndarray, list[slice], list[list[np.ndarray]]]
 
 
 def blocks(n: int, s: int, causal: bool) -> Iterator[tuple[slice, list[slice]]]:
     """Blocks of queries, and for each the blocks of keys that some query of it may see."""
-    for rows in _cuts(n, _rows(n, causal)):
-        yield rows, _cuts(max(0, rows.stop + s - n) if causal else s, KEYS)
+    queries, keys = _sizes(n, causal)
+    for rows in _cuts(n, queries):
+        yield rows, _cuts(max(0, rows.stop + s - n) if causal else s, keys)
 
 
-def _rows(n: int, causal: bool) -> int:
-    """How many queries a block has."""
-    return min(n, max(FEWEST_QUERIES, min(n // 8, QUERIES // 2)) if causal else QUERIES)
+def _sizes(n: int, causal: bool) -> tuple[int, int]:
+    """How many queries and how many keys a block has at most."""
+    queries = min(n, max(FEWEST_QUERIES, min(n // 8, QUERIES // 2)) if causal else QUERIES)
+    return queries, QUERIES * KEYS // queries
 
 
 def _heads(count: int, n: int, s: int, causal: bool) -> list[slice]:
@@ -54,10 +58,17 @@ def _heads(count: int, n: int, s: int, causal: bool) -> list[slice]:
 
     Of the first heads, as many as KEPT_SCORES holds, weights may be kept; no group has both kinds.
     """
-    size = BLOCK_SCORES // (_rows(n, causal) * min(s, KEYS))
-    size = max(1, min(size, count // threads()))
-    first = min(count, KEPT_SCORES // (n * s))
+    queries, keys = _sizes(n, causal)
+    size = max(1, min(BLOCK_SCORES // (queries * min(s, keys)), count // threads()))
+    first = min(count, _kept_heads(n, s, causal))
     return [*_cuts(first, size), *_cuts(count, size, start=first)]
+
+
+def _kept_heads(n: int, s: int, causal: bool) -> int:
+    """Of how many heads KEPT_SCORES holds the exponentials: of causal ones about twice as many."""
+    met = blocks(n, s, causal)
+    scores = sum((rows.stop - rows.start) * columns[-1].stop for rows, columns in met if columns)
+    return KEPT_SCORES // max(1, scores)
 
 
 def _cuts(stop: int, size: int, start: int = 0) -> list[slice]:
@@ -80,24 +91,26 @@ def forward(
     output = np.empty((len(q), n, v.shape[2]), query.dtype)
     log_sums = np.empty((len(q), n, 1), query.dtype)
     parts = _heads(len(q), n, s, causal)
-    kept: list[np.ndarray | None] = [None] * len(parts)
-    limit = KEPT_SCORES if mode.recording else 0
+    kept: list[list[np.ndarray]] = [[] for _ in parts]
+    limit = _kept_heads(n, s, causal) if mode.recording else 0
 
     def work(i: int) -> None:
         part = parts[i]
         queries, keys_t, values = q[part] * scale, k[part].swapaxes(1, 2), v[part]
         bound = _longest(queries) * _longest(k[part])
-        small, exponentials = bound < SAFE_SCORE, None
+        small = bound < SAFE_SCORE
         # The backward pass divides by sums of these: half the bound, lest a gradient vanishes.
-        if bound < SAFE_SCORE / 2 and part.stop * n * s <= limit:
-            exponentials = kept[i] = np.empty((len(queries), n, s), query.dtype)
+        keeps = bound < SAFE_SCORE / 2 and part.stop <= limit
         for rows, columns in blocks(n, s, causal):
             y = output[part, rows]
             y[...] = 0
             total = np.zeros((*y.shape[:2], 1), y.dtype)
             top = np.full(total.shape, 0 if small else np.finfo(y.dtype).min, y.dtype)
+            if keeps:
+                met = columns[-1].stop if columns else 0
+                kept[i].append(np.empty((*y.shape[:2], met), y.dtype))
             for keys in columns:
-                target = None if exponentials is None else exponentials[:, rows, keys]
+                target = kept[i][-1][:, :, keys] if keeps else None
                 e = np.matmul(queries[:, rows], keys_t[:, :, keys], out=target)
                 allowed.forbid(e, part, rows, keys)
                 if not small:
@@ -150,26 +163,26 @@ def backward(
     )
 
     def work(i: int) -> None:
-        part, exponentials = parts[i], kept[i]
+        part = parts[i]
         queries, divided_g, inner = q[part] * scale, g[part], row_products(g[part], y[part])
-        if exponentials is not None:  # divide rows of what they are multiplied by: that is less
+        if kept[i]:  # divide rows of what they are multiplied by: that is less
             sums = np.exp(log_sums[part])
             divided_g, inner = divided_g / sums, inner / sums
         for gx in (g_query, g_key, g_value):
             if gx is not None:
                 gx[part] = 0
         # What is to be taken from each row of a product rides along in it, against a column of 1.
-        if exponentials is None:
+        if not kept[i]:
             q1, k1 = _beside(queries, -log_sums[part]), _beside(k[part], 1).swapaxes(1, 2)
         g1, v1 = _beside(divided_g, -inner), _beside(v[part], 1).swapaxes(1, 2)
-        for rows, columns in blocks(n, s, causal):
+        for block, (rows, columns) in enumerate(blocks(n, s, causal)):
             for keys in columns:
-                if exponentials is None:
+                if kept[i]:
+                    weights = kept[i][block][:, :, keys]
+                else:
                     weights = q1[:, rows] @ k1[:, :, keys]
                     allowed.forbid(weights, part, rows, keys)
                     np.exp(weights, out=weights)
-                else:
-                    weights = exponentials[:, rows, keys]
                 if g_value is not None:
                     g_value[part, keys] += weights.swapaxes(1, 2) @ divided_g[:, rows]
                 if g_query is None and g_key is None:

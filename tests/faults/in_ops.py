@@ -203,7 +203,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
         SCORES,
     ),
     "blocks: all scores are small": (
-        text(blockwise.forward, "bound < SAFE_SCORE, None", "True, None"),
+        text(blockwise.forward, "small = bound < SAFE_SCORE", "small = True"),
         SCORES,
     ),
     "blocks: the last keys of a causal block left out": (
