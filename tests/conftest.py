@@ -17,13 +17,16 @@ settings.register_profile(
 )
 settings.load_profile("repeatable")
 
-# Each takes minutes: begun last, one would run alone while the other processes have nothing left.
-# Where a file goes to a process whole (`--dist loadfile`), its other tests come with it.
+# Each takes minutes, some of them together: begun last, one would run alone while the other
+# processes have nothing left. Where a file goes to a process whole (`--dist loadfile`), its other
+# tests come with it.
 LONGEST = (
     "test_the_proof_holds[10.2]",
     "test_the_proof_holds[14.3]",
     "test_the_committed_notebooks",
     "test_no_page_fails_overflows",
+    "web/test_live.py",
+    "web/test_one_file.py",
 )
 
 
