@@ -53,14 +53,14 @@ def _sizes(n: int, causal: bool) -> tuple[int, int]:
     return queries, QUERIES * KEYS // queries
 
 
-def _heads(count: int, n: int, s: int, causal: bool) -> list[slice]:
+def _heads(count: int, n: int, s: int, causal: bool, fit: int) -> list[slice]:
     """The heads in groups, one a part of the work: of short ones many are served by one call.
 
-    Of the first heads, as many as KEPT_SCORES holds, weights may be kept; no group has both kinds.
+    Of the first heads, as many as `fit`, weights may be kept; no group has both kinds.
     """
     queries, keys = _sizes(n, causal)
     size = max(1, min(BLOCK_SCORES // (queries * min(s, keys)), count // threads()))
-    first = min(count, _kept_heads(n, s, causal))
+    first = min(count, fit)
     return [*_cuts(first, size), *_cuts(count, size, start=first)]
 
 
@@ -90,9 +90,9 @@ def forward(
     allowed = _Allowed(mask, causal, lead, n, s)
     output = np.empty((len(q), n, v.shape[2]), query.dtype)
     log_sums = np.empty((len(q), n, 1), query.dtype)
-    parts = _heads(len(q), n, s, causal)
+    fit = _kept_heads(n, s, causal) if mode.recording else 0
+    parts = _heads(len(q), n, s, causal, fit)
     kept: list[list[np.ndarray]] = [[] for _ in parts]
-    limit = _kept_heads(n, s, causal) if mode.recording else 0
 
     def work(i: int) -> None:
         part = parts[i]
@@ -100,7 +100,7 @@ def forward(
         bound = _longest(queries) * _longest(k[part])
         small = bound < SAFE_SCORE
         # The backward pass divides by sums of these: half the bound, lest a gradient vanishes.
-        keeps = bound < SAFE_SCORE / 2 and part.stop <= limit
+        keeps = bound < SAFE_SCORE / 2 and part.stop <= fit
         for rows, columns in blocks(n, s, causal):
             y = output[part, rows]
             y[...] = 0
