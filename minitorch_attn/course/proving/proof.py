@@ -87,8 +87,8 @@ def prove(
     """Mutate and rewrite every answer, try the mutants with every seed and each rewriting with
     every third, and compare with the list.
 
-    With fewer seeds than SEEDS an entry of the list whose mutant is rejected is not called stale:
-    another seed might have kept it.
+    With fewer seeds than SEEDS what is listed is not tried, and counts as kept: if these seeds
+    rejected it, another might keep it all the same.
 
     Raises LearnerError where an answer does not run, and what a check raises before it called it.
     """
@@ -151,13 +151,17 @@ def _try(
 
 def _mutate(proof: Proof, answer: Answer, first: _First, listed: Sequence[Listed]) -> None:
     made = mutants(answer.source, proof.exercise.function, first.example)
-    found = _try(proof, [mutant.source for mutant in made], proof.seeds, first, "kept")
+    keys = [key_of(proof.exercise.id, answer.name, mutant) for mutant in made]
     left = Counter({entry.key: entry.times for entry in listed})
+    few = len(proof.seeds) < len(SEEDS)
+    untried = {key for key, times in Counter(keys).items() if few and times <= left[key]}
+    tried = [m.source for m, key in zip(made, keys, strict=True) if key not in untried]
+    found = iter(_try(proof, tried, proof.seeds, first, "kept"))
     rejected: Counter[Key] = Counter()
     new = []
-    for mutant, trial in zip(made, found, strict=True):
-        key = key_of(proof.exercise.id, answer.name, mutant)
-        if not trial.kept:
+    for mutant, key in zip(made, keys, strict=True):
+        kept = proof.seeds if key in untried else next(found).kept
+        if not kept:
             rejected[key] += 1
         elif left[key] > 0:
             left[key] -= 1
@@ -165,13 +169,13 @@ def _mutate(proof: Proof, answer: Answer, first: _First, listed: Sequence[Listed
             proof.equivalent += equivalent
             proof.outside += not equivalent
         else:
-            new.append(Survivor(key, mutant, trial.kept))
+            new.append(Survivor(key, mutant, kept))
     proof.made += len(made)
     proof.rejected += sum(rejected.values())
     # So far one seed is known in which a new one kept its points. Which are all of them?
-    found = _try(proof, [survivor.mutant.source for survivor in new], proof.seeds, first, "end")
-    proof.new += [replace(s, seeds=trial.kept) for s, trial in zip(new, found, strict=True)]
-    if len(proof.seeds) < len(SEEDS):
+    ends = _try(proof, [survivor.mutant.source for survivor in new], proof.seeds, first, "end")
+    proof.new += [replace(s, seeds=trial.kept) for s, trial in zip(new, ends, strict=True)]
+    if few:
         left -= rejected
     proof.stale += [entry for entry in listed if left[entry.key] > 0]
 

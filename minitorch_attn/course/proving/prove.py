@@ -113,6 +113,8 @@ def table(proofs: Sequence[Proof]) -> Iterator[str]:
         yield _row(f"{chapter:02}", its)
     yield _row("all", proofs)
     yield f"(at least {FEWEST} made an exercise, and {SHARE:.0%} rejected of the not equivalent)"
+    if any(len(proof.seeds) < len(SEEDS) for proof in proofs):
+        yield f"(what is listed is tried with {len(SEEDS)} seeds, and with fewer counts as kept)"
     if few := [p for p in proofs if p.exercise.library]:
         yield f"({', '.join(p.exercise.id for p in few)} trains: {len(few[0].seeds)} seeds there)"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,12 @@ def test_what_is_listed_and_rejected_or_not_made_is_stale() -> None:
     )
     listed = [gone, rejected, no_answer]
     assert prove(exercise(), [ANSWER], listed).stale == listed
-    # With few seeds, one that is rejected might be kept by another.
-    assert prove(exercise(), [ANSWER], listed, seeds=range(2)).stale == [gone, no_answer]
+    # With few seeds none that is listed is tried: what these reject another might keep.
+    few = prove(exercise(), [ANSWER], listed, seeds=range(2))
+    assert few.stale == [gone, no_answer]
+    assert (few.equivalent, few.rejected) == (1, few.made - 1)
+    more = [replace(rejected, times=2)]
+    assert prove(exercise(), [ANSWER], more, seeds=range(2)).stale == more, "one is made, not two"
 
 
 def test_a_right_answer_that_loses_points_is_told() -> None:
