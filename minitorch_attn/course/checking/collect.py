@@ -54,6 +54,9 @@ __all__ = [
 ]
 
 
+MAX_REASONS = 3  # told of one cell; each looks through all of it
+
+
 @dataclass(frozen=True)
 class Found:
     """A function found by name: the source that defines it and all it needs.
@@ -83,7 +86,7 @@ class _Submission:
     notes: list[str] = field(default_factory=list)
     statements: list[Statement] = field(default_factory=list)
     spare: list[Statement] = field(default_factory=list)
-    broken: list[tuple[str, str]] = field(default_factory=list)  # the text, and the reason
+    broken: list[tuple[str, str]] = field(default_factory=list)  # a cell's text, and the reasons
 
 
 def collect(path: Path | str, name: str) -> Found:
@@ -109,7 +112,9 @@ def collect_text(
     if not _written(statements, name) and _written(made.spare, name):
         statements = statements + made.spare  # the cell's type was changed, to Markdown or raw
     if not _written(statements, name) and (broken := _broken(made, name)):
-        raise CollectError(f"{name} is there but cannot be read: {broken}")
+        # An f-string may be one that only a newer Python reads.
+        kind = Unreadable if "f-string" in broken else CollectError
+        raise kind(f"{name} is there but cannot be read: {broken}")
     if not any(name in s.binds for s in statements):
         raise NoFunction(f"no function named {name} was found{_instead(made, name)}")
     chosen = needed([s for s in statements if not s.binds or s.binds - given], name, given)
@@ -142,8 +147,9 @@ def _submission(text: str, suffix: str) -> _Submission:
             line = getattr(error, "lineno", None)
             parsed = Parsed(broken=[(line, getattr(error, "msg", None) or str(error))])
         (made.spare if spare else made.statements).extend(parsed.statements)
-        for line, reason in [] if spare else parsed.broken:
-            made.broken.append((block.text, _reason(block, line, reason)))
+        if parsed.broken and not spare:
+            reasons = [_reason(block, *broken) for broken in parsed.broken[:MAX_REASONS]]
+            made.broken.append((block.text, "; ".join(reasons)))
     return made
 
 

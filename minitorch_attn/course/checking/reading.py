@@ -6,13 +6,19 @@ before anything is decoded or parsed: 50 MB of it cost half a second and no memo
 
 from __future__ import annotations
 
+import ast
+import codecs
+import contextlib
 import json
 import os
 import re
 import tokenize
 import unicodedata
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +30,14 @@ MAX_FILE = 400_000  # characters of a Python file, in which nothing but code can
 MAX_CELL = 200_000
 MAX_CELLS = 20_000
 MAX_OLD_CELLS = 2_000  # of a notebook of format 3, which nbformat takes long over
-MAX_BRACKETS = 5_000_000
+MAX_BRACKETS = 1_000_000
 SUFFIXES = (".ipynb", ".py")
 
 # What a notebook holds beside its code, and nobody here reads.
 _UNREAD = (b'"outputs"', b'"metadata"', b'"attachments"')
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TO_BRACKET = re.compile(rb'(?:[^][{}"]++|' + _STRING + rb")*+([][{}])", re.DOTALL)
+_CELL_MARK = re.compile(r"^# (?:%%|In\[)", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 # Encodings that a Python file may name in its first lines; others that Python knows are slow, or
@@ -99,6 +106,9 @@ def to_text(data: bytes, suffix: str) -> str:
     """
     if len(data) > raw_limit(suffix):
         raise Unreadable(f"is larger than {raw_limit(suffix) // 1_000_000} MB")
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):  # as Windows' shell writes
+        with contextlib.suppress(UnicodeError):
+            data = data.decode("utf-16").encode()
     if suffix == ".ipynb":
         data = _without_outputs(data)
         if len(data) > MAX_BYTES:
@@ -153,7 +163,29 @@ def read_blocks(text: str, suffix: str) -> Reading:
         return _notebook(text)
     if len(text) > MAX_FILE:
         raise Unreadable(f"this file is longer than {MAX_FILE:,} characters")
-    return Reading((Block(_lines(text), ""),))
+    return Reading(tuple(_file(_lines(text))))
+
+
+def _file(text: str) -> Iterator[Block]:
+    """A Python file as a whole. Where that cannot be read, its cells, as editors mark them: one
+    that is half typed is not to cost the others."""
+    marks = [mark.start() for mark in _CELL_MARK.finditer(text)]
+    if not marks or len(marks) > MAX_CELLS or _is_python(text):
+        yield Block(text, "")
+        return
+    yield Block(text[: marks[0]], "the beginning")
+    for number, (start, end) in enumerate(pairwise([*marks, len(text)]), start=1):
+        yield Block(text[start:end], f"cell {number}")
+
+
+def _is_python(text: str) -> bool:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _notebook(text: str) -> Reading:

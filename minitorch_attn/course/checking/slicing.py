@@ -124,9 +124,11 @@ class _Slice:
         made = [i for i in all_makers if wanted not in self.statements[i].loops] or all_makers
         made = [i for i in made if not self.statements[i].stub] or made[-1:]
         if not made:
-            if wanted in _BUILTINS:
-                return -1, []
             made = self.makers.get("*", [])
+            if (
+                wanted in _BUILTINS
+            ):  # its `sum` may be NumPy's, not the one of torch that is not here
+                made = [i for i in made if self.statements[i].module in AVAILABLE]
             return -1, made
         before = made[: bisect_left(made, at)] or made  # what stands below is better than nothing
         at = at if before is not made or made[-1] < at else len(self.statements)

@@ -21,6 +21,7 @@ from .reading import Block
 
 MAX_STATEMENTS = 4_000
 MAX_MAGIC_WORK = 250_000  # characters that IPython reads anew for each magic
+MAX_WORD = 1_000  # characters without a space: IPython's time goes with their square
 PARSE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -28,6 +29,7 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 _TRANSPARENT = re.compile(r"\A\s*%%(?:time|timeit|capture|prun)\b[^\n]*\n")
 _WRITES = re.compile(r"\A\s*%%writefile\b[^\n]*\n")
 _MAGIC = re.compile(r"^[ \t]*[%!?,;/]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
+_LONG_WORD = re.compile(rf"[\w*.\[\]-]{{{MAX_WORD}}}")
 # What IPython takes as well: a cell that is indented as a whole, or copied with its prompts.
 _PROMPT = re.compile(r"\A(?:[ \t]*\n)*[ \t]+\S|^>>> |^In \[\d+\]: ", re.MULTILINE)
 # Methods that change what they are called on, though somebody may keep what they return.
@@ -153,6 +155,8 @@ def _without_magics(text: str) -> str:
     count = sum(1 for _ in _MAGIC.finditer(text))
     if count * len(text) > MAX_MAGIC_WORK:
         raise TooMuch("too many magic lines in a long cell")
+    if _LONG_WORD.search(text):
+        raise TooMuch(f"a word of {MAX_WORD:,} characters in a cell with magic lines")
     from IPython.core.inputtransformer2 import TransformerManager
 
     manager: Any = TransformerManager()

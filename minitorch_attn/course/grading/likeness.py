@@ -58,11 +58,15 @@ def _public(exercise: Exercise) -> frozenset[str]:
 
 
 def _essence(source: str) -> str:
-    """The code without what does not matter; "" where there is hardly any."""
-    tree = _Bare().visit(ast.parse(source))
-    if sum(1 for _ in ast.walk(tree)) < ENOUGH:
+    """The code without what does not matter; "" where there is hardly any, and where it is nested
+    deeper than Python goes, as five hundred `elif` are: no public answer is."""
+    try:
+        tree = _Bare().visit(ast.parse(source))
+        if sum(1 for _ in ast.walk(tree)) < ENOUGH:
+            return ""
+        return ast.unparse(ast.fix_missing_locations(tree))
+    except (RecursionError, MemoryError):
         return ""
-    return ast.unparse(ast.fix_missing_locations(tree))
 
 
 class _Bare(ast.NodeTransformer):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minitorch_attn.course.checking.collect import CollectError, collect, collect_text
+from minitorch_attn.course.checking.collect import (
+    CollectError,
+    Unreadable,
+    collect,
+    collect_text,
+)
 from minitorch_attn.course.checking.loading import load
 
 STUB = 'def attend(x):\n    """Doc."""\n    raise NotImplementedError("not done yet")'
@@ -202,3 +209,48 @@ def test_collecting_runs_nothing(tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     found(f"open({str(mark)!r}, 'w')\ndef attend(x=open({str(mark)!r}, 'w')):\n    return 1")
     assert not mark.exists()
+
+
+def test_a_star_may_bring_a_name_that_is_built_in() -> None:
+    import numpy as np
+
+    text = "from numpy import *\ndef attend(x):\n    return sum(x, axis=0)"
+    assert value(text, x=np.ones((2, 3))).tolist() == [2, 2, 2]
+    # One that is not there is not needed for what Python has.
+    assert value("from torch import *\ndef attend(x):\n    return abs(x)", x=-3) == 3
+
+
+def test_a_half_typed_cell_of_a_file_costs_no_other() -> None:
+    """Editors mark cells in a Python file; a notebook's would stand alone, too."""
+    right, half = "# %%\ndef attend(x):\n    return x\n", "# %%\ndef steer(x:\n    return\n"
+    for text in (
+        right + half,
+        half + right,
+        "import math\n" + half + right.replace("%%", "In[2]:"),
+    ):
+        assert load(collect_text(text, ".py", "attend"))(3) == 3
+        with pytest.raises(CollectError, match=r"steer is there but cannot be read: cell \d"):
+            collect_text(text, ".py", "steer")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python reads it")
+def test_what_a_newer_python_may_read_is_for_a_person() -> None:
+    with pytest.raises(Unreadable, match=r"read as Python 3\.11"):
+        found('def attend(d):\n    return f"{d["a"]}"')
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "a" * 100_000 + " ?",
+        "x = (\n" + "a.b" * 60_000 + "\n) ?",
+        "".join(f"def ü{i}(invalid):global invalid\n" for i in range(1000)) + "# " + "ü" * 100_000,
+    ],
+    ids=["a word", "a path", "broken functions"],
+)
+def test_no_cell_takes_long(cell: str) -> None:
+    start = time.process_time()
+    assert value(cell, "def attend(x):\n    return x") == 3
+    with pytest.raises(CollectError):
+        found(cell)
+    assert time.process_time() - start < 3

@@ -15,6 +15,7 @@ from minitorch_attn.course.checking.collect import collect, collect_text, notes_
 from minitorch_attn.course.checking.loading import load
 from minitorch_attn.course.checking.reading import (
     MAX_RAW,
+    SUFFIXES,
     CollectError,
     Unreadable,
     read_blocks,
@@ -207,3 +208,11 @@ def test_a_name_that_is_nearly_right_is_told() -> None:
             collect_text(
                 notebook(cell(f"def {name}(x):\n    return x")).decode(), ".ipynb", "attend"
             )
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_utf_16_as_windows_shell_writes_it(suffix: str) -> None:
+    data = notebook(cell("é = 1")) if suffix == ".ipynb" else "é = 1\n".encode()
+    for encoding in ("utf-16-le", "utf-16-be"):
+        wide = ("\ufeff" + data.decode()).encode(encoding)
+        assert to_text(wide, suffix) == to_text(data, suffix)

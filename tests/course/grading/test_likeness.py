@@ -30,6 +30,15 @@ def test_docstrings_and_annotations_do_not_hide_it() -> None:
     assert copied(other, ".py", 6) == ("06.2",)
 
 
+def test_code_that_is_nested_deeper_than_python_goes_is_marked_all_the_same() -> None:
+    table = "".join(f"    elif k == {i}:\n        return {i}\n" for i in range(1, 900))
+    own = (
+        f"def attend(query, key, value, k=0):\n    if k:\n        return 1\n{table}    return key\n"
+    )
+    assert copied(own, ".py", 6) == ()
+    assert code_mark(own, ".py", 6).startswith("06.2:")
+
+
 def test_ones_own_code_is_no_copy() -> None:
     own = (
         "import numpy as np\n"

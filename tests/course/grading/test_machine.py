@@ -144,6 +144,45 @@ OWN_HAND = {
             pass
 """,
 }
+# What is beside a file's bytes outlives the process: the next would meet it, or another student's.
+BESIDE = """
+import ctypes, fcntl, os
+def f():
+    done = []
+    libc = ctypes.CDLL(None)
+    for flags, what in ((os.O_RDONLY, "/packages/numpy/__init__.py"), (os.O_WRONLY, os.devnull)):
+        try:
+            file = os.open(what, flags)
+        except OSError:
+            continue
+        before = os.stat(what).st_mtime_ns
+        for name, give in (
+            ("times", lambda: os.utime(what)),
+            ("times of an open file", lambda: os.utime(file)),
+            ("a lease", lambda: fcntl.fcntl(file, 1024, fcntl.F_RDLCK)),
+            ("a hint", lambda: fcntl.fcntl(file, 1036, (3).to_bytes(8, "little"))),
+            ("a name", lambda: os.setxattr(what, "user.x", b"1")),
+        ):
+            try:
+                give()
+                done.append(f"{what}: {name}")
+            except OSError:
+                pass
+        for call in ("utime", "utimes"):
+            if not getattr(libc, call)(what.encode(), None):
+                done.append(f"{what}: {call}")
+        if os.stat(what).st_mtime_ns != before:
+            done.append(f"{what} is changed")
+        os.close(file)
+    return done
+"""
+
+
+def test_nothing_is_written_beside_a_file() -> None:
+    with Standin(BESIDE, "f", find_isolation()) as f:
+        assert f() == []
+
+
 PREPARED = (
     "import ctypes, fcntl, os, resource, time\nlibc = ctypes.CDLL(None)\nr, w = os.pipe()\n"
     "def f(who):\n    who = who or os.getpid()\n"

@@ -25,6 +25,7 @@ from ...checking.collect import (
 from ...checking.exercise import Check, Exercise
 from ...checking.report import NOT_DONE, Report, Result
 from ...checking.running import run
+from ...checking.statements import AVAILABLE
 from ...checks import exercises_of, written_chapters
 from ...checks.folders import is_own
 from ...checks.worked import worked
@@ -41,7 +42,8 @@ TRIES = 2  # for a submission, where the machine fails
 _SUSPECTS = frozenset(
     """os sys subprocess socket ctypes signal threading multiprocessing gc inspect importlib shutil
     pathlib builtins atexit pickle marshal mmap resource fcntl urllib http requests eval exec
-    open __import__ globals minitorch_attn pytest unittest nbgrader otter""".split()  # noqa: SIM905
+    open __import__ globals minitorch_attn pytest unittest nbgrader otter posix _thread _signal
+    asyncio concurrent runpy pkgutil zipimport""".split()  # noqa: SIM905
 )
 
 Given = Mapping[str, Standin]  # right answers, by the names that the student's code calls
@@ -185,6 +187,9 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
     suspects = sorted(_suspects(found.source) - allowed)
     if suspects:
         sitting.review.append(f"{exercise.id}: uses {', '.join(suspects)}")
+    absent = sorted(_imported(found.source) - AVAILABLE - {"minitorch_attn"})
+    if absent and report.points < report.total:  # a module of their own, say, handed in beside it
+        sitting.review.append(f"{exercise.id}: imports {', '.join(absent)}, which is not there")
     return _cleaned(exercise, report.results, found.where, note)
 
 
@@ -259,11 +264,15 @@ def _names(source: str) -> set[str]:
 
 def _suspects(source: str) -> set[str]:
     """Names for a human eye. An argument of such a name, the `signal` of 13.1 say, is no module."""
-    nodes = list(ast.walk(ast.parse(source)))
+    arguments = {node.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.arg)}
+    return (_names(source) - arguments | _imported(source)) & _SUSPECTS
+
+
+def _imported(source: str) -> set[str]:
+    """The modules that are imported, each by its first name."""
+    nodes = ast.walk(ast.parse(source))
     imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
-    imported = {name for node in imports for name in _walk(node)}
-    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
-    return (_names(source) - arguments | imported) & _SUSPECTS
+    return {name for node in imports for name in _walk(node)}
 
 
 def _walk(tree: ast.AST) -> Iterator[str]:

@@ -2,8 +2,10 @@
 
 The box starts no second process, opens no socket and makes no namespaces, and it sends no signal:
 so whoever ends it by SIGKILL is the system. It changes no limit and no processor, neither its own
-nor those of the process that makes copies, which would hand them on. What a filter refuses also
-holds where there is no sandbox around it. Only Linux on x86-64 and ARM64 have it here.
+nor those of the process that makes copies, which would hand them on; and it writes nothing beside a
+file (its times, its lease), where the next process, or another student's, would meet it. What a
+filter refuses also holds where there is no sandbox around it. Only Linux on x86-64 and ARM64 have
+it here.
 
 The box has this file too, so it needs the standard library only.
 """
@@ -82,14 +84,20 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "sched_setscheduler": (144, 119),
     "sched_setattr": (314, 274),
     "ioprio_set": (251, 30),
+    "utime": (132, None),
+    "utimes": (235, None),
+    "futimesat": (261, None),
+    "utimensat": (280, 88),
 }
 _MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _CLONE3 = 435
 _CLONE_THREAD = 0x00010000
 _FCNTL = {"x86_64": 72, "aarch64": 25}
-# What has a file send a signal to whom it is told: F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY.
-_SIGNALLING = (8, 10, 15, 1026)
+# What has a file send a signal to whom it is told: F_SETOWN, F_SETSIG, F_SETOWN_EX, F_NOTIFY. What
+# holds up whoever opens it: F_SETLEASE, on a read-only file, too. What it keeps for the next who
+# asks: F_SET_RW_HINT, F_SET_FILE_RW_HINT.
+_REFUSED = (8, 10, 15, 1026, 1024, 1036, 1038)
 _PRLIMIT = {"x86_64": 302, "aarch64": 261}
 
 _LOAD, _EQUAL, _AT_LEAST, _AND_SET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -114,9 +122,9 @@ def program(machine: str) -> bytes:
         (_AND_SET, 0, 1, _CLONE_THREAD),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERRNO | _EPERM),
-        (_EQUAL, 0, 3 + len(_SIGNALLING), _FCNTL[machine]),
+        (_EQUAL, 0, 3 + len(_REFUSED), _FCNTL[machine]),
         (_LOAD, 0, 0, 24),  # what is to be done to the file
-        *((_EQUAL, len(_SIGNALLING) - i, 0, what) for i, what in enumerate(_SIGNALLING)),
+        *((_EQUAL, len(_REFUSED) - i, 0, what) for i, what in enumerate(_REFUSED)),
         (_RETURN, 0, 0, _ALLOW),
         (_RETURN, 0, 0, _ERRNO | _EPERM),
         # Limits may be looked at (getrlimit does it so), where they are one's own: no process and
