@@ -1029,11 +1029,10 @@ def no_ceiling(ceiling: Any, rng: np.random.Generator) -> None:
     near(three(ceiling, r, rng), want, "where they agree, all three are there")
     a, b = np.array([1.0, 1, -1, -1]), np.array([1.0, -1, 1, -1])
     near(ceiling(a, b), [0.0, 0.0, 0.0], "two observers with nothing in common: 0, 0, 0")
-    for _ in range(3):
-        a, b = draw_nothing_shared(rng)
+    for a, b in (*(draw_nothing_shared(rng) for _ in range(3)), draw_observers(rng, -0.95e-9)):
         claim = "nothing in common, but for rounding: 0, 0, 0"
         expect_close(ceiling(a, b), [0.0, 0.0, 0.0], claim, rtol=0, atol=1e-4)
-    for r in (-0.9, -0.3, -0.01, -1e-6):
+    for r in (-0.9, -0.3, -0.01, -1e-6, -1.05e-9):
         a, b = draw_observers(rng, r)
         claim = "a negative correlation leaves no ceiling to compute"
         expect_error(partial(ceiling, a, b), ValueError, claim)
