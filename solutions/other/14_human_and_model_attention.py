@@ -156,8 +156,9 @@ def ceiling(a, b):
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         raise ValueError("a constant observer")
     r = float(np.corrcoef(a, b)[0, 1])
-    if r < 0:
+    if r < -1e-9:
         raise ValueError("no agreement")
+    r = max(r, 0.0)
     return [r, r**0.5, math.sqrt(2 * r / (r + 1))]
 
 
@@ -171,6 +172,8 @@ def ceiling(a, b):
         raise ValueError("a constant observer")
     za, zb = (a - a.mean()) / a.std(), (b - b.mean()) / b.std()
     r = sum(za * zb) / len(za)
+    if abs(r) <= 1e-9:
+        return 0.0, 0.0, 0.0
     if r < 0:
         raise ValueError("no agreement")
     one = math.sqrt(r)

@@ -40,15 +40,21 @@ def differences(committed: Any, built: Any) -> list[str]:
 def keep_what_agrees(committed: Any, built: Any) -> None:
     """Give the built notebook the committed outputs of all cells that agree.
 
-    So a build on another processor, where the last digit differs, changes no file; nor does a
-    cell that prints times.
+    So a build on another processor, where the last digit differs, changes no file; nor do cells
+    that print times, which keep all their outputs or none: a figure shows the run of its table.
     """
     table = {cell["id"]: cell for cell in committed["cells"]}
+    unchanged = {cell["id"] for cell in built["cells"] if _same_face(table.get(cell["id"]), cell)}
+    one_run = all(cell["id"] in unchanged for cell in built["cells"] if timed(cell))
     for cell in built["cells"]:
-        old = table.get(cell["id"])
-        if cell["cell_type"] != "code" or old is None or _face(old) != _face(cell):
+        if cell["cell_type"] != "code" or cell["id"] not in unchanged:
             continue
-        if timed(cell) or not outputs_differ(old["outputs"], cell["outputs"], strict=True):
+        old = table[cell["id"]]
+        if timed(cell):
+            keep = one_run
+        else:
+            keep = not outputs_differ(old["outputs"], cell["outputs"], strict=True)
+        if keep:
             cell["outputs"] = old["outputs"]
 
 
@@ -92,6 +98,10 @@ def _face(cell: Any) -> tuple[Any, ...]:
 
 def _joined(text: Any) -> str:
     return text if isinstance(text, str) else "".join(text)
+
+
+def _same_face(old: Any, cell: Any) -> bool:
+    return old is not None and _face(old) == _face(cell)
 
 
 def _text_differs(old: str, new: str) -> str:

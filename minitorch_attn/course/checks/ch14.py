@@ -953,6 +953,22 @@ def draw_observers(rng: np.random.Generator, r: float) -> tuple[Array, Array]:
     return s * a + 10 * u, t * b - 10 * v
 
 
+def draw_nothing_shared(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Two observers with r = 0, which comes out below 0, whichever way it is computed."""
+    while True:
+        a, b = draw_observers(rng, 0.0)
+        x, y = a - a.mean(), b - b.mean()
+        ways = (
+            np.corrcoef(a, b)[0, 1],
+            correlation(x, y),
+            (x * y).sum() / np.sqrt((x**2).sum() * (y**2).sum()),
+            np.mean(x / a.std() * (y / b.std())),
+            sum(x / a.std() * (y / b.std())),
+        )
+        if max(ways) < 0:
+            return a, b
+
+
 def three(ceiling: Any, r: float, rng: np.random.Generator) -> list[Any]:
     got = ceiling(*draw_observers(rng, r))
     there = isinstance(got, list | tuple | np.ndarray) and np.shape(got) == (3,)
@@ -1013,7 +1029,10 @@ def no_ceiling(ceiling: Any, rng: np.random.Generator) -> None:
     near(three(ceiling, r, rng), want, "where they agree, all three are there")
     a, b = np.array([1.0, 1, -1, -1]), np.array([1.0, -1, 1, -1])
     near(ceiling(a, b), [0.0, 0.0, 0.0], "two observers with nothing in common: 0, 0, 0")
-    for r in (-0.9, -0.3, -0.01, -1e-6):
+    for a, b in (*(draw_nothing_shared(rng) for _ in range(3)), draw_observers(rng, -0.95e-9)):
+        claim = "nothing in common, but for rounding: 0, 0, 0"
+        expect_close(ceiling(a, b), [0.0, 0.0, 0.0], claim, rtol=0, atol=1e-4)
+    for r in (-0.9, -0.3, -0.01, -1e-6, -1.05e-9):
         a, b = draw_observers(rng, r)
         claim = "a negative correlation leaves no ceiling to compute"
         expect_error(partial(ceiling, a, b), ValueError, claim)
@@ -1037,9 +1056,10 @@ def agreement(a: Array, b: Array) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def refuse_negative(r: float) -> None:
-    if r < 0:
+def refuse_negative(r: float) -> float:
+    if r < -1e-9:
         raise ValueError("no agreement, no ceiling")
+    return max(r, 0.0)
 
 
 @top.wrong(
@@ -1048,8 +1068,7 @@ def refuse_negative(r: float) -> None:
     "better: √r.",
 )
 def r_itself(a: Array, b: Array) -> tuple:
-    r = agreement(a, b)
-    refuse_negative(r)
+    r = refuse_negative(agreement(a, b))
     return r, r, math.sqrt(2 * r / (1 + r))
 
 
@@ -1058,8 +1077,7 @@ def r_itself(a: Array, b: Array) -> tuple:
     "r² is a share of variance, smaller than r. The ceiling is higher than the agreement: √r.",
 )
 def squared(a: Array, b: Array) -> tuple:
-    r = agreement(a, b)
-    refuse_negative(r)
+    r = refuse_negative(agreement(a, b))
     return r, r * r, (2 * r / (1 + r)) ** 2
 
 
@@ -1069,8 +1087,7 @@ def squared(a: Array, b: Array) -> tuple:
     "Brown). A predictor without noise reaches its root.",
 )
 def no_root(a: Array, b: Array) -> tuple:
-    r = agreement(a, b)
-    refuse_negative(r)
+    r = refuse_negative(agreement(a, b))
     return r, math.sqrt(r), 2 * r / (1 + r)
 
 
@@ -1080,8 +1097,7 @@ def no_root(a: Array, b: Array) -> tuple:
     "prediction: the ceiling follows from r alone.",
 )
 def own_part(a: Array, b: Array) -> tuple:
-    r = agreement(a, b)
-    refuse_negative(r)
+    r = refuse_negative(agreement(a, b))
     return r, math.sqrt(r), math.sqrt((1 + r) / 2)
 
 
@@ -1096,13 +1112,25 @@ def absolute(a: Array, b: Array) -> tuple:
 
 
 @top.wrong(
+    "rounding taken for a contradiction",
+    "Two observers with nothing in common have r = 0, and rounding may put it at −10⁻¹⁷. That is "
+    "no contradiction: down to −10⁻⁹ it counts as 0.",
+)
+def to_the_last_digit(a: Array, b: Array) -> tuple:
+    r = agreement(a, b)
+    if r < 0:
+        raise ValueError("no agreement, no ceiling")
+    return r, math.sqrt(r), math.sqrt(2 * r / (1 + r))
+
+
+@top.wrong(
     "the covariance",
     "The covariance depends on the units, milliseconds or seconds. The correlation does not: "
     "divide by both deviations.",
 )
 def covariance(a: Array, b: Array) -> tuple:
     refuse_negative(agreement(a, b))
-    r = float(np.mean((a - a.mean()) * (b - b.mean())))
+    r = max(float(np.mean((a - a.mean()) * (b - b.mean()))), 0.0)
     return r, math.sqrt(r), math.sqrt(2 * r / (1 + r))
 
 

@@ -385,6 +385,21 @@ def test_a_stale_picture_is_replaced_and_rounding_is_not() -> None:
     assert new["cells"][0]["outputs"] == stream("0.12"), "a changed cell keeps nothing"
 
 
+def test_cells_that_print_times_keep_all_or_none() -> None:
+    def timed(id: str, text: str) -> dict[str, Any]:
+        face = {"cell_type": "code", "id": id, "source": "f()", "metadata": {"tags": ["times"]}}
+        return face | {"outputs": stream(text)}
+
+    old = {"cells": [timed("table", "1 s"), timed("figure", "1 s")]}
+    new = {"cells": [timed("table", "2 s"), timed("figure", "2 s")]}
+    compare.keep_what_agrees(old, new)
+    assert [cell["outputs"] for cell in new["cells"]] == [stream("1 s"), stream("1 s")]
+    new = {"cells": [timed("table", "2 s"), timed("figure", "2 s")]}
+    new["cells"][0]["source"] = "g()"
+    compare.keep_what_agrees(old, new)
+    assert new["cells"][1]["outputs"] == stream("2 s"), "a figure shows the run of its table"
+
+
 def test_a_picture_is_told_by_its_caption() -> None:
     def cells(caption: str) -> list[Any]:
         data = {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 640x480 with 1 Axes>"}
