@@ -19,7 +19,7 @@ from pathlib import Path
 from ...arguments import this_program, typed
 from ...files import write_atomic
 from ..book.notebook import markdown, new_cell, new_notebook, to_text
-from ..sources.contents import BOOK_PAGE, Chapter, Page, pages, sections
+from ..sources.contents import BOOK_PAGE, PAGES, Chapter, Page, pages, sections
 from ..sources.text import ROOT, Source, SourceError, in_checkout, section_id
 from . import choices, lab
 
@@ -28,6 +28,8 @@ MANIFEST = ".manifest.json"
 _FOLDERS = ("notebooks", "exercises", "chapters/stored")  # the last is what chapters read
 _NOT_THEIRS = {"INSTRUCTORS.md"}  # lies there, but is no part of a reader's working copy
 _SECTION = re.compile(r"(\]\((?:\.\./notebooks/)?)((\d\d)_\w+\.ipynb)#(?!cell-id=)([^)\s]+)\)")
+_BESIDE = "|".join(page.file for page in PAGES)
+_PAGE = re.compile(rf"\]\(\.\./chapters/({_BESIDE})\.md(?:#[^)\s]*)?\)")
 # A link that leads out of the working copy, to the library for one.
 _OUTSIDE = re.compile(
     r"\[(`[^`\n]*`|[^\[\]\n]*)\]\(\.\./(?!notebooks/|exercises/)([^)\s#]+)(#[^)\s]*)?\)"
@@ -158,7 +160,7 @@ def _page(page: Page, root: Path) -> bytes:
     """A page to look things up, as a notebook: there its links open, and its formulas are set."""
     path = root / "chapters" / f"{page.file}.md"
     text = markdown(path.read_text(encoding="utf-8").rstrip(), Source(path, ()), page.title, root)
-    text = _SECTION.sub(_to_cell, text)
+    text = _to_pages(_SECTION.sub(_to_cell, text))
     return to_text(new_notebook([new_cell("markdown", text, f"page-{page.file}", {})])).encode()
 
 
@@ -180,7 +182,7 @@ def _for_study(content: bytes, root: Path, folder: Path, part: str) -> bytes:
             cell.outputs, cell.execution_count = [], None
         elif cell.cell_type == "markdown":
             text = cell.source.replace(f"]({BOOK_PAGE})", f"](../{CONTENTS})")
-            text = _SECTION.sub(_to_cell, text)
+            text = _to_pages(_SECTION.sub(_to_cell, text))
             cell.source = _OUTSIDE.sub(turn, text)
     return to_text(notebook).encode()
 
@@ -188,6 +190,11 @@ def _for_study(content: bytes, root: Path, folder: Path, part: str) -> bytes:
 def _to_cell(link: re.Match[str]) -> str:
     """A link to a section of a chapter, by the section's cell."""
     return f"{link[1]}{link[2]}#cell-id={section_id(int(link[3]), link[4])})"
+
+
+def _to_pages(text: str) -> str:
+    """Links to the pages to look things up lead to their notebooks, which only the copy has."""
+    return _PAGE.sub(r"](../notebooks/\1.ipynb)", text)
 
 
 def contents(root: Path = ROOT) -> str:

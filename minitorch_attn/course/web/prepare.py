@@ -108,8 +108,8 @@ class Site:
                 return ""
             self.library.add(found)
             found = f"library/{found}.md"
-        elif PurePosixPath(found).with_suffix(".md").as_posix() in self.beside:
-            found = PurePosixPath(found).with_suffix(".md").as_posix()
+        elif (beside := f"notebooks/{PurePosixPath(found).name}") in self.beside:
+            found = beside
         elif found not in self.notebooks + self.guide:
             return ""
         return posixpath.relpath(found, folder) + mark

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import importlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +18,17 @@ from nbformat import from_dict, v4
 from minitorch_attn.__main__ import main
 from minitorch_attn.course.book import build as book
 from minitorch_attn.course.book import compare, execute, footer, introduced, pictures
-from minitorch_attn.course.book.notebook import markdown, to_text
+from minitorch_attn.course.book.notebook import markdown, to_text, turn_links
 from minitorch_attn.course.sources import contents
-from minitorch_attn.course.sources.text import ROOT, SourceError, read, sources
+from minitorch_attn.course.sources.text import (
+    ROOT,
+    SourceError,
+    headings_in,
+    headings_of,
+    notebook_anchor,
+    read,
+    sources,
+)
 
 CHAPTER = "chapters/05_softmax.md"
 BUILT = "notebooks/05_softmax.ipynb"
@@ -490,6 +499,46 @@ def test_every_public_name_of_the_library_is_introduced_somewhere() -> None:
         names |= set(getattr(found, "__all__", defined))
     known = {name for chapter in contents.chapters() for name in chapter.introduces}
     assert names - known == set(), "say in chapters/book.toml which chapter introduces these"
+
+
+@pytest.mark.parametrize("folder", ["notebooks", "exercises"])
+def test_every_link_of_a_committed_notebook_leads_somewhere(folder: str) -> None:
+    """To a file that is there, and where it names a heading, to one that the file has."""
+    seen, dead = 0, []
+    for path in sorted((ROOT / folder).glob("*.ipynb")):
+        for cell in nbformat.read(path, as_version=4).cells:
+            for link in links_of(cell.source) if cell.cell_type == "markdown" else ():
+                name, _, anchor = link.partition("#")
+                file, seen = path.parent / name if name else path, seen + 1
+                if not file.is_file() or (anchor and anchor not in anchors_of(file)):
+                    dead.append(f"{path.name}: {link}")
+    assert seen > 100
+    assert dead == []
+
+
+def links_of(text: str) -> list[str]:
+    """Where the links of a text lead, but for those to the web."""
+    found: list[str] = []
+
+    def keep(target: str) -> str:
+        found.append(target)
+        return target
+
+    turn_links(text, keep)
+    return [target for target in found if not target.startswith("https:")]
+
+
+@functools.cache
+def anchors_of(path: Path) -> set[str]:
+    """What a link can name in a page, or as Jupyter does in a notebook."""
+    if path.suffix == ".md":
+        return set(headings_of(path))
+    texts = [
+        cell.source
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "markdown"
+    ]
+    return {notebook_anchor(heading) for text in texts for _, heading in headings_in(text)}
 
 
 @pytest.mark.slow

@@ -250,7 +250,8 @@ def test_links_lead_to_sections_and_to_the_contents_of_the_copy(root: Path) -> N
     """To a section by its cell: JupyterLab goes there at the first click."""
     words = (
         "[a](06_one_query.ipynb#The-loop,-again) [b](../notebooks/06_one_query.ipynb#By-hand) "
-        "[c](#Here) [d](../exercises/06_one_query.ipynb) [contents](../chapters/README.md)"
+        "[c](#Here) [d](../exercises/06_one_query.ipynb) [contents](../chapters/README.md) "
+        "[e](../chapters/claims.md) [f](../chapters/glossary.md#terms)"
     )
     write(root / CHAPTER, words, [])
     study.lay_out(root)
@@ -261,6 +262,8 @@ def test_links_lead_to_sections_and_to_the_contents_of_the_copy(root: Path) -> N
         "#Here",
         "../exercises/06_one_query.ipynb",
         "../notebooks/contents.ipynb",
+        "../notebooks/claims.ipynb",
+        "../notebooks/glossary.ipynb",
     ]
 
 
