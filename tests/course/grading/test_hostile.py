@@ -146,6 +146,8 @@ def test_what_one_exercise_patches_is_whole_in_the_next(alone: Isolation) -> Non
 def test_suspicious_names_are_for_a_human_eye(alone: Isolation) -> None:
     mark, _ = marked(ALL["garbage collector"], alone)
     assert any("gc" in line for line in mark.review)
+    mark, _ = marked(HONEST + "    np.lib.os.getpid(), attend.__globals__\n", alone)
+    assert mark.review == ("06.2: uses __globals__, os",)
     theirs = "from helpers import exp\n" + HONEST.replace("np.exp", "exp")
     mark, _ = marked(theirs, alone)
     assert mark.points == 0

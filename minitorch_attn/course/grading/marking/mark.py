@@ -43,7 +43,13 @@ _SUSPECTS = frozenset(
     """os sys subprocess socket ctypes signal threading multiprocessing gc inspect importlib shutil
     pathlib builtins atexit pickle marshal mmap resource fcntl urllib http requests eval exec
     open __import__ globals minitorch_attn pytest unittest nbgrader otter posix _thread _signal
-    asyncio concurrent runpy pkgutil zipimport""".split()  # noqa: SIM905
+    asyncio concurrent runpy pkgutil zipimport __builtins__""".split()  # noqa: SIM905
+)
+# Reached through something else: another module's `os`, the frame of whoever called.
+_REACHED = frozenset(
+    """os sys posix ctypes gc inspect importlib subprocess socket threading multiprocessing _thread
+    builtins __builtins__ __globals__ __subclasses__ __closure__ f_back f_globals tb_frame gi_frame
+    """.split()  # noqa: SIM905
 )
 
 Given = Mapping[str, Standin]  # right answers, by the names that the student's code calls
@@ -264,8 +270,10 @@ def _names(source: str) -> set[str]:
 
 def _suspects(source: str) -> set[str]:
     """Names for a human eye. An argument of such a name, the `signal` of 13.1 say, is no module."""
-    arguments = {node.arg for node in ast.walk(ast.parse(source)) if isinstance(node, ast.arg)}
-    return (_names(source) - arguments | _imported(source)) & _SUSPECTS
+    nodes = list(ast.walk(ast.parse(source)))
+    arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    reached = {node.attr for node in nodes if isinstance(node, ast.Attribute)} & _REACHED
+    return (_names(source) - arguments | _imported(source)) & _SUSPECTS | reached
 
 
 def _imported(source: str) -> set[str]:
