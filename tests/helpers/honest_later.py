@@ -310,7 +310,7 @@ def ceiling(a, b):
         raise ValueError("observers")
     a, b = a - a.mean(), b - b.mean()
     r = statistics.correlation(a.tolist(), b.tolist())
-    if abs(r) < 1e-12:
+    if abs(r) < 1e-9:
         r = 0.0
     if r < 0:
         raise ValueError("below 0")
