@@ -50,11 +50,8 @@ def keep_what_agrees(committed: Any, built: Any) -> None:
         if cell["cell_type"] != "code" or cell["id"] not in unchanged:
             continue
         old = table[cell["id"]]
-        if timed(cell):
-            keep = one_run
-        else:
-            keep = not outputs_differ(old["outputs"], cell["outputs"], strict=True)
-        if keep:
+        differ = outputs_differ(old["outputs"], cell["outputs"], strict=True)
+        if one_run if timed(cell) else not differ:
             cell["outputs"] = old["outputs"]
 
 

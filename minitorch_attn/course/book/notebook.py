@@ -91,16 +91,15 @@ def _target(target: str, source: Source, root: Path) -> str:
         headings = headings_of(file)
         if anchor not in headings:
             raise SourceError(f"the link {target} leads nowhere: no such heading in {file.name}")
-    here = _BUILT.get(source.path.resolve().parent.name, "")
-    if path and folder == "chapters" and file.stem in {page.file for page in PAGES}:
-        beside = os.path.relpath(f"chapters/{file.name}", here).replace(os.sep, "/")
-        return f"{beside}#{anchor}" if anchor else beside  # no notebook is built from it
-    if anchor:
+    page = folder == "chapters" and file.stem in {page.file for page in PAGES}
+    if anchor and not page:
         anchor = notebook_anchor(headings[anchor])
     mark = f"#{anchor}" if anchor else ""
     if not path:
         return mark
-    built_path = f"{_BUILT[folder]}/{file.stem}.ipynb"
+    # No notebook is built from a page to look things up.
+    built_path = f"chapters/{file.name}" if page else f"{_BUILT[folder]}/{file.stem}.ipynb"
+    here = _BUILT.get(source.path.resolve().parent.name, "")
     return os.path.relpath(built_path, here).replace(os.sep, "/") + mark
 
 

@@ -13,6 +13,7 @@ import difflib
 import functools
 import re
 import sys
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from .reading import (
     CollectError,
     NoFunction,
     Unreadable,
+    cells_of_file,
     invisible,
     read_blocks,
     read_submission,
@@ -52,7 +54,6 @@ __all__ = [
     "notes_on",
     "read_submission",
 ]
-
 
 MAX_REASONS = 3  # told of one cell; each looks through all of it
 
@@ -131,7 +132,9 @@ def collect_text(
 def _submission(text: str, suffix: str) -> _Submission:
     reading = read_blocks(text, suffix)
     made = _Submission(list(reading.notes))
-    for block in reading.blocks:
+    blocks = deque(reading.blocks)
+    while blocks:
+        block = blocks.popleft()
         place = block.where or "this file"
         if len(made.statements) + len(made.spare) > MAX_STATEMENTS:
             made.notes.append(
@@ -142,6 +145,10 @@ def _submission(text: str, suffix: str) -> _Submission:
         try:
             parsed = parse(block)
         except PARSE_ERRORS as error:
+            # One cell of a file that is half typed is not to cost the others.
+            if not block.where and (cells := cells_of_file(block)):
+                blocks.extend(cells)
+                continue
             if isinstance(error, TooMuch):
                 made.notes.append(f"{place} was left out: {error}")
             line = getattr(error, "lineno", None)

@@ -6,7 +6,6 @@ before anything is decoded or parsed: 50 MB of it cost half a second and no memo
 
 from __future__ import annotations
 
-import ast
 import codecs
 import contextlib
 import json
@@ -14,8 +13,6 @@ import os
 import re
 import tokenize
 import unicodedata
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import pairwise
@@ -163,29 +160,17 @@ def read_blocks(text: str, suffix: str) -> Reading:
         return _notebook(text)
     if len(text) > MAX_FILE:
         raise Unreadable(f"this file is longer than {MAX_FILE:,} characters")
-    return Reading(tuple(_file(_lines(text))))
+    return Reading((Block(_lines(text), ""),))
 
 
-def _file(text: str) -> Iterator[Block]:
-    """A Python file as a whole. Where that cannot be read, its cells, as editors mark them: one
-    that is half typed is not to cost the others."""
-    marks = [mark.start() for mark in _CELL_MARK.finditer(text)]
-    if not marks or len(marks) > MAX_CELLS or _is_python(text):
-        yield Block(text, "")
-        return
-    yield Block(text[: marks[0]], "the beginning")
-    for number, (start, end) in enumerate(pairwise([*marks, len(text)]), start=1):
-        yield Block(text[start:end], f"cell {number}")
-
-
-def _is_python(text: str) -> bool:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+def cells_of_file(file: Block) -> list[Block]:
+    """The cells of a Python file as editors mark them; none where it has no marks."""
+    marks = [mark.start() for mark in _CELL_MARK.finditer(file.text)]
+    if not marks or len(marks) > MAX_CELLS:
+        return []
+    ends = pairwise([*marks, len(file.text)])
+    cells = [Block(file.text[a:b], f"cell {n}") for n, (a, b) in enumerate(ends, start=1)]
+    return [Block(file.text[: marks[0]], "the beginning"), *cells]
 
 
 def _notebook(text: str) -> Reading:

@@ -125,9 +125,7 @@ class _Slice:
         made = [i for i in made if not self.statements[i].stub] or made[-1:]
         if not made:
             made = self.makers.get("*", [])
-            if (
-                wanted in _BUILTINS
-            ):  # its `sum` may be NumPy's, not the one of torch that is not here
+            if wanted in _BUILTINS:  # `sum` may be NumPy's; torch's, which is not here, it is not
                 made = [i for i in made if self.statements[i].module in AVAILABLE]
             return -1, made
         before = made[: bisect_left(made, at)] or made  # what stands below is better than nothing

@@ -190,10 +190,11 @@ def _exercise(sitting: Sitting, exercise: Exercise) -> ExerciseMark:
             told = lines(f"the check “{result.claim}” stopped by itself: {result.stumbled}", 400)
             sitting.review.append(f"{exercise.id}: {told}")
     allowed = {"minitorch_attn"} if exercise.library else set()
-    suspects = sorted(_suspects(found.source) - allowed)
+    tree = ast.parse(found.source)
+    suspects = sorted(_suspects(tree) - allowed)
     if suspects:
         sitting.review.append(f"{exercise.id}: uses {', '.join(suspects)}")
-    absent = sorted(_imported(found.source) - AVAILABLE - {"minitorch_attn"})
+    absent = sorted(_imported(tree) - AVAILABLE - {"minitorch_attn"})
     if absent and report.points < report.total:  # a module of their own, say, handed in beside it
         sitting.review.append(f"{exercise.id}: imports {', '.join(absent)}, which is not there")
     return _cleaned(exercise, report.results, found.where, note)
@@ -208,7 +209,9 @@ def _best(sitting: Sitting, exercise: Exercise, found: Found, allowance: Allowan
     if report.points == report.total:
         return report
     earlier = _earlier(exercise)
-    used = {name: earlier[name] for name in sorted(_names(found.source) & set(earlier))}
+    used = {
+        name: earlier[name] for name in sorted(set(_walk(ast.parse(found.source))) & set(earlier))
+    }
     if not used:
         return report
     if not allowance.lives:
@@ -264,22 +267,17 @@ def _earlier(exercise: Exercise) -> dict[str, Exercise]:
     return known
 
 
-def _names(source: str) -> set[str]:
-    return set(_walk(ast.parse(source)))
-
-
-def _suspects(source: str) -> set[str]:
+def _suspects(tree: ast.AST) -> set[str]:
     """Names for a human eye. An argument of such a name, the `signal` of 13.1 say, is no module."""
-    nodes = list(ast.walk(ast.parse(source)))
+    nodes = list(ast.walk(tree))
     arguments = {node.arg for node in nodes if isinstance(node, ast.arg)}
     reached = {node.attr for node in nodes if isinstance(node, ast.Attribute)} & _REACHED
-    return (_names(source) - arguments | _imported(source)) & _SUSPECTS | reached
+    return (set(_walk(tree)) - arguments | _imported(tree)) & _SUSPECTS | reached
 
 
-def _imported(source: str) -> set[str]:
+def _imported(tree: ast.AST) -> set[str]:
     """The modules that are imported, each by its first name."""
-    nodes = ast.walk(ast.parse(source))
-    imports = [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
     return {name for node in imports for name in _walk(node)}
 
 
