@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -119,7 +119,16 @@ def add_rows(rows: Array, values: Array, count: int) -> Array:
 def column_sums(x: Array) -> Array:
     """Sum over all axes but the last: (..., D) to (D,)."""
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    return _library(type(x)).ones(len(rows), x.dtype) @ rows
+    return ones(len(rows), x.dtype, _library(type(x))) @ rows
+
+
+@lru_cache(maxsize=16)
+def ones(count: int, dtype: Any, library: Any) -> Array:
+    """So many ones, to sum rows by a product; only to read, for they are kept.
+
+    A small step asks for the same few twenty times, and to make them takes as long as to multiply.
+    """
+    return library.ones(count, dtype)
 
 
 def random_keep(rng: np.random.Generator, p: float, shape: tuple[int, ...], like: Array) -> Array:

@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..arrays import ones
 from ..tensor import mode
 from ..threads import parallel_map, sharing, threads
 from .rows import row_products
@@ -121,7 +122,7 @@ def forward(
                     total *= shrink
                     y *= shrink
                 np.exp(e, out=e)
-                total[..., 0] += e @ np.ones(e.shape[-1], e.dtype)
+                total[..., 0] += e @ ones(e.shape[-1], e.dtype, np)
                 y += e @ values[:, keys]
             total[total == 0] = 1
             y /= total

@@ -27,8 +27,8 @@ def update_end_to_end(optimizer: Any) -> None:
     gradients = [p.grad for p in small.parameters]
     if gradients and all(g is not None for g in gradients):
         xp = namespace(gradients[0])
-        data = xp.concatenate([p.data.reshape(-1) for p in small.parameters])
-        gradient = xp.concatenate([g.reshape(-1) for g in gradients])
+        data = xp.concatenate([p.data for p in small.parameters], axis=None)
+        gradient = xp.concatenate(gradients, axis=None)
         optimizer.update(data, gradient, *small.state)
         for p, moved in zip(small.parameters, small.parts(data), strict=True):
             p.data[...] = moved

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..arrays import Array, add_rows, namespace
+from ..arrays import Array, add_rows, namespace, ones
 from ..forms import faster
 from ..matrix_library import one_thread
 
@@ -34,7 +34,7 @@ def row_sums(x: Array, weights: Array | None = None) -> Array:
     A matrix product adds up rows several times faster than `sum` does, the more so the shorter.
     """
     if weights is None:
-        weights = namespace(x).ones(x.shape[-1], x.dtype)
+        weights = ones(x.shape[-1], x.dtype, namespace(x))
     rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     return (rows @ weights).reshape(*x.shape[:-1], 1)
 
