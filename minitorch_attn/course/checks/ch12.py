@@ -79,8 +79,10 @@ def areas(overlap: Any, rng: np.random.Generator) -> None:
         expect_shape(got, lead, "one number for each pair of boxes, in place of the axis of 4")
         near(got, over_all(a, b), "each is the shared area over the area of both together")
     a = draw_boxes(rng)
-    moved = a + np.array([a[2] / 2, 0, 0, 0])
-    near(overlap(a, moved), 1 / 3, "equal boxes, half a width apart, give 1/3")
+    for place, sign in ((0, 1), (0, -1), (1, 1), (1, -1)):  # each end of either box counts once
+        moved = a.copy()
+        moved[place] += sign * a[place + 2] / 2
+        near(overlap(a, moved), 1 / 3, "equal boxes, half a side apart, give 1/3")
     near(overlap(a, a), 1.0, "a box with itself gives 1")
     inner = a * np.array([1, 1, 0.5, 0.25])
     near(overlap(a, inner), 0.125, "a box around one of an eighth of its area gives 1/8")
