@@ -17,6 +17,7 @@ from typing import Any
 
 from .. import __version__, mpi, viz
 from ..arguments import positive, this_program
+from ..devices import cupy
 from ..errors import MinitorchError
 from ..files import write_atomic
 from ..recipes import RECIPES, Recipe, make_trainer
@@ -120,6 +121,8 @@ def _prepare(args: argparse.Namespace, comm: Any) -> tuple[dict[str, Any], tuple
         check_loss(recipe.loss)
         if args.device != "cpu":
             raise UsageError("--device cuda: processes share a step on the CPU only")
+    if args.device == "cuda":
+        cupy()  # that there is none is told before anything is written, too
     _claim(out, settings, args.resume)
     if comm is not None:
         print(
@@ -189,10 +192,6 @@ def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:
     if out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file, not a folder")
     if path.exists():
-        if not resume:
-            raise UsageError(
-                f"{out} already holds a run: add --resume to go on with it, or name another --out"
-            )
         try:
             before = json.loads(path.read_text())
         except ValueError:
@@ -203,8 +202,12 @@ def _claim(out: Path, settings: dict[str, Any], resume: bool) -> None:
         if changed:
             k = changed[0]
             raise UsageError(
-                f"--resume: {out} was begun with {k} {before.get(k)}, not {settings[k]}: "
-                "ask for the same, or name another --out"
+                f"{out} holds a run that was begun with {k} {before.get(k)}, not {settings[k]}: "
+                f"ask for the same{'' if resume else ' with --resume'}, or name another --out"
+            )
+        if not resume:
+            raise UsageError(
+                f"{out} already holds a run: add --resume to go on with it, or name another --out"
             )
     write_atomic(path, (json.dumps(settings) + "\n").encode())
 

@@ -190,7 +190,10 @@ def test_a_folder_with_a_run_is_not_touched_without_resume(one_epoch: tuple[Path
     )
     changed = call(*words[:4], 2, *words[5:], "--resume")
     assert changed.returncode == 2
-    assert "was begun with epochs 1, not 2" in one_line(changed.stderr)
+    assert "was begun with epochs 1, not 2: ask for the same, or" in one_line(changed.stderr)
+    other = call(*words[:4], 2, *words[5:])
+    assert other.returncode == 2
+    assert "was begun with epochs 1, not 2: ask for the same with --r" in one_line(other.stderr)
     assert before == {p: p.stat().st_mtime_ns for p in out.rglob("*") if p.is_file()}
     # A finished run, resumed, is what it was.
     metrics = json.loads((out / "metrics.json").read_text())

@@ -25,10 +25,12 @@ from .reading import (
     NoFunction,
     Unreadable,
     cells_of_file,
+    in_conflict,
     invisible,
     read_blocks,
     read_submission,
     visible,
+    without_broken,
 )
 from .slicing import needed
 from .statements import (
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 MAX_REASONS = 3  # told of one cell; each looks through all of it
+MAX_BROKEN = 10  # statements of a submission that are left out; for each its cell is read anew
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,15 @@ def _submission(text: str, suffix: str) -> _Submission:
             if isinstance(error, TooMuch):
                 made.notes.append(f"{place} was left out: {error}")
             line = getattr(error, "lineno", None)
-            parsed = Parsed(broken=[(line, getattr(error, "msg", None) or str(error))])
+            reason = getattr(error, "msg", None) or str(error)
+            if in_conflict(block.text):
+                reason = "git left a merge conflict; choose one side"
+            elif isinstance(error, SyntaxError) and not spare and len(made.broken) < MAX_BROKEN:
+                rest, broken = without_broken(block, error)
+                made.broken.append((broken, _reason(block, line, reason)))
+                blocks.appendleft(rest)
+                continue
+            parsed = Parsed(broken=[(line, reason)])
         (made.spare if spare else made.statements).extend(parsed.statements)
         if parsed.broken and not spare:
             reasons = [_reason(block, *broken) for broken in parsed.broken[:MAX_REASONS]]

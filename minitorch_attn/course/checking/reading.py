@@ -13,7 +13,7 @@ import os
 import re
 import tokenize
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +34,8 @@ SUFFIXES = (".ipynb", ".py")
 _UNREAD = (b'"outputs"', b'"metadata"', b'"attachments"')
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TO_BRACKET = re.compile(rb'(?:[^][{}"]++|' + _STRING + rb")*+([][{}])", re.DOTALL)
+# A line that begins a statement at the top level, unless it is in a text of several lines.
+_STARTS = re.compile(r"[^\s#)\]}]")
 _CELL_MARK = re.compile(r"^# (?:%%|In\[)", re.MULTILINE)
 _CONFLICT = re.compile(r"^(?:<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
@@ -173,6 +175,28 @@ def cells_of_file(file: Block) -> list[Block]:
     return [Block(file.text[: marks[0]], "the beginning"), *cells]
 
 
+def in_conflict(text: str) -> bool:
+    """Whether git has left two versions of something, and its marks between them."""
+    return bool(_CONFLICT.search(text))
+
+
+def without_broken(block: Block, error: SyntaxError) -> tuple[Block, str]:
+    """The piece without the statement at its top level in which the error is, and that statement.
+
+    Blank lines stand in its place, so that the others keep their numbers.
+    """
+    lines = block.text.split("\n")
+    missing = re.search(r" on line (\d+)$", error.msg)  # a body: it is the line after that is named
+    at = min(int(missing[1]) if missing else error.lineno or 1, len(lines)) - 1
+    starts = [i for i, line in enumerate(lines) if _STARTS.match(line)]
+    begin = max((i for i in starts if i <= at), default=0)
+    end = min((i for i in starts if i > at), default=len(lines))
+    while begin and lines[begin - 1].startswith("@"):
+        begin -= 1
+    rest = [*lines[:begin], *[""] * (end - begin), *lines[end:]]
+    return replace(block, text="\n".join(rest)), "\n".join(lines[begin:end])
+
+
 def _notebook(text: str) -> Reading:
     try:
         notebook = json.loads(text)
@@ -228,15 +252,15 @@ def _upgraded(notebook: dict[str, Any]) -> Any:
 
 def _what_is_wrong(text: str, error: Exception) -> str:
     """Why this is no notebook, and what to do."""
-    if _CONFLICT.search(text):
-        return "git left a merge conflict in this notebook; choose one side and hand it in anew"
+    if in_conflict(text):
+        return "git left a merge conflict in this notebook; choose one side in an editor of text"
     if isinstance(error, json.JSONDecodeError) and error.pos >= len(text.rstrip()) - 1:
-        return "this notebook breaks off before its end; hand it in anew"
+        return "this notebook breaks off before its end; take an earlier copy of it"
     if isinstance(error, json.JSONDecodeError) and error.msg == "Unterminated string starting at":
-        return "this notebook breaks off before its end; hand it in anew"
+        return "this notebook breaks off before its end; take an earlier copy of it"
     return (
         f"this is not a notebook of format 4 ({type(error).__name__}: {error}); "
-        "open it in Jupyter and save it anew"
+        "take an earlier copy of it: Jupyter keeps one in .ipynb_checkpoints"
     )
 
 

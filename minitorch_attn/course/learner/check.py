@@ -14,7 +14,7 @@ from .store import record_points
 
 
 def check(
-    id: str,
+    id: str = "",
     function: Callable[..., Any] | None = None,
     seed: int | None = None,
     seconds: float | None = None,

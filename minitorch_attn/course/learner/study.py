@@ -222,7 +222,9 @@ def _find(name: str, book: dict[str, bytes]) -> str:
     if len(found) > 1:
         raise SourceError(f"{name} may be {' or '.join(found)}: which one?")
     if not found:
-        raise SourceError(f"the book has no file {name}; it has {', '.join(book)}")
+        near = [known for known in book if name in known and known.endswith(".ipynb")]
+        meant = f"is it {' or '.join(near[:4])}?" if near else "as in exercises/06_one_query.ipynb"
+        raise SourceError(f"the book has no file {name}; {meant}")
     return found[0]
 
 

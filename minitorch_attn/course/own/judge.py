@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ...errors import MinitorchError
@@ -12,6 +12,7 @@ from ..checking.bounded import NoEnd, load_bounded, run_bounded
 from ..checking.collect import CollectError, Found, NoFunction, collect_text, read_submission
 from ..checking.exercise import Exercise
 from ..checking.expecting import LearnerError
+from ..checking.reading import read_blocks
 from ..checking.report import FAILED, PASSED, Report, where_to_read
 from ..checks import find
 from ..sources.contents import chapters
@@ -28,7 +29,8 @@ class OwnError(MinitorchError, ValueError):
 class Verdict:
     """What is known about one part: the learner's, not done, or wrong (`problem` says how).
 
-    `waits` says for which other function of the learner's it waits, one that is not done yet.
+    `waits` says for which other function of the learner's it waits, one that is not done yet;
+    `file` in which one it was found, where that is not the chapter's own.
     """
 
     job: Job
@@ -37,6 +39,7 @@ class Verdict:
     problem: str = ""
     misconception: str = ""
     waits: str = ""
+    file: str = ""
 
     @property
     def whose(self) -> str:
@@ -51,7 +54,8 @@ class Verdict:
     @property
     def line(self) -> str:
         """The problem, by name, in one line."""
-        return f"{self.job.id} {self.exercise.function} {self.problem}"
+        where = f", in {self.file}," if self.file else ""
+        return f"{self.job.id} {self.exercise.function}{where} {self.problem}"
 
 
 def judge(folder: str | Path, data: str) -> list[Verdict]:
@@ -83,54 +87,60 @@ def read_folder(folder: Path) -> dict[Path, str]:
 def _text(path: Path) -> str:
     try:
         text = read_submission(path)
-        if path.suffix == ".ipynb" and not isinstance(json.loads(text)["cells"], list):
-            raise TypeError("its cells are no list")
     except CollectError as error:
         raise OwnError(f"{path.parent}: {error}") from error
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise OwnError(
-            f"{path} is damaged and cannot be read as a notebook ({type(error).__name__}: {error}):"
-            " open it in Jupyter and save it anew, or take it away"
-        ) from error
+    try:
+        read_blocks(text, path.suffix)
+    except CollectError as error:
+        raise OwnError(f"{path}: {error}") from error
     return text
 
 
 def _verdict(job: Job, texts: dict[Path, str]) -> Verdict:
     exercise = find(job.id)
     try:
-        found = _found(exercise, texts)
-        if found is None or found.stub:
-            return Verdict(job, exercise)
+        path, found = _found(exercise, texts)
+    except CollectError as error:
+        return Verdict(job, exercise, problem=f"cannot be used: {error}.")
+    if found is None or found.stub:
+        return Verdict(job, exercise)
+    tell = partial(Verdict, job, exercise, file="" if path.stem == _file(exercise) else path.name)
+    try:
         function = load_bounded(exercise, found)
         report = run_bounded(exercise, function, SEED)
     except CollectError as error:
-        return Verdict(job, exercise, problem=f"cannot be used: {error}.")
+        return tell(problem=f"cannot be used: {error}.")
     except LearnerError as error:
         at = f" in line {error.line}: {error.code}" if error.line else ""
-        return Verdict(job, exercise, problem=f"does not run: {error}{at}.")
+        return tell(problem=f"does not run: {error}{at}.")
     except NoEnd as error:
-        return Verdict(job, exercise, problem=f"does not end. {error}")
+        return tell(problem=f"does not end. {error}")
     if not report.done:
-        return Verdict(job, exercise, waits=report.results[0].got)
+        return tell(waits=report.results[0].got)
     if report.points < report.total:
-        return Verdict(job, exercise, None, *_problem(report))
-    return Verdict(job, exercise, Part(job.id, exercise.function, function))
+        problem, misconception = _problem(report)
+        return tell(problem=problem, misconception=misconception)
+    return tell(Part(job.id, exercise.function, function))
 
 
-def _found(exercise: Exercise, texts: dict[Path, str]) -> Found | None:
+def _file(exercise: Exercise) -> str:
+    """The name, without its ending, that the book gives to the file with this exercise."""
+    return chapters()[exercise.chapter].file
+
+
+def _found(exercise: Exercise, texts: dict[Path, str]) -> tuple[Path, Found | None]:
     """The function in its chapter's file; only where that lacks it, in one of no chapter.
 
     A helper of the same name in another chapter's notebook answers another question.
     """
-    book = chapters()[exercise.chapter].file
     own = [path for path in texts if path.name.startswith(f"{exercise.chapter:02d}_")]
-    own.sort(key=lambda path: path.stem != book)  # the book's own name before copies
+    own.sort(key=lambda path: path.stem != _file(exercise))  # the book's own name before copies
     rest = [path for path in texts if not re.match(r"\d\d_", path.name)]
     for paths in (own, rest):
-        found = [f for path in paths if (f := _collected(path, texts[path], exercise.function))]
+        found = [(p, f) for p in paths if (f := _collected(p, texts[p], exercise.function))]
         if found:
-            return next((f for f in found if not f.stub), found[0])
-    return None
+            return next((pair for pair in found if not pair[1].stub), found[0])
+    return Path(), None
 
 
 def _collected(path: Path, text: str, name: str) -> Found | None:

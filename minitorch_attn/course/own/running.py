@@ -22,7 +22,7 @@ from .assembly import Run, Say, assemble, rehearse
 from .judge import OwnError, Verdict, judge, parts_of
 from .parts import JOBS, PartError
 
-LONG = 600.0  # seconds of training from which on a warning is due
+LONG = 120.0  # seconds of training from which on a warning is due
 
 
 @dataclass

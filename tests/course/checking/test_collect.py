@@ -233,6 +233,42 @@ def test_a_half_typed_cell_of_a_file_costs_no_other() -> None:
             collect_text(text, ".py", "steer")
 
 
+BROKEN = {
+    "misspelt": "def steer(x):\n    retrun x",
+    "a colon missing": "def steer(x)\n    return x",
+    "a bracket left open": "def steer(x):\n    return (x",
+    "no body": "def steer(x):",
+    "a body that is not indented enough": "def steer(x):\n    if x:\n        x = 1\n      return x",
+    "decorated": "@cached\ndef steer(x):\n    return x +",
+    "a text left open": 'def steer(x):\n    return "x',
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("suffix", [".py", ".ipynb"])
+def test_a_broken_function_costs_no_other_of_its_cell_or_file(broken: str, suffix: str) -> None:
+    before, after = (
+        "SCALE = 2\n\n\ndef half(x):\n    return x / SCALE",
+        "def attend(x):\n    return half(x)",
+    )
+    for pieces in ((before, broken, after), (broken, before, after), (before, after, broken)):
+        text = "\n\n\n".join(pieces) + "\n"
+        line = next(i for i, row in enumerate(text.split("\n"), 1) if row.startswith("def attend"))
+        text = notebook(text) if suffix == ".ipynb" else text
+        got = collect_text(text, suffix, "attend")
+        assert load(got)(3) == 1.5
+        assert suffix == ".ipynb" or got.where == f"line {line}"
+        with pytest.raises(CollectError, match=r"steer is there but cannot be read: .*line"):
+            collect_text(text, suffix, "steer")
+
+
+def test_of_two_versions_that_git_left_none_is_taken() -> None:
+    sides = ["def attend(x):\n    return 1\n", "def attend(x):\n    return 2\n"]
+    text = "<<<<<<< HEAD\n" + "=======\n".join(sides) + ">>>>>>> theirs\n"
+    with pytest.raises(CollectError, match="git left a merge conflict"):
+        collect_text(text, ".py", "attend")
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="this Python reads it")
 def test_what_a_newer_python_may_read_is_for_a_person() -> None:
     with pytest.raises(Unreadable, match=r"read as Python 3\.11"):

@@ -237,6 +237,7 @@ def test_in_a_notebook_one_line_is_all_there_is(name: str, code: str) -> None:
     ("written", "said"),
     [
         (find("06.1").wrong_answers[0].function, "the exercise's id comes first, in quotes"),
+        ("", r'say which exercise: its id, in quotes, as in "06\.2"'),
         (6.1, r'there is no exercise 6\.1; write "06\.1", in quotes'),
         ("6.1", 'write "06.1", in quotes'),
         (" 06.1 ", 'write "06.1", in quotes'),

@@ -323,7 +323,13 @@ def test_fresh_asks_which_file_is_meant(
     )
     assert said.count("\n") == 1
     assert main(["study", "--fresh", "99_nothing.ipynb"]) == 1
-    assert "the book has no file 99_nothing.ipynb" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "the book has no file 99_nothing.ipynb; as in exercises/06_one_query.ipynb" in said
+    assert main(["study", "--fresh", "00"]) == 1
+    said = capsys.readouterr().err
+    assert f"the book has no file 00; is it {EXERCISE} or {CHAPTER}?" in said.replace(
+        f"{CHAPTER} or {EXERCISE}", f"{EXERCISE} or {CHAPTER}"
+    )
 
 
 def test_the_conftest_of_an_older_copy_is_brought_up_to_date(root: Path) -> None:

@@ -475,6 +475,18 @@ def test_the_untouched_exercises(capsys: pytest.CaptureFixture[str], never_train
     assert lines[1].startswith("Begin with 04.1 ")
 
 
+def test_what_fails_in_a_copy_put_aside_is_said_to_stand_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], never_trains: None
+) -> None:
+    """`study --fresh` keeps the reader's file beside the new one, and both are in the folder."""
+    shutil.copy(ROOT / "exercises/05_softmax.ipynb", tmp_path)
+    wrong = "def softmax(x, axis=-1):\n    return x\n"
+    (tmp_path / "05_softmax.2026-12-01.py").write_text(wrong)
+    assert own.train(tmp_path).status == 1
+    told = next(line for line in said(capsys) if line.startswith("05.1 softmax, in"))
+    assert told.startswith("05.1 softmax, in 05_softmax.2026-12-01.py, fails “")
+
+
 def test_a_helper_of_the_same_name_is_no_answer(tmp_path: Path, never_trains: None) -> None:
     shutil.copy(ROOT / "exercises/05_softmax.ipynb", tmp_path)
     (tmp_path / "06_mine.py").write_text("def softmax(x):\n    return x\n")
@@ -482,7 +494,9 @@ def test_a_helper_of_the_same_name_is_no_answer(tmp_path: Path, never_trains: No
     assert own.train(tmp_path).status == 2
 
 
-@pytest.mark.parametrize("how", ["missing", "a file", "empty", "broken", "no cells", "not text"])
+@pytest.mark.parametrize(
+    "how", ["missing", "a file", "empty", "broken", "conflict", "no cells", "not text"]
+)
 def test_a_folder_that_cannot_be_used_gives_one_line(
     how: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], never_trains: None
 ) -> None:
@@ -495,6 +509,8 @@ def test_a_folder_that_cannot_be_used_gives_one_line(
     if how == "broken":
         whole = (ROOT / "exercises/06_one_query.ipynb").read_text(encoding="utf-8")
         notebook.write_text(whole[: len(whole) // 2], encoding="utf-8")
+    elif how == "conflict":
+        notebook.write_text("<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> theirs\n")
     elif how == "no cells":
         notebook.write_text(json.dumps({"cells": 3}))
     elif how == "not text":
@@ -506,6 +522,7 @@ def test_a_folder_that_cannot_be_used_gives_one_line(
     assert len(lines) == 1
     assert str(folder) in lines[0]
     words = {"missing": "there is no folder", "a file": "is a file", "empty": "holds no notebook"}
+    words |= {"conflict": "06_one_query.ipynb: git left a merge conflict"}
     assert words.get(how, "06_one_query.ipynb") in lines[0]
 
 
