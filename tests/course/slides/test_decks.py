@@ -257,3 +257,17 @@ def test_parts_are_columns_and_the_right_arrow_goes_through_all_slides(
     assert columns == 5
     assert steps >= total - 1
     assert fragments > 0
+
+
+@pytest.mark.slow
+def test_home_and_end_lead_to_the_first_and_the_last_slide(driven: Any, decks: Decks) -> None:
+    name = next(name for name in NAMES if name.startswith("10_"))
+    deck = Opened(driven, decks[name])
+    for _ in range(4):
+        deck.page.keyboard.press("PageDown")
+    where = []
+    for key in ("End", "Home"):
+        deck.page.keyboard.press(key)
+        where.append(deck.page.evaluate("[Reveal.isFirstSlide(), Reveal.isLastSlide()]"))
+    deck.page.context.close()
+    assert where == [[False, True], [True, False]]
