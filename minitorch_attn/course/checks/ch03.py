@@ -74,7 +74,7 @@ order = Exercise(
     "03.1",
     "Order of visits",
     function="visits",
-    signature="visits(inputs: (T, 2) integers, output, wanted) -> (V,) integers",
+    signature="visits(inputs: (T, 2) integers, output, wanted) -> list of V integers",
     difficulty=3,
     importance=3,
     minutes=30,
