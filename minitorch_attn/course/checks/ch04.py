@@ -262,13 +262,15 @@ def glorot(first_weights: Any, rng: np.random.Generator) -> None:
         got = first_weights(noise, False)
         expect_shape(got, noise.shape, "a weight for each number of the noise")
         want = noise * np.sqrt(2 / sum(noise.shape))
-        near(got, want, "the noise, with its variance brought to 2 / (in + out)")
+        near(got, want, "the noise times a number that turns the variance 1 into 2 / (in + out)")
 
 
 @initial.check(1, "inputs from a ReLU: He's variance")
 def he(first_weights: Any, rng: np.random.Generator) -> None:
     for noise in draw_noise(rng):
-        near(first_weights(noise, True), noise * np.sqrt(2 / len(noise)), "the variance is 2 / in")
+        want = noise * np.sqrt(2 / len(noise))
+        claim = "the noise times a number that turns the variance 1 into 2 / in"
+        near(first_weights(noise, True), want, claim)
 
 
 @initial.check(1, "twenty ReLU layers neither swell nor fade")
