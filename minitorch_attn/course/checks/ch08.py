@@ -937,7 +937,7 @@ def borders(inside: float, outside: float) -> list[tuple[Twist, dict[str, bool]]
     ]
 
 
-@killers.check(2, "no transpose (the document's layer): reach fails, order passes")
+@killers.check(2, "no transpose: reach fails, order passes")
 def kills_no_transpose(three_tests: Any, rng: np.random.Generator) -> None:
     own = own_deaf, {"reach": False}
     judged(three_tests, rng, "no transpose", (faint, {}), (steady, {}), DEAF, own)

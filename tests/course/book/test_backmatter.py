@@ -159,6 +159,13 @@ def test_the_first_eleven_chapters_have_240_points() -> None:
     assert all(chapter.written() for chapter in first)
 
 
+def test_a_chapter_says_how_long_its_exercises_take() -> None:
+    """The sum of the minutes on their cards."""
+    for chapter in contents.chapters():
+        minutes = sum(exercise.minutes for exercise in exercises_of(chapter.number))
+        assert chapter.time().endswith(f" · exercises {minutes}"), chapter.file
+
+
 def test_the_table_of_contents_leads_to_the_pages() -> None:
     page = contents.page()
     for beside in contents.PAGES:
