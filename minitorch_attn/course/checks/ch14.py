@@ -1299,7 +1299,7 @@ def ends_of_p(pulled: Any, rng: np.random.Generator) -> None:
         exact(both(pulled(shown, shown, clicks))[1], 1.0, "equal maps: every way is a tie")
 
 
-@pull.check(2, "whatever the clicks, of all ways the coins can fall p ≤ α in a share α")
+@pull.check(2, "whatever the clicks, of all ways the coins can fall p ≤ α in a share of at most α")
 def honest(pulled: Any, rng: np.random.Generator) -> None:
     n = 4
     shown, other, clicks = draw_between(rng, n)[0]
