@@ -408,7 +408,8 @@ def _progress(total: int) -> Iterator[Any]:
 
             yield step
         return
-    start, count, every = time.monotonic(), 0, max(1, total // 10)
+    # The first few pay for what starts once: from them the rest would seem far longer than it is.
+    start, count, every = time.monotonic(), 0, max(8, total // 10)
 
     def line(name: str) -> None:
         nonlocal count
