@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,10 +17,33 @@ _READ_ONLY = re.compile(r"\b(array|base|destination) is read-only\b")
 MOST_PARTS, MOST_LETTERS = 12, 2000  # of a container that is shown, and of a text of all its parts
 
 
+class _Said(threading.local):
+    claim = ""  # the last whole sentence that held in this check
+
+
+_said = _Said()
+_GOES_ON = ("and ", "also ", "nor ")  # how a claim begins that goes on with the one before
+
+
+def begin() -> None:
+    """Before a check: nothing was said in it yet."""
+    _said.claim = ""
+
+
+def _held(claim: str) -> None:
+    if not claim.startswith(_GOES_ON):
+        _said.claim = claim
+
+
 class CheckFailed(MinitorchError):
-    """A claim does not hold: what was claimed, what was expected, what came, in words."""
+    """A claim does not hold: what was claimed, what was expected, what came, in words.
+
+    A claim that goes on with one that held is told with it: “the weights sum to 1, and so do …”.
+    """
 
     def __init__(self, claim: str, expected: str = "", got: str = "") -> None:
+        if _said.claim and claim.startswith(_GOES_ON):
+            claim = f"{_said.claim}, {claim}"
         super().__init__(claim)
         self.claim, self.expected, self.got = claim, expected, got
 
@@ -70,6 +94,7 @@ def expect(condition: Any, claim: str, *, expected: Any = "", got: Any = "") -> 
     """The claim holds if the condition is true; `expected` and `got` are shown where it is not."""
     if not bool(condition):
         raise CheckFailed(claim, show(expected), show(got))
+    _held(claim)
 
 
 def expect_close(
@@ -84,6 +109,7 @@ def expect_close(
     difference = _difference(got, want, rtol, atol, "")
     if difference is not None:
         raise CheckFailed(claim, *difference)
+    _held(claim)
 
 
 def expect_real(got: Any, claim: str) -> np.ndarray:
@@ -108,6 +134,7 @@ def expect_shape(got: Any, shape: Sequence[int], claim: str) -> None:
         raise CheckFailed(claim, wanted, show(_quoted(got)))
     if array.shape != shape:
         raise CheckFailed(claim, _shape(shape), _shape(array.shape))
+    _held(claim)
 
 
 def expect_error(
@@ -130,6 +157,7 @@ def expect_error(
             if word.lower() not in error.message.lower():
                 wish = f"{_a(kind.__name__)} that mentions {word!r}"
                 raise CheckFailed(claim, wish, f"{error}") from error
+        _held(claim)
         return
     raise CheckFailed(claim, _a(kind.__name__), f"no error; it returned {show(got)}")
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .expecting import CheckFailed, LearnerError, NotDone, Text, returned, same, show
+from .expecting import CheckFailed, LearnerError, NotDone, Text, begin, returned, same, show
 from .report import FAILED, NOT_DONE, PASSED, Report, Result
 
 if TYPE_CHECKING:
@@ -306,10 +306,12 @@ def run_check(
         said = (check.name, check.claim, check.points, status, problem, expected, got)
         return Result(*said, given=given, stumbled=own), recorder.calls
 
+    begin()
     try:
         check.body(recorder, np.random.default_rng([seed, number]))
         if recorder.again(np.random.default_rng([seed, number, 1])):
             anew = ", also where the same is asked in another order"
+            begin()
             check.body(recorder, np.random.default_rng([seed, number]))
     except NotDone as stub:
         return result(NOT_DONE, got=str(stub))

@@ -87,9 +87,9 @@ def logarithms(softmax: Any, rng: np.random.Generator) -> None:
     claim = "a score far behind has a finite logarithm: the difference"
     near(softmax(x, log=True), want, claim)
     moved = far_apart(x, rng, 7000.0)
-    near(softmax(moved, log=True), want, "in every row by itself")
+    near(softmax(moved, log=True), want, "and so it has in every row by itself")
     got = softmax(moved.T[None], axis=1, log=True)
-    near(got, want.T[None], "of three axes, along the middle one, too")
+    near(got, want.T[None], "also of three axes, along the middle one")
     x = rng.normal(size=sizes(rng, 3))
     for axis in (-1, 0, 1):
         want = np.log(np.apply_along_axis(by_definition, axis, x))

@@ -469,7 +469,11 @@ def on_the_edge(steer: Any, rng: np.random.Generator) -> None:
         key, value, weights = draw_hull(rng, spare)
         for place, weight in itertools.product(range(len(weights)), (0.0, 0.0000999)):
             target = with_weight(weights, place, weight) @ value
-            claim = "no query leads onto the edge, and a weight below 0.0001 counts as zero"
+            shown = ", ".join(f"{part:.7f}" for part in with_weight(weights, place, weight))
+            claim = (
+                "no query leads onto the edge, and a weight below 0.0001 counts as zero: "
+                f"here the weights are [{shown}]"
+            )
             expect_error(partial(steer, target, key, value), ValueError, claim)
 
 
@@ -654,7 +658,9 @@ def large(attend_backward: Any, rng: np.random.Generator) -> None:
     for name, part, want in zip(
         ("query", "key", "value"), got, gradients(gradient, asked, keys, value), strict=True
     ):
-        expect(np.isfinite(part).all(), "no gradient is NaN or infinite", got=part)
+        finite = np.isfinite(part)
+        claim = f"the gradient of {name} has no NaN and no infinity"
+        expect(finite.all(), claim, got=f"{(~finite).sum()} of {finite.size} numbers have")
         near(part, want, f"the gradient of {name}, where rows of scores lie thousands apart")
 
 

@@ -159,6 +159,7 @@ def _own(number: int) -> Chapter:
     paths = (p for p in sources("solutions", root_of(number)) if int(p.name[:2]) == number)
     path = next(paths, None)
     title = next(iter(headings_of(path).values()), "") if path else ""
+    title = title.removeprefix(f"Exercises {number:02d}: ")  # as every source begins
     points = round(sum(exercise.points for exercise in exercises_of(number)))
     file = path.stem if path else f"{number:02d}_"
     return Chapter(number, file, title or f"chapter {number:02d}", "", "", 0, points, ())

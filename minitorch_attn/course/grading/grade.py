@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_checks(parser)
     parser.add_argument(
         "--exercises",
-        type=lambda text: text.split(","),
+        type=lambda text: text.replace(" ", "").split(","),
         default=[],
         metavar="06.1,06.3",
         help="these alone count (default: all of the chapter)",

@@ -62,7 +62,8 @@ def choose(chapter: int, wanted: Collection[str] = (), file: Path | None = None)
     known = [exercise.id for exercise in exercises_of(chapter)]
     for id in wanted:
         if id not in known:
-            raise SchemeError(f"--exercises: {id} is none of chapter {chapter:02d}: {known}")
+            there = ", ".join(known)
+            raise SchemeError(f"--exercises: {id} is none of chapter {chapter:02d}: {there}")
     own = _read(file) if file else {}
     if not wanted and not own:
         return Scheme()
@@ -86,6 +87,8 @@ def _read(file: Path) -> dict[str, float]:
         raise SchemeError(f"--points {file}: points is no table: write [points] above the lines")
     for id, points in table.items():
         good = isinstance(points, int | float) and not isinstance(points, bool)
+        if isinstance(points, dict):
+            raise SchemeError(f'--points {file}: an id stands in quotes, as in "06.1" = 10')
         if id not in known:
             raise SchemeError(f"--points {file}: there is no exercise {id}")
         if not good or not 0 < points < 1e5:

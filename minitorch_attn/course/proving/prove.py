@@ -84,7 +84,8 @@ def said(proof: Proof, *, toml: bool = False) -> Iterator[str]:
         f"{proof.rewritten} rewritings, {proof.seconds:.0f} s"
     )
     if proof.answers <= OTHERS:
-        yield f"  {OTHERS + 1 - proof.answers} more right answers are missing, built differently"
+        few = OTHERS + 1 - proof.answers
+        yield f"  {few} more right answers, built differently, would make it stronger"
     for line in proof.refused:
         yield f"  right, and loses points: {line}"
     if toml and proof.new:

@@ -415,6 +415,26 @@ def test_one_failing_check_does_not_stop_the_next() -> None:
     assert [r.points for r in run(two_sided(), mine).results] == [0, 1, 1]
 
 
+def test_a_claim_that_goes_on_is_told_with_the_one_that_held() -> None:
+    """“and so is z” alone says nothing to who reads it."""
+    exercise = two_sided()
+
+    @exercise.check(1, "both")
+    def both(mean: Any, rng: np.random.Generator) -> None:
+        got = mean(np.ones((2, 2)))
+        expect_close(got, [1, 1], "the rows are ones")
+        expect_close(got * 0, [0, 0], "and nothing of them is 0")
+        expect_close(got, [2, 2], "and so is their mean")
+
+    @exercise.check(1, "another")
+    def another(mean: Any, rng: np.random.Generator) -> None:
+        expect_close(mean(np.ones((2, 2))), [2, 2], "and here nothing was said")
+
+    first, second = run(exercise, _right).results[-2:]
+    assert first.problem == "the rows are ones, and so is their mean"
+    assert second.problem == "and here nothing was said"
+
+
 def test_fresh_inputs_each_time_and_the_same_with_the_same_seed() -> None:
     seen: list[Any] = []
 

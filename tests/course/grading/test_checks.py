@@ -194,7 +194,7 @@ def test_a_class_is_marked(mine: Path, tmp_path: Path, capsys: pytest.CaptureFix
         assert name in feedback
     said = (out / "students" / "hostile.json").read_text("utf-8")
     assert "seen: []" in said
-    assert "Exercises 40: Temperature" in (out / "summary.html").read_text("utf-8")
+    assert "chapter 40: Temperature" in (out / "summary.html").read_text("utf-8")
     # A term, with the folder and without.
     folders.forget(mine)
     assert main(["term", str(tmp_path)]) == 2
@@ -450,7 +450,7 @@ def test_what_is_forgotten_leaves_the_book_as_it_was(mine: Path) -> None:
     use_checks(mine)
     use_checks(mine)  # once more changes nothing
     assert written_chapters() == [*before, 40]
-    assert folders.chapter(40).title == "Exercises 40: Temperature"
+    assert folders.chapter(40).title == "Temperature"
     assert folders.chapter(6).file == "06_one_query"
     folders.forget(mine)
     assert written_chapters() == before
@@ -473,7 +473,7 @@ def test_progress_counts_the_folders_points(mine: Path) -> None:
     assert without is not None
     assert shown.total == without.total + exercise.points
     assert shown.rows[-1].points == exercise.points == shown.points
-    assert "40 Exercises 40: Temperature" in repr(shown)
+    assert "40 Temperature" in repr(shown)
     page = shown._repr_html_()
     assert "notebooks/40" not in page
     assert "not written yet" not in page

@@ -224,7 +224,7 @@ def test_the_command_tells_all_and_its_status(
     monkeypatch.setattr(command.named, "faults", lambda e: [])  # it is in no source of the book
     assert main(["prove", "06.9", "--seeds", "2"]) == 1
     told = capsys.readouterr().out
-    assert "2 more right answers are missing" in told
+    assert "2 more right answers, built differently, would make it stronger" in told
     assert "kept its points: 06.9 worked, line 9, result changed, 2 seeds: 0, 1" in told
     assert "    + return last_off(x / total)\n" in told
     assert "fewer than 40" in told
