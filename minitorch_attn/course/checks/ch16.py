@@ -454,6 +454,8 @@ def empty_blocks(attend_block: Any, rng: np.random.Generator) -> None:
     for n, d_v in ((None, None), (1, None), (None, 1)):
         few = [(key, value[:, :d_v]) for key, value in given]
         one_after_the_other(attend_block, query[:n], few, claim)
+    # Where every key counts, whatever an empty block does to the state shows.
+    one_after_the_other(attend_block, *draw_blocks(rng, [3, 0, 2], loud=0.3), claim)
     key, value = given[1]
     expect_error(
         lambda: attend_block(None, query, key, value), ValueError, "there is no key to attend to"
