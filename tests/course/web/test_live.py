@@ -162,6 +162,13 @@ def test_what_does_not_end_is_stopped(site: Path, context: Any) -> None:
     page.get_by_text("run the cells above again").wait_for()
     on(page, first, "cell.write(given[0])", "attend")
     assert "NameError" in text_of(run(page, first))
+    # By the button, while it prints.
+    on(page, first, "cell.write(given[0])", "for i in range(10**9): print(i)")
+    on(page, first, "void cell.go()")
+    page.get_by_text("output cut at 100,000 characters").wait_for()
+    assert on(page, first, "cell.outputs.length") < 500
+    page.get_by_role("button", name="stop").click()
+    wait(page)
     # By the page's limit.
     page.evaluate("minitorchLive.limit = 3")
     on(page, first, "cell.write(given[0])", "while True:\n    pass")
