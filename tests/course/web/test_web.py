@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from helpers.browsing import lacking, npm_packages
+from helpers.browsing import browser, lacking, npm_packages
 
 from minitorch_attn.course.sources.text import ROOT, SourceError
 from minitorch_attn.course.web import build, paper, prepare
@@ -160,6 +160,30 @@ def test_an_epub_has_its_formulas_as_mathml_and_says_so(tmp_path: Path) -> None:
     assert {items[name] for name, page in pages.items() if b"<math " not in page} == {None, "nav"}
     assert items.keys() >= pages.keys()
     assert b"notebooks/06_one_query.xhtml" in pages["nav.xhtml"]
+
+
+@pytest.mark.slow
+def test_in_a_book_on_one_page_tables_have_their_heads_and_no_words_of_the_contents(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("myst_nb")
+    npm_packages()
+    build.write_pages("singlehtml", tmp_path, ROOT, ("06",), whole=True)
+    assert "in your browser" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+    with browser() as driven:
+        page = driven.new_page(viewport={"width": 650, "height": 900})  # of paper, in pixels
+        page.emulate_media(media="print")
+        page.goto((tmp_path / "index.html").as_uri())
+        lost = page.evaluate(
+            "[...document.querySelectorAll('thead')].filter(head => head.textContent.trim()"
+            " && getComputedStyle(head).display === 'none').map(head => head.textContent)"
+        )
+        said = page.evaluate(
+            "[...document.querySelectorAll('td p')].map(p => getComputedStyle(p, '::after'))"
+            ".map(style => style.content)"
+        )
+    assert lost == []
+    assert set(said) == {"none"}
 
 
 @pytest.mark.slow
