@@ -57,21 +57,21 @@ def on(page: Any, which: str, what: str, *given: Any) -> Any:
     return page.evaluate(f"given => {{ const cell = {find % which}; return {what}; }}", list(given))
 
 
-_CELLS = "[...document.querySelectorAll('div.cell')].map(e => e.live)"
+CELLS = "[...document.querySelectorAll('div.cell')].map(e => e.live)"
 
 
 def wait(page: Any, which: str = "true") -> None:
     """Until the cell, or else every cell, neither runs nor waits."""
     page.wait_for_function(
-        f"{_CELLS}.filter(cell => {which}).every(cell => {_IDLE})", timeout=PATIENCE
+        f"{CELLS}.filter(cell => {which}).every(cell => {_IDLE})", timeout=PATIENCE
     )
 
 
 def wait_for_its_turn(page: Any, which: str, patience: int = PATIENCE) -> None:
     """Until a cell has run, or no cell of the page runs or waits any more."""
     page.wait_for_function(
-        f"{_CELLS}.some(cell => {which} && cell.took !== undefined)"
-        f" || {_CELLS}.every(cell => {_IDLE})",
+        f"{CELLS}.some(cell => {which} && cell.took !== undefined)"
+        f" || {CELLS}.every(cell => {_IDLE})",
         timeout=patience,
     )
 
@@ -121,7 +121,7 @@ def answered(driven: Any, exercise: Exercise, text: str) -> str:
     """Write this into the cell of an exercise, press its `check`; what is said, as text."""
     return driven.evaluate(
         f"""(async () => {{
-            const cells = {_CELLS};
+            const cells = {CELLS};
             cells.find(cell => cell.page.startsWith('exercises/')
                 && cell.source.includes('def {exercise.function}(')).write({json.dumps(text)});
             const check = cells.find(cell => cell.check === '{exercise.id}');
@@ -157,4 +157,4 @@ def full(exercise: Exercise) -> str:
 
 def scores(driven: Any) -> list[str]:
     """The points that the open page shows beside its checks."""
-    return driven.evaluate(f"{_CELLS}.filter(c => c.check).map(c => c.score.textContent)")
+    return driven.evaluate(f"{CELLS}.filter(c => c.check).map(c => c.score.textContent)")

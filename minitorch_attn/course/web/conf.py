@@ -45,4 +45,5 @@ epub_title = html_title
 epub_basename = "attention_from_scratch"
 epub_identifier = epub_uid = "minitorch_attn-attention-from-scratch"
 epub_show_urls = "no"
+epub_css_files = ["style.css"]  # formulas are MathML, and a reader of books has its own fonts
 epub_tocscope = "includehidden"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from sphinx.builders.epub3 import Epub3Builder
 
@@ -11,6 +12,11 @@ _PAGE = re.compile(r'(href="([^"]+\.xhtml)" media-type="application/xhtml\+xml")
 
 class Epub(Epub3Builder):
     """Sphinx's does not say which pages have MathML in them, which EPUB 3 asks for."""
+
+    def add_css_file(self, filename: str, **kwargs: Any) -> None:
+        """Link to a style sheet, but not to myst-nb's, which it puts into sites alone."""
+        if not filename.startswith("mystnb."):
+            super().add_css_file(filename, **kwargs)
 
     def build_content(self) -> None:
         """Write the list of what is in the book."""

@@ -62,7 +62,8 @@ def finish(app: Any, name: str, template: str, context: dict[str, Any], doctree:
     context["furo_navigation_tree"] = tree.replace(
         'role="heading"', 'role="heading" aria-level="2"'
     )
-    context["body"] = context.get("body", "").replace(' aria-label="Toggle hidden content"', "")
+    body = context.get("body", "").replace(' aria-label="Toggle hidden content"', "")
+    context["body"] = body.replace('<th class="head"><p></p></th>', "<td></td>")  # heads nothing
     for part in ("body", "toc"):
         if context.get(part):
             context[part] = cjk.mark(context[part])

@@ -22,8 +22,10 @@ WELCOME = """\
 A book in code, in eighteen chapters: you build the gradients, softmax, attention and a classifier
 that reads real handwritten digits, and measure what attention does and what it does not.
 Here it is to read, with all that its cells printed and drew; nothing needs to be installed, and
-no page asks the network for anything. {points} points of exercises are in it. The top of each
-chapter says whether its code can be changed and run there, in your browser.
+no page asks the network for anything. {points} points of exercises are in it.
+"""
+RUNS = """\
+The top of each chapter says whether its code can be changed and run there, in your browser.
 """
 _STEP = re.compile(r"\[(← [^\]]*|[^\]]* →)\]\([^)]*\)( · )?")  # the theme has its own
 
@@ -137,7 +139,8 @@ class Site:
         exercises = [name[:-6] for name in self.notebooks if name.startswith("exercises/")]
         trees.append(_tree("To look things up", [name[:-3] for name in self.beside + self.guide]))
         trees.append(_tree("Exercises", exercises))
-        return "\n\n".join([WELCOME.format(points=points), *tables, guide, *trees]) + "\n"
+        welcome = WELCOME.format(points=points) + ("" if self.paper else RUNS)
+        return "\n\n".join([welcome, *tables, guide, *trees]) + "\n"
 
 
 def lay_out(

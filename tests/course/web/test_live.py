@@ -137,6 +137,44 @@ def test_code_and_points_survive_a_reload_and_travel(
     other.close()
 
 
+def test_a_page_that_is_open_twice_keeps_what_is_written_in_both(site: Path, context: Any) -> None:
+    first, second = (opened(context, exercises(site, "06")) for _ in range(2))
+    on(first, "cell.number === 1", "cell.write('1 + 1')")
+    on(second, "cell.number === 2", "cell.write('2 + 2')")
+    on(second, "cell.number === 3", "cell.write('3 + 3')")
+    on(second, "cell.number === 3", "cell.write(cell.source)")
+    first.reload()
+    cells = "cell.number <= 3 && cell.text !== cell.source"
+    texts = [on(first, f"cell.number === {n}", "cell.text") for n in (1, 2)]
+    assert texts == ["1 + 1", "2 + 2"]
+    assert first.evaluate(f"{live_page.CELLS}.filter(cell => {cells}).length") == 2
+
+
+def test_what_is_written_is_undone_by_ctrl_z(site: Path, context: Any) -> None:
+    page = opened(context, exercises(site, "06"))
+    this = "cell.source.includes('def attend(')"
+    given = on(page, this, "cell.text")
+    on(page, this, "cell.edit()")
+
+    def press(*keys: str) -> str:
+        for key in keys:
+            page.keyboard.press(key)
+        return on(page, this, "cell.text")
+
+    press("Control+End")
+    page.keyboard.type("if answer:")
+    assert press("Enter", "Tab", "a") == f"{given}if answer:\n            a"
+    assert press(*["Control+z"] * 9) == given
+    page.keyboard.type("answer")
+    page.get_by_role("button", name="as in the book").click()
+    assert on(page, this, "cell.text") == given
+    assert press("Control+z") == f"{given}answer"
+    page.reload()
+    assert on(page, this, "cell.text") == f"{given}answer"
+    on(page, this, "cell.write('')")
+    assert on(page, this, "cell.text") == ""
+
+
 def test_what_does_not_end_is_stopped(site: Path, context: Any) -> None:
     page = opened(context, exercises(site, "06"))
     first, check = "cell.number === 1", "cell.check === '06.2'"
@@ -162,6 +200,13 @@ def test_what_does_not_end_is_stopped(site: Path, context: Any) -> None:
     page.get_by_text("run the cells above again").wait_for()
     on(page, first, "cell.write(given[0])", "attend")
     assert "NameError" in text_of(run(page, first))
+    # By the button, while it prints.
+    on(page, first, "cell.write(given[0])", "for i in range(10**9): print(i)")
+    on(page, first, "void cell.go()")
+    page.get_by_text("output cut at 100,000 characters").wait_for()
+    assert on(page, first, "cell.outputs.length") < 500
+    page.get_by_role("button", name="stop").click()
+    wait(page)
     # By the page's limit.
     page.evaluate("minitorchLive.limit = 3")
     on(page, first, "cell.write(given[0])", "while True:\n    pass")

@@ -177,6 +177,28 @@ def test_a_cell_prints_answers_and_keeps_its_names(cells: Cells) -> None:
     ]
 
 
+def test_a_loop_that_prints_sends_few_messages_in_order(cells: Cells) -> None:
+    cells.run("for i in range(3000): print(i)\n1 / 0", "cell 1")
+    *printed, error = cells.shown
+    assert "".join(o["text"] for o in printed) == "".join(f"{i}\n" for i in range(3000))
+    assert error["output_type"] == "error"
+    assert len(printed) < 2 * kernel.AT_ONCE
+    waits = f"from {kernel.__name__} import _printed\nprint('end', flush=True)\n_printed.text"
+    cells.run(f"for i in range(200): print(i)\n{waits}", "cell 2")
+    assert cells.shown[-1]["data"]["text/plain"] == "''"
+
+
+def test_what_one_cell_prints_has_an_end(cells: Cells) -> None:
+    loop = "for _ in range(5): print('x' * 29_999)\n'done'"
+    for _ in range(2):
+        cells.shown.clear()
+        cells.run(loop, "cell 1")
+        text = "".join(o.get("text", "") for o in cells.shown)
+        assert text.count("x") == kernel.MOST - 3  # and three ends of lines
+        assert text.endswith("x\n… output cut at 100,000 characters\n")
+        assert cells.shown[-1]["data"]["text/plain"] == "'done'"
+
+
 def test_an_error_names_lines_of_cells_and_few_of_the_library(cells: Cells) -> None:
     cells.run("def half(x):\n    return x / 0", "cell 1")
     cells.run("half(1)", "cell 2")

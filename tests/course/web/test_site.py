@@ -173,16 +173,18 @@ def test_search_finds_softmax(site: Path, chromium: Any) -> None:
     assert said == []
 
 
-@pytest.mark.parametrize("name", [*FIVE, *LATE])
-def test_axe_finds_nothing_serious(site: Path, chromium: Any, name: str) -> None:
+@pytest.mark.parametrize("name", [*FIVE, *LATE, "search.html"])
+def test_axe_finds_nothing(site: Path, chromium: Any, name: str) -> None:
     found = []  # what light and dark differ in are colours: the other rules need one pass
     for scheme, rules in zip(SCHEMES, ("{}", "{runOnly: ['color-contrast']}"), strict=True):
         page = chromium.new_context(offline=True, color_scheme=scheme).new_page()
         page.goto((site / name).as_uri())
         page.add_script_tag(path=AXE)
         for fault in page.evaluate(f"axe.run({rules}).then(result => result.violations)"):
-            if fault["impact"] in ("serious", "critical"):
-                where = {node["target"][0] for node in fault["nodes"]}
+            where = {node["target"][0] for node in fault["nodes"]}
+            if fault["id"] == "empty-table-header":  # it takes a head that is a formula for one
+                where = {head for head in where if not page.locator(f"{head} math").count()}
+            if where:
                 found.append(f"{scheme}, {fault['id']}: {sorted(where)[:3]} of {len(where)}")
         page.context.close()
     assert found == []

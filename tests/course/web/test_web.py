@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import posixpath
+import re
 import zipfile
 from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urldefrag
 from xml.etree import ElementTree
 
 import nbformat
 import pytest
-from helpers.browsing import lacking, npm_packages
+from helpers.browsing import browser, lacking, npm_packages
 
 from minitorch_attn.course.sources.text import ROOT, SourceError
 from minitorch_attn.course.web import build, paper, prepare
@@ -142,11 +145,15 @@ def test_the_words_of_the_book_can_be_taken_out_for_translation(tmp_path: Path) 
     assert 'msgid "Somebody comes to a clinic and is measured:' in words
 
 
-@pytest.mark.slow
-def test_an_epub_has_its_formulas_as_mathml_and_says_so(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     pytest.importorskip("myst_nb")
     npm_packages()
-    book = zipfile.ZipFile(build.bind(tmp_path, only=("06",)))
+    return zipfile.ZipFile(build.bind(tmp_path_factory.mktemp("epub"), only=("06",)))
+
+
+@pytest.mark.slow
+def test_an_epub_has_its_formulas_as_mathml_and_says_so(book: zipfile.ZipFile) -> None:
     assert book.infolist()[0].filename == "mimetype"
     pages = {name: book.read(name) for name in book.namelist() if name.endswith(".xhtml")}
     for page in pages.values():
@@ -160,6 +167,62 @@ def test_an_epub_has_its_formulas_as_mathml_and_says_so(tmp_path: Path) -> None:
     assert {items[name] for name, page in pages.items() if b"<math " not in page} == {None, "nav"}
     assert items.keys() >= pages.keys()
     assert b"notebooks/06_one_query.xhtml" in pages["nav.xhtml"]
+
+
+@pytest.mark.slow
+def test_nothing_in_an_epub_points_to_what_is_not_in_it(book: zipfile.ZipFile) -> None:
+    dead = set()
+    for name in book.namelist():
+        if not name.endswith(".xhtml"):
+            continue
+        for element in ElementTree.fromstring(book.read(name)).iter():
+            for link in (element.get("href"), element.get("src")):
+                path = unquote(urldefrag(link or "").url)
+                if path and not re.match("[a-z]+:", path):
+                    found = posixpath.normpath(posixpath.join(posixpath.dirname(name), path))
+                    dead |= set() if found in book.namelist() else {f"{name}: {link}"}
+    assert dead == set()
+    assert b"in your browser" not in book.read("index.xhtml")
+
+
+@pytest.mark.slow
+def test_a_reader_of_books_shows_all_of_a_line_and_one_word_for_a_fold(
+    book: zipfile.ZipFile, tmp_path: Path
+) -> None:
+    book.extractall(tmp_path)
+    with browser() as driven:
+        page = driven.new_page(viewport={"width": 390, "height": 800})
+        page.goto((tmp_path / "notebooks" / "06_one_query.xhtml").as_uri())
+        lines = "[...document.querySelectorAll('pre')].filter(p => p.scrollWidth > p.clientWidth)"
+        assert page.evaluate(f"{lines}.map(pre => pre.textContent)") == []
+        folds = page.evaluate(
+            "[...document.querySelectorAll('.hide > summary')].map(fold => fold.innerText.trim())"
+        )
+        assert set(folds) == {"Show the code"}
+
+
+@pytest.mark.slow
+def test_in_a_book_on_one_page_tables_have_their_heads_and_no_words_of_the_contents(
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("myst_nb")
+    npm_packages()
+    build.write_pages("singlehtml", tmp_path, ROOT, ("06",), whole=True)
+    assert "in your browser" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+    with browser() as driven:
+        page = driven.new_page(viewport={"width": 650, "height": 900})  # of paper, in pixels
+        page.emulate_media(media="print")
+        page.goto((tmp_path / "index.html").as_uri())
+        lost = page.evaluate(
+            "[...document.querySelectorAll('thead')].filter(head => head.textContent.trim()"
+            " && getComputedStyle(head).display === 'none').map(head => head.textContent)"
+        )
+        said = page.evaluate(
+            "[...document.querySelectorAll('td p')].map(p => getComputedStyle(p, '::after'))"
+            ".map(style => style.content)"
+        )
+    assert lost == []
+    assert set(said) == {"none"}
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import io
 import json
 import linecache
 import sys
+import time
 import traceback
 import types
 import warnings
@@ -22,6 +23,9 @@ from ...sources.text import ROOT
 from . import stand_ins, widgets
 
 LIBRARY_FRAMES = 3  # as many of an error's lines in the library are told
+MOST = 100_000  # characters that one cell may print
+AT_ONCE = 200  # pieces of it that are sent as they come; then one message has
+PAUSE, FULL = 0.1, 8_000  # those of so many seconds, or so many characters
 # What a browser does not have, by the error that tells: a word for it, for one line.
 _LACKING = (
     (OSError, "does not support processes", "other processes"),
@@ -41,13 +45,63 @@ def start(send: Callable[[Message], None]) -> None:
     global _send
     _send = send
     sys.modules["__main__"] = _main
-    stand_ins.install(display, lambda what: send({"doing": what}))
-    widgets.Widget.send = send
+    stand_ins.install(display, lambda what: _show({"doing": what}))
+    widgets.Widget.send = _show
     warnings.formatwarning = _warning
     # This Python is newer than the book's: what it means to drop one day is no news for a reader.
     warnings.simplefilter("ignore", DeprecationWarning)
     warnings.filterwarnings("ignore", "tqdm:disabling monitor support")  # it asks for a thread
     sys.stdout, sys.stderr = _Stream("stdout"), _Stream("stderr")
+
+
+class _Printed:
+    """What a cell prints, on its way to the page.
+
+    A page that gets a message for each line of a loop shows lines and hears nobody, not even who
+    presses stop.
+    """
+
+    def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """For a cell that has printed nothing."""
+        self.name, self.text, self.left, self.pieces, self.sent = "", "", MOST, 0, 0.0
+
+    def add(self, name: str, text: str) -> None:
+        """Take a piece, and send what there is if it is time."""
+        if self.left < 0 or not text:
+            return
+        if name != self.name:
+            self.flush()
+        self.name = name
+        self.text += text[: self.left]
+        self.left -= len(text)
+        self.pieces += 1
+        if self.left < 0:
+            self.text += f"\n… output cut at {MOST:,} characters\n"
+        if (
+            self.pieces <= AT_ONCE
+            or self.left < 0
+            or len(self.text) >= FULL
+            or time.monotonic() - self.sent >= PAUSE
+        ):
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self.text:
+            _send({"output_type": "stream", "name": self.name, "text": self.text})
+            self.text, self.sent = "", time.monotonic()
+
+
+_printed = _Printed()
+
+
+def _show(message: Message) -> None:
+    """Send a message, after what was printed before it."""
+    _printed.flush()
+    _send(message)
 
 
 class _Stream(io.TextIOBase):
@@ -62,13 +116,16 @@ class _Stream(io.TextIOBase):
         return True
 
     def write(self, text: str) -> int:
-        if text:
-            _send({"output_type": "stream", "name": self.name, "text": text})
+        _printed.add(self.name, text)
         return len(text)
+
+    def flush(self) -> None:
+        _printed.flush()
 
 
 def run(source: str, name: str) -> None:
     """Run a cell in the page's one namespace. What it raises is shown, not raised."""
+    _printed.begin()
     file = f"<{name}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     try:
@@ -79,12 +136,13 @@ def run(source: str, name: str) -> None:
             value = eval(compile(ast.Expression(last.value), file, "eval"), _main.__dict__)
             if value is not None and not source.rstrip().endswith(";"):
                 _main.__dict__["_"] = value
-                _send({"output_type": "execute_result", "data": bundle(value)})
+                _show({"output_type": "execute_result", "data": bundle(value)})
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        _send(told(error, file))
+        _show(told(error, file))
     finally:
         if "matplotlib.pyplot" in sys.modules:
             sys.modules["matplotlib.pyplot"].show()
+        _printed.flush()
 
 
 def keep_exercises(written: dict[str, dict[str, str]]) -> None:
@@ -104,12 +162,13 @@ def keep_exercises(written: dict[str, dict[str, str]]) -> None:
 def display(*values: Any) -> None:
     """Show values, as IPython's function of this name does."""
     for value in values:
-        _send({"output_type": "display_data", "data": bundle(value)})
+        _show({"output_type": "display_data", "data": bundle(value)})
 
 
 def change(number: int, values: Message) -> None:
     """Take what the page says of a widget that it shows."""
     widgets.Widget.shown[number].change(values, told=True)
+    _printed.flush()
 
 
 def bundle(value: Any) -> dict[str, Any]:

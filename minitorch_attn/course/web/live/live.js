@@ -21,8 +21,9 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     const none = { exercises: {}, predictions: {} };
     try { return merge(none, JSON.parse(kept(FILES, {})['learner.json'])); } catch { return none; }
   }
-  const keepCode = name => keep(KEPT + name, Object.fromEntries(
-    cells.filter(cell => cell.page === name && cell.text !== cell.source).map(cell => [cell.id, cell.text])));
+  // This cell's alone: the page may be open a second time, with other cells changed there.
+  const keepCode = ({ page: name, id, text, source }) =>
+    keep(KEPT + name, { ...kept(KEPT + name, {}), [id]: text === source ? undefined : text });
 
   // The learner's code in exercises, of all pages: where cells look for it (`own.train`).
   function inExercises() {
@@ -254,7 +255,10 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
       }
     }
 
+    // In place of what is selected; by a command, for only that can be undone by Ctrl+Z.
     type(text) {
+      this.area.focus({ preventScroll: true });
+      if (document.activeElement === this.area && document.execCommand('insertText', false, text)) return;
       const { selectionStart: start, selectionEnd: end } = this.area;
       this.area.setRangeText(text, start, end, 'end');
       this.area.oninput();
@@ -263,17 +267,20 @@ globalThis.minitorchLive = Object.assign(globalThis.minitorchLive ?? {}, (() => 
     fit() { this.area.rows = this.area.value.split('\n').length; }
 
     write(text) {
+      if (this.area) {
+        this.area.select();
+        this.type(text);
+        return;
+      }
       this.text = text;
       this.unfold();
-      this.area.value = text;
-      this.fit();
       this.changed();
     }
 
     changed() {
       this.reset.hidden = this.text === this.source;
       if (this.ran !== null && this.ran !== this.text) this.mark('changed since it ran');
-      keepCode(this.page);
+      keepCode(this);
     }
 
     mark(word) { this.state.textContent = word; if (!word) this.ran = null; }

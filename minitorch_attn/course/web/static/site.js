@@ -7,6 +7,15 @@ function reach() {
     else box.removeAttribute("tabindex");
 }
 
+// For those who hear the page: names of the theme's two columns, and a head where it has none.
+const column = (side, name) => document.querySelector(side)?.setAttribute("aria-label", name);
+column(".sidebar-drawer", "Chapters");
+column(".toc-drawer", "On this page");
+if (!document.querySelector("h1")) {
+  const head = Object.assign(document.createElement("h1"), { textContent: "Search" });
+  document.querySelector("article").prepend(head);
+}
+
 let folded = [];
 addEventListener("load", reach);
 addEventListener("resize", reach);
