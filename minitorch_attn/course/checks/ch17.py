@@ -852,6 +852,7 @@ def draw_tables(rng: np.random.Generator) -> list[Array]:
     a, b, c, d = (draw_table(rng, n) for n in (2, 3, 5, 6))
     b[0, 0] = 0.95  # not after task 2, nor at the end
     c[-1, 0] = 0.0  # nothing is left of it
+    c[1, 2] = 5.0  # of one that is not learned yet, just before and after the first task
     for column in range(4):  # new, in the middle, at the end, just before the end
         c[column + (0, 1, 4 - column, 3 - column)[column], column] = 0.95
     unread = d.copy()
