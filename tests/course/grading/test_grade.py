@@ -135,7 +135,7 @@ def test_what_is_written(tmp_path: Path, marked: list[str]) -> None:
         assert not re.search(r"(src|href)=['\"]?(https?:)?//", page), "nothing from the network"
         assert (out / "secret.txt").read_text().strip() not in page
     summary = (out / "summary.html").read_text()
-    for said in ("one weight for all", "is empty", "all their functions are the same"):
+    for said in ("one weight for all", "is empty", "the same functions"):
         assert said in summary
     assert "<svg" in summary
     feedback = (out / "feedback" / "bob.html").read_text()

@@ -114,8 +114,31 @@ def test_the_class_is_listed_and_who_has_which_misconception() -> None:
     found = summary.summarise(marked, look, 6, [])
     assert found.everybody.rows[1] == [("k1",), NASTY, "0 of 2"]
     assert [row[2:] for row in found.misconceptions.rows] == [["4", ("k0", "k1", "k3", "k4")]]
-    assert found.equal.rows == [["3", ("k0", "k1", "k2")]], "one row, not one for each of them"
+    rows = [["3", "06.1, 06.2, 06.3, 06.4", ("k0", "k1", "k2")]]
+    assert found.equal.rows == rows, "one row, not one for each of them"
     assert any("public worked answer" in line for line in look["k4"])
     page = summary.as_html(found, marked).decode()
     assert page.count("href='feedback/k3.html'") == 2, "all students; a misconception"
     assert "S 0, S 1, S 2" in summary.as_markdown(found, marked).decode()
+
+
+def test_equal_code_is_found_where_one_of_two_has_done_less() -> None:
+    codes = {
+        "ann": SAME,
+        "bob": "06.1:a 06.2:b 06.4:d",  # a copy of hers with one left out
+        "cy": "06.1:a 06.2:b 06.4:d",
+        "dan": "06.1:a 06.2:b 06.3:x 06.4:d",  # has theirs, and not hers
+        "eve": "06.1:x 06.2:b 06.3:c 06.4:d",
+        "fay": "06.1:a",  # a single short one says nothing
+        "gus": "",
+        "hal": "06.3:p 06.4:q",
+        "ida": "06.3:p 06.4:q",
+    }
+    marked = {key: replace(RECORD, code=code) for key, code in codes.items()}
+    ids = [exercise.id for exercise in exercises_of(6)]
+    three = ("06.1, 06.2, 06.4", ["ann", "bob", "cy", "dan"])
+    assert summary.alike(marked, ids) == [three, ("06.3, 06.4", ["hal", "ida"])]
+    for key in "hal", "ida":  # both have the worked answers: each is told so alone
+        marked[key] = replace(marked[key], copied=("06.3", "06.4"))
+    assert summary.alike(marked, ids) == [three]
+    assert summary.alike(marked, ["06.1"]) == [("06.1", ["ann", "bob", "cy", "dan", "fay"])]

@@ -12,6 +12,7 @@ from typing import Any
 from ...checking.report import PASSED
 from ...checks import exercises_of
 from ...checks.folders import chapter as about
+from ..likeness import DRESS
 from ..records import Record, private
 from ..scheme import Scheme, number
 from .chart import bins, chart
@@ -57,7 +58,7 @@ class Summary:
     misconceptions: Table
     everybody: Table
     look: dict[str, list[str]]  # by student's key: lines for a human eye
-    alike: list[list[str]]  # keys
+    alike: list[tuple[str, list[str]]]  # which exercises, and keys
     warnings: Sequence[str]
 
     @property
@@ -89,8 +90,8 @@ class Summary:
 
     @property
     def equal(self) -> Table:
-        rows: list[Any] = [[f"{len(keys)}", tuple(keys)] for keys in self.alike]
-        return Table((_STUDENTS, Column("all their functions are the same")), rows)
+        rows: list[Any] = [[f"{len(keys)}", ids, tuple(keys)] for ids, keys in self.alike]
+        return Table((_STUDENTS, Column("the same functions"), Column("who")), rows)
 
 
 def write_summary(
@@ -109,7 +110,7 @@ def write_summary(
     """
     look = for_the_eye(marked, present)
     found = summarise(marked, look, chapter, warnings, scheme)
-    eye = {*look, *(key for keys in found.alike for key in keys)}
+    eye = {*look, *(key for _, keys in found.alike for key in keys)}
     private(out / "grades.csv", grades(marked, eye, chapter, scheme, late).encode("utf-8-sig"))
     if any(record.id.isdigit() for record in marked.values()):
         theirs = {
@@ -133,8 +134,7 @@ def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str
         lines = [*record.notes, *record.mark.review]
         if record.copied:
             lines.append(
-                f"{', '.join(record.copied)}: the code of a public worked answer, but for "
-                "comments, docstrings, annotations and imports"
+                f"{', '.join(record.copied)}: the code of a public worked answer, but for {DRESS}"
             )
         if key not in present:
             lines.append("not among the submissions of the last run; the mark is kept")
@@ -143,15 +143,26 @@ def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str
     return look
 
 
-def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[list[str]]:
-    """The keys of those all of whose functions for these exercises are the same, comments and
-    spaces aside."""
-    same: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for key, record in marked.items():
-        code = dict(part.split(":") for part in record.code.split())
-        if all(id in code for id in ids):
-            same[tuple(code[id] for id in ids)].append(key)
-    return [keys for keys in same.values() if len(keys) > 1]
+def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Groups with equal code, most of it first: which of these exercises, and the keys.
+
+    Somebody's code makes a group with all who have it, too, whatever else these have done. That
+    says something of two functions or more, one of which is no public answer: who has copied those
+    is told alone.
+    """
+    done = {
+        key: frozenset(part for part in record.code.split() if part.partition(":")[0] in ids)
+        for key, record in marked.items()
+    }
+    groups: dict[frozenset[str], tuple[str, list[str]]] = {}
+    for key, code in done.items():
+        names = sorted(part.partition(":")[0] for part in code)
+        telling = len(names) >= min(2, len(ids)) and set(names) - set(marked[key].copied)
+        if telling and code not in groups:
+            same = [other for other, theirs in done.items() if code <= theirs]
+            groups[code] = ", ".join(names), same
+    found = [groups[code] for code in sorted(groups, key=len, reverse=True)]
+    return [(names, keys) for names, keys in found if len(keys) > 1]
 
 
 def grades(
