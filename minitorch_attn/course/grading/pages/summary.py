@@ -131,10 +131,11 @@ def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str
     """Whose submission somebody should look at, and why; like code is told by `alike`."""
     look: dict[str, list[str]] = {}
     for key, record in marked.items():
-        lines = [*record.notes, *record.mark.review]
-        if record.copied:
+        lines = [*record.notes, *record.mark.eye]
+        counted = {exercise.id for exercise in record.mark.exercises}
+        if copies := [id for id in record.copied if id in counted]:
             lines.append(
-                f"{', '.join(record.copied)}: the code of a public worked answer, but for {DRESS}"
+                f"{', '.join(copies)}: the code of a public worked answer, but for {DRESS}"
             )
         if key not in present:
             lines.append("not among the submissions of the last run; the mark is kept")
