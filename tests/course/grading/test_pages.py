@@ -13,6 +13,7 @@ from minitorch_attn.course.grading.marking.marks import ExerciseMark, Mark
 from minitorch_attn.course.grading.pages import feedback, summary
 from minitorch_attn.course.grading.pages.chart import bins
 from minitorch_attn.course.grading.records import Record
+from minitorch_attn.course.grading.scheme import Scheme
 
 NASTY = "'\"></title></style></pre><script>alert(1)</script>{{ 7 * 7 }}{% x %}\x1b[2J\u202e\x00"
 WRONG = Result("a", "holds", 2, FAILED, NASTY, NASTY, NASTY + "\n  two", "a slip", "Why.")
@@ -142,3 +143,16 @@ def test_equal_code_is_found_where_one_of_two_has_done_less() -> None:
         marked[key] = replace(marked[key], copied=("06.3", "06.4"))
     assert summary.alike(marked, ids) == [three]
     assert summary.alike(marked, ["06.1"]) == [("06.1", ["ann", "bob", "cy", "dan", "fay"])]
+
+
+def test_what_does_not_count_is_not_to_be_looked_at() -> None:
+    review = ("cell 9 was left out: it has no text", "06.1: uses os", "06.2: stopped")
+    exercises = tuple(replace(MARK, id=id, note="") for id in ("06.1", "06.2", "06.3"))
+    mark = Mark(6, exercises, review)
+    record = replace(RECORD, notes=(), mark=mark, copied=("06.2", "06.3"))
+    seen = replace(record, mark=Scheme({"06.1": 1.0, "06.3": 1.0}).seen(mark))
+    first, second, copies = summary.for_the_eye({"k": seen}, {"k"})["k"]
+    assert (first, second) == review[:2]
+    assert copies.startswith("06.3: the code of a public worked answer")
+    none = replace(record, mark=Scheme({"06.4": 1.0}).seen(replace(mark, review=review[1:])))
+    assert summary.for_the_eye({"k": none}, {"k"}) == {}
