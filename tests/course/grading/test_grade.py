@@ -293,7 +293,8 @@ def test_a_mark_is_kept_though_the_submission_is_gone(tmp_path: Path, marked: li
     run(hand_in(tmp_path / "late", bob="06.2 right"), out)
     rows = table(out)
     assert rows["alice"]["points"] == rows["bob"]["points"] == "5"
-    assert rows["alice"]["look"] == "yes"
+    assert rows["alice"]["look"] == ""
+    assert "1 was not in this folder or zip" in (out / "summary.html").read_text()
 
 
 def test_stopped_half_way(tmp_path: Path, marked: list[str], capsys: Any) -> None:

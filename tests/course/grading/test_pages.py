@@ -111,7 +111,7 @@ def test_the_class_is_listed_and_who_has_which_misconception() -> None:
         )
     }
     marked["k4"] = replace(marked["k4"], copied=("06.2", "06.3"))
-    look = summary.for_the_eye(marked, {"k0", "k1", "k2", "k3", "k4"})
+    look = summary.for_the_eye(marked)
     found = summary.summarise(marked, look, 6, [])
     assert found.everybody.rows[1] == [("k1",), NASTY, "0 of 2"]
     assert [row[2:] for row in found.misconceptions.rows] == [["4", ("k0", "k1", "k3", "k4")]]
@@ -151,8 +151,36 @@ def test_what_does_not_count_is_not_to_be_looked_at() -> None:
     mark = Mark(6, exercises, review)
     record = replace(RECORD, notes=(), mark=mark, copied=("06.2", "06.3"))
     seen = replace(record, mark=Scheme({"06.1": 1.0, "06.3": 1.0}).seen(mark))
-    first, second, copies = summary.for_the_eye({"k": seen}, {"k"})["k"]
+    first, second, copies = summary.for_the_eye({"k": seen})["k"]
     assert (first, second) == review[:2]
     assert copies.startswith("06.3: the code of a public worked answer")
     none = replace(record, mark=Scheme({"06.4": 1.0}).seen(replace(mark, review=review[1:])))
-    assert summary.for_the_eye({"k": none}, {"k"}) == {}
+    assert summary.for_the_eye({"k": none}) == {}
+
+
+def test_who_must_be_looked_at_stands_above_the_names_and_worked_answers_last() -> None:
+    clean = replace(RECORD, notes=(), mark=Mark(6, (replace(MARK, note=""),)))
+    marked = {
+        "ann": replace(clean, student="Ann", copied=("06.2",)),
+        "bob": replace(clean, student="Bob", code=SAME),
+        "cy": replace(clean, student="Cy", copied=("06.2",), notes=("an old format",)),
+        "dan": replace(clean, student="Dan", code=SAME),
+        "eve": replace(clean, student="Eve"),
+    }
+    look = summary.for_the_eye(marked)
+    assert list(look) == ["cy", "ann"]
+    found = summary.summarise(marked, look, 6, [], present=set(marked) - {"eve"})
+    assert found.eye == {"ann", "bob", "cy", "dan"}
+    for page in summary.as_html(found, marked), summary.as_markdown(found, marked):
+        text = page.decode()
+        assert text.index("For a human eye") < text.index("Equal code") < text.index("All students")
+        assert "1 was not in this folder or zip; the mark is kept" in text
+    assert "<a href='#eye'>4 to look at</a>" in summary.as_html(found, marked).decode()
+    assert "<h2 id='eye'>" in summary.as_html(found, marked).decode()
+    assert "4 to look at." in text
+    many = replace(found, kept=["eve"] * 313)
+    page = summary.as_html(many, marked).decode()
+    assert "<p>313 were not in this folder or zip; their marks are kept</p>" in page
+    none = summary.summarise({"eve": marked["eve"]}, {}, 6, [])
+    assert "to look at" not in summary.as_html(none, marked).decode()
+    assert "not in this folder" not in summary.as_html(none, marked).decode()

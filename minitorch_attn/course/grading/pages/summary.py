@@ -58,6 +58,7 @@ class Summary:
     misconceptions: Table
     everybody: Table
     look: dict[str, list[str]]  # by student's key: lines for a human eye
+    kept: list[str]  # keys of those whose submission was not there this time
     alike: list[tuple[str, list[str]]]  # which exercises, and keys
     warnings: Sequence[str]
 
@@ -78,15 +79,35 @@ class Summary:
         )
 
     @property
+    def eye(self) -> set[str]:
+        """Keys of those at whom somebody should look."""
+        return {*self.look, *(key for _, keys in self.alike for key in keys)}
+
+    @property
+    def nothing(self) -> str:
+        """What is said where `look` has nobody."""
+        return "Nothing but equal code, see below." if self.alike else "Nothing."
+
+    @property
+    def absent(self) -> str:
+        """How many marks are of submissions that were not there this time."""
+        if len(self.kept) == 1:
+            return "1 was not in this folder or zip; the mark is kept"
+        return f"{len(self.kept)} were not in this folder or zip; their marks are kept"
+
+    @property
     def sections(self) -> list[tuple[str, str, Table]]:
         """Title, what is said where there is nothing, and the table."""
         return [
             ("Exercises, hardest first", "", self.exercises),
             ("The hardest checks", "", self.checks),
             ("The most frequent misconceptions", "None was recognised.", self.misconceptions),
-            ("All students", "", self.everybody),
-            (_EQUAL, "None.", self.equal),
         ]
+
+    @property
+    def lists(self) -> list[tuple[str, str, Table]]:
+        """The same of what comes after the lines for a human eye."""
+        return [(_EQUAL, "None.", self.equal), ("All students", "", self.everybody)]
 
     @property
     def equal(self) -> Table:
@@ -108,10 +129,9 @@ def write_summary(
     marked : the records, their marks as `scheme` sees them
     late : hours after the time that it was due, by key, where there is such a time
     """
-    look = for_the_eye(marked, present)
-    found = summarise(marked, look, chapter, warnings, scheme)
-    eye = {*look, *(key for _, keys in found.alike for key in keys)}
-    private(out / "grades.csv", grades(marked, eye, chapter, scheme, late).encode("utf-8-sig"))
+    found = summarise(marked, for_the_eye(marked), chapter, warnings, scheme, present)
+    rows = grades(marked, found.eye, chapter, scheme, late)
+    private(out / "grades.csv", rows.encode("utf-8-sig"))
     if any(record.id.isdigit() for record in marked.values()):
         theirs = {
             "moodle": moodle(marked.values()),
@@ -121,27 +141,29 @@ def write_summary(
             private(out / f"grades-{platform}.csv", text.encode())
     private(out / "summary.html", as_html(found, marked))
     private(out / "summary.md", as_markdown(found, marked))
-    count = f"; {len(eye)} to look at" if eye else ""
+    count = f"; {len(found.eye)} to look at" if found.eye else ""
     return (
         f"{found.figures}{count}.\nWritten to {out}: grades.csv, summary.html, feedback/, students/"
     )
 
 
-def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str, list[str]]:
-    """Whose submission somebody should look at, and why; like code is told by `alike`."""
+def for_the_eye(marked: dict[str, Record]) -> dict[str, list[str]]:
+    """Whose submission somebody should look at, and why; like code is told by `alike`.
+
+    Who has copied public worked answers and nothing else comes last: there may be many.
+    """
     look: dict[str, list[str]] = {}
+    last: dict[str, list[str]] = {}
     for key, record in marked.items():
         lines = [*record.notes, *record.mark.eye]
         counted = {exercise.id for exercise in record.mark.exercises}
-        if copies := [id for id in record.copied if id in counted]:
-            lines.append(
-                f"{', '.join(copies)}: the code of a public worked answer, but for {DRESS}"
-            )
-        if key not in present:
-            lines.append("not among the submissions of the last run; the mark is kept")
+        copies = [id for id in record.copied if id in counted]
+        said = f"{', '.join(copies)}: the code of a public worked answer, but for {DRESS}"
         if lines:
-            look[key] = list(dict.fromkeys(lines))
-    return look
+            look[key] = list(dict.fromkeys([*lines, said] if copies else lines))
+        elif copies:
+            last[key] = [said]
+    return look | last
 
 
 def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[tuple[str, list[str]]]:
@@ -201,10 +223,12 @@ def summarise(
     chapter: int,
     warnings: Sequence[str],
     scheme: Scheme = ALL,
+    present: Collection[str] | None = None,
 ) -> Summary:
     """The figures of a class: points, and which exercises, checks and misconceptions cost most.
 
-    `look` is what `for_the_eye` found; `warnings` concern no single student.
+    `look` is what `for_the_eye` found; `warnings` concern no single student; `present` are the keys
+    of those whose submissions were there this time, if not all.
     """
     marks = {key: record.mark for key, record in marked.items() if record.final}
     count = len(marks)
@@ -247,6 +271,7 @@ def summarise(
         Table(_MISCONCEPTIONS, frequent[:15]),
         Table((Column("student"), Column("id"), _POINTS), everybody),
         look,
+        [] if present is None else [key for key in marked if key not in present],
         alike(marked, [exercise.id for exercise in scheme.exercises(chapter)]),
         warnings,
     )
@@ -268,7 +293,6 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
         figures=found.figures,
         found=found,
         chart=chart(found.points, found.total),
-        sections=found.sections,
         marked=marked,
         points=_points,
         most=MOST,
@@ -277,22 +301,29 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
 
 def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
     """The same as Markdown, without the picture."""
-    out = [f"# {found.title}", f"{found.figures}."]
+    count = f" {len(found.eye)} to look at." if found.eye else ""
+    out = [f"# {found.title}", f"{found.figures}.{count}"]
     names = {key: record.student for key, record in marked.items()}
     out += [f"Note: {md(warning)}" for warning in found.warnings]
     counts: list[Any] = [
         [f"{number(points)}", str(n)] for points, n in bins(found.points, found.total) if n
     ]
     marks = Table((_POINTS, _STUDENTS), counts)
-    for title, empty, table in ("Distribution", "", marks), *found.sections:
-        out += [f"## {title}", _md_table(table, names) if table.rows else empty]
-    out.append("## For a human eye")
+
+    def part(title: str, empty: str, table: Table) -> list[str]:
+        return [f"## {title}", _md_table(table, names) if table.rows else empty]
+
+    for section in ("Distribution", "", marks), *found.sections:
+        out += part(*section)
     look: list[Any] = [
         [marked[key].student, _points(marked[key]), "; ".join(lines)]
         for key, lines in found.look.items()
     ]
     eye = Table((Column("student"), _POINTS, Column("why")), look)
-    out += [_md_table(eye, names)] if look else ["Nothing."]
+    title, table = part("For a human eye", found.nothing, eye)
+    out += [title, found.absent if found.kept else "", table]
+    for section in found.lists:
+        out += part(*section)
     return ("\n\n".join(text for text in out if text) + "\n").encode("utf-8", "replace")
 
 
