@@ -13,7 +13,6 @@ from ..proving.answers import answers_of
 from ..sources.text import SourceError
 
 ENOUGH = 60  # nodes of a syntax tree: of less code many students write the same
-DRESS = "names of variables, comments, docstrings, annotations and imports"  # does not matter
 
 
 def code_mark(text: str, suffix: str, chapter: int) -> str:
@@ -30,7 +29,7 @@ def code_mark(text: str, suffix: str, chapter: int) -> str:
 
 def copied(text: str, suffix: str, chapter: int) -> tuple[str, ...]:
     """The exercises whose answer is one of the public ones, in `solutions/` or `solutions/other/`:
-    the same code but for `DRESS`."""
+    the same code but for names of variables, comments, docstrings, annotations and imports."""
     found = []
     for exercise in exercises_of(chapter):
         known = _public(exercise)

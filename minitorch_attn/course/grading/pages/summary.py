@@ -12,7 +12,6 @@ from typing import Any
 from ...checking.report import PASSED
 from ...checks import exercises_of
 from ...checks.folders import chapter as about
-from ..likeness import DRESS
 from ..records import Record, private
 from ..scheme import Scheme, number
 from .chart import bins, chart
@@ -158,7 +157,8 @@ def for_the_eye(marked: dict[str, Record]) -> dict[str, list[str]]:
         lines = [*record.notes, *record.mark.eye]
         counted = {exercise.id for exercise in record.mark.exercises}
         copies = [id for id in record.copied if id in counted]
-        said = f"{', '.join(copies)}: the code of a public worked answer, but for {DRESS}"
+        ids = ", ".join(copies)
+        said = f"{ids}: the code of a public worked answer, but for names, comments and the like"
         if lines:
             look[key] = list(dict.fromkeys([*lines, said] if copies else lines))
         elif copies:
