@@ -85,7 +85,7 @@ class Summary:
     @property
     def nothing(self) -> str:
         """What is said where `look` has nobody."""
-        return "Nothing but equal code, see below." if self.alike else "Nothing."
+        return "Nothing but equal code, see above." if self.alike else "Nothing."
 
     @property
     def absent(self) -> str:
@@ -96,17 +96,12 @@ class Summary:
 
     @property
     def sections(self) -> list[tuple[str, str, Table]]:
-        """Title, what is said where there is nothing, and the table."""
+        """Title, what is said where there is nothing, and the table; these come first."""
         return [
             ("Exercises, hardest first", "", self.exercises),
             ("The hardest checks", "", self.checks),
             ("The most frequent misconceptions", "None was recognised.", self.misconceptions),
         ]
-
-    @property
-    def lists(self) -> list[tuple[str, str, Table]]:
-        """The same of what comes after the lines for a human eye."""
-        return [(_EQUAL, "None.", self.equal), ("All students", "", self.everybody)]
 
     @property
     def equal(self) -> Table:
@@ -293,6 +288,7 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
         figures=found.figures,
         found=found,
         chart=chart(found.points, found.total),
+        equal=_EQUAL,
         marked=marked,
         points=_points,
         most=MOST,
@@ -313,7 +309,8 @@ def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
     def part(title: str, empty: str, table: Table) -> list[str]:
         return [f"## {title}", _md_table(table, names) if table.rows else empty]
 
-    for section in ("Distribution", "", marks), *found.sections:
+    equal = _EQUAL, "None.", found.equal
+    for section in ("Distribution", "", marks), *found.sections, equal:
         out += part(*section)
     look: list[Any] = [
         [marked[key].student, _points(marked[key]), "; ".join(lines)]
@@ -322,8 +319,7 @@ def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
     eye = Table((Column("student"), _POINTS, Column("why")), look)
     title, table = part("For a human eye", found.nothing, eye)
     out += [title, found.absent if found.kept else "", table]
-    for section in found.lists:
-        out += part(*section)
+    out += part("All students", "", found.everybody)
     return ("\n\n".join(text for text in out if text) + "\n").encode("utf-8", "replace")
 
 
