@@ -16,25 +16,25 @@ ENOUGH = 60  # nodes of a syntax tree: of less code many students write the same
 
 
 def code_mark(text: str, suffix: str, chapter: int) -> str:
-    """Fingerprints of the chapter's functions as written, comments and spaces aside, as in
+    """Fingerprints of the chapter's functions, without what does not matter, as in
     "06.1:0123456789ab 06.3:…"; a stub has none, it is like every other."""
     parts = []
     for exercise in exercises_of(chapter):
         found = _found(text, suffix, exercise)
         if found is not None:
-            code = ast.unparse(ast.parse(found.source)).encode("utf-8", "replace")
+            code = (_essence(found.source) or found.source).encode("utf-8", "replace")
             parts.append(f"{exercise.id}:{hashlib.sha256(code).hexdigest()[:12]}")
     return " ".join(parts)
 
 
 def copied(text: str, suffix: str, chapter: int) -> tuple[str, ...]:
     """The exercises whose answer is one of the public ones, in `solutions/` or `solutions/other/`:
-    the same code but for comments, docstrings, annotations and imports."""
+    the same code but for names of variables, comments, docstrings, annotations and imports."""
     found = []
     for exercise in exercises_of(chapter):
         known = _public(exercise)
         mine = _found(text, suffix, exercise) if known else None
-        if mine is not None and _essence(mine.source) in known:
+        if mine is not None and _essence(mine.source, ENOUGH) in known:
             found.append(exercise.id)
     return tuple(found)
 
@@ -51,22 +51,43 @@ def _found(text: str, suffix: str, exercise: Exercise) -> Found | None:
 @functools.cache
 def _public(exercise: Exercise) -> frozenset[str]:
     try:
-        known = {_essence(answer.source) for answer in answers_of(exercise)}
+        known = {_essence(answer.source, ENOUGH) for answer in answers_of(exercise)}
     except (SourceError, CollectError):  # a chapter without them
         return frozenset()
     return frozenset(known - {""})
 
 
-def _essence(source: str) -> str:
-    """The code without what does not matter; "" where there is hardly any, and where it is nested
-    deeper than Python goes, as five hundred `elif` are: no public answer is."""
+def _essence(source: str, enough: int = 0) -> str:
+    """The code without what does not matter; "" where there are fewer nodes than `enough`, and
+    where it is nested deeper than Python goes, as five hundred `elif` are: no public answer is."""
     try:
         tree = _Bare().visit(ast.parse(source))
-        if sum(1 for _ in ast.walk(tree)) < ENOUGH:
+        if sum(1 for _ in ast.walk(tree)) < enough:
             return ""
+        for statement in tree.body:
+            if isinstance(statement, ast.FunctionDef):
+                _number(statement)
         return ast.unparse(ast.fix_missing_locations(tree))
     except (RecursionError, MemoryError):
         return ""
+
+
+def _number(function: ast.FunctionDef) -> None:
+    """Give what is bound in a function, its arguments and variables, numbers for names."""
+    nodes = list(ast.walk(function))
+    bound = [
+        node.arg if isinstance(node, ast.arg) else node.id
+        for node in nodes
+        if isinstance(node, ast.arg)
+        or (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    ]
+    outer = {n for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for n in node.names}
+    number = {name: f"{n}_" for n, name in enumerate(dict.fromkeys(bound)) if name not in outer}
+    for node in nodes:
+        if isinstance(node, ast.arg):
+            node.arg = number.get(node.arg, node.arg)
+        elif isinstance(node, ast.Name):
+            node.id = number.get(node.id, node.id)
 
 
 class _Bare(ast.NodeTransformer):
@@ -87,6 +108,9 @@ class _Bare(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         text = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
         return None if text else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return ast.Assign([node.target], node.value) if node.value else None
 
     def visit_arg(self, node: ast.arg) -> ast.AST:
         node.annotation = None

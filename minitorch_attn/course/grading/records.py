@@ -31,7 +31,7 @@ class Record:
     student, id, file : who, and the file's name, as they were handed in; cleaned
     notes : lines for a human eye
     digest, chapter, secret, grader : what the mark was made from: fingerprints, and the chapter
-    code : fingerprints of the functions as written, see `likeness.code_mark`
+    code : fingerprints of the functions, see `likeness.code_mark`
     copied : the exercises whose code is that of a public worked answer
     final : whether the mark stands; if not, it is none, and is tried again at the next run
     """
@@ -88,6 +88,7 @@ def _version(chapter: int, root: Path) -> str:
     above = {course, PACKAGE / "commands"}
     files = [path for path in PACKAGE.rglob("*.py") if above.isdisjoint(path.parents)]
     files += [path for room in _DECIDES for path in (course / room).rglob("*.py")]
+    files.append(course / "grading" / "likeness.py")  # its fingerprints are kept beside the mark
     solutions = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.md"))
     files += [path for path in solutions if int(path.name[:2]) <= chapter]
     digest = hashlib.sha256(np.__version__.encode())

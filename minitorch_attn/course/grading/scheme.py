@@ -42,7 +42,9 @@ class Scheme:
         if not self.points:
             return mark
         kept = (e for e in mark.exercises if e.id in self.points)
-        return replace(mark, exercises=tuple(map(self._scaled, kept)))
+        others = {e.id for e in mark.exercises} - self.points.keys()
+        review = tuple(line for line in mark.review if line.partition(":")[0] not in others)
+        return replace(mark, exercises=tuple(map(self._scaled, kept)), review=review)
 
     def _scaled(self, exercise: ExerciseMark) -> ExerciseMark:
         factor = self.points[exercise.id] / exercise.total if exercise.total else 0.0

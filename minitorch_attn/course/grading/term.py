@@ -55,8 +55,13 @@ def run(args: argparse.Namespace) -> int:
         for who, marks in sorted(rows.items())
     ]
     records.private(args.folder / FILE, to_csv(head, body).encode("utf-8-sig"))
-    print(f"{len(body)} students, {len(graded)} chapters; written to {args.folder / FILE}")
+    count = f"{_count(len(body), 'student')}, {_count(len(graded), 'chapter')}"
+    print(f"{count}; written to {args.folder / FILE}")
     return 0
+
+
+def _count(n: int, word: str) -> str:
+    return f"{n} {word}{'s' if n != 1 else ''}"
 
 
 def _points(record: Record | None) -> str:

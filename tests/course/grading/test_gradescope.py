@@ -27,6 +27,7 @@ from minitorch_attn.course.checks import exercises_of
 from minitorch_attn.course.grading.gradescope import bundle as gradescope_zip
 from minitorch_attn.course.grading.gradescope import run as gradescope_run
 from minitorch_attn.course.grading.marking import mark as marking
+from minitorch_attn.course.grading.marking.isolating import Isolation
 from minitorch_attn.course.grading.marking.marks import Mark
 from minitorch_attn.course.sources.text import ROOT, read, sources
 
@@ -148,6 +149,13 @@ def test_every_exercise_is_in_the_results_and_only_instructors_see_the_isolation
     assert "odd" in hidden[0]["output"]
     assert json.dumps(found).count("BOX") == 1
     assert "\x1b" not in found["output"]
+
+
+def test_a_slip_that_costs_an_exercise_is_told_to_the_instructor() -> None:
+    one = gradescope_run.Submission("submission", "", "submission", file="a.py")
+    slip = marking.mark("def mend(:\n", ".py", 6, SECRET, Isolation("sandbox", "not needed"))
+    (eye,) = gradescope_run.to_json(slip, "visible", "BOX", one)["tests"][-1:]
+    assert "Look at: 06.1: mend is there but cannot be read: " in eye["output"]
 
 
 def test_a_failure_of_the_grader_is_written_too(

@@ -139,3 +139,14 @@ def test_what_cannot_be_read_is_for_a_human_eye(text: str) -> None:
     mark = marking.mark(text, ".ipynb", 6, "a secret of the teacher's", box.find_isolation())
     assert mark.points == 0
     assert mark.review
+
+
+def test_a_slip_that_costs_an_exercise_is_for_a_human_eye_in_one_line() -> None:
+    text = honest.notebook("def mend(q, k, v:\n    return q", "def atend(q, k, v):\n    return v")
+    mark = marking.mark(text, ".ipynb", 6, "a secret of the teacher's", box.find_isolation())
+    assert not mark.review
+    (line,) = mark.eye
+    assert line.startswith("06.1: mend is there but cannot be read: cell 1, line 1")
+    assert line.endswith("; 06.2: no function named attend was found (there is atend in cell 2)")
+    whole = marking.unreadable("a.ipynb cannot be read: no permission", 6)
+    assert whole.eye == whole.review == ("a.ipynb cannot be read: no permission",)

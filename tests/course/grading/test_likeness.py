@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from helpers.worked_answers import worked
 
@@ -52,3 +54,57 @@ def test_ones_own_code_is_no_copy() -> None:
     assert code_mark(own, ".py", 6).startswith("06.2:")
     assert code_mark(own, ".py", 6) == code_mark(own + "# mine\n", ".py", 6)
     assert code_mark("x = 1\n", ".py", 6) == ""
+
+
+OWN = """
+def scaled(x):
+    return x / 2
+
+def attend(query, key, value):
+    total = 0
+    def weigh(row):
+        nonlocal total
+        total += 1
+        return scaled(row @ query)
+    scores = [weigh(row) for row in key]
+    return np.array(scores) @ value
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("scores", "my_scores"),
+        ("row", "line"),
+        ("query", "q"),
+        ("scores =", "scores: list[float] ="),
+        ("value):\n", "value) -> np.ndarray:\n    'My own.'\n    note: int\n"),
+        ("x", "numerator"),
+    ],
+)
+def test_names_annotations_and_docstrings_do_not_hide_the_same_code(old: str, new: str) -> None:
+    other = OWN.replace(old, new)
+    assert other != OWN
+    assert code_mark(other, ".py", 6) == code_mark(OWN, ".py", 6)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("scores) @ value", "scores) @ key"),
+        ("weigh(row) for", "weigh(key) for"),
+        ("scaled(row", "abs(row"),
+        ("np.array", "np.asarray"),
+        ("query, key", "key, query"),
+    ],
+)
+def test_which_variable_and_which_function_is_code(old: str, new: str) -> None:
+    other = OWN.replace(old, new, 1)
+    assert other != OWN
+    assert code_mark(other, ".py", 6) != code_mark(OWN, ".py", 6)
+
+
+@pytest.mark.parametrize("id", ["06.2", "06.4"])  # no name stands in a message of these
+def test_a_public_answer_is_known_with_other_names(id: str) -> None:
+    for answer in answers_of(find(id)):
+        assert copied(re.sub(r"\b(query|value)\b", r"my_\1", answer.source), ".py", 6) == (id,)

@@ -13,6 +13,7 @@ from minitorch_attn.course.grading.marking.marks import ExerciseMark, Mark
 from minitorch_attn.course.grading.pages import feedback, summary
 from minitorch_attn.course.grading.pages.chart import bins
 from minitorch_attn.course.grading.records import Record
+from minitorch_attn.course.grading.scheme import Scheme
 
 NASTY = "'\"></title></style></pre><script>alert(1)</script>{{ 7 * 7 }}{% x %}\x1b[2J\u202e\x00"
 WRONG = Result("a", "holds", 2, FAILED, NASTY, NASTY, NASTY + "\n  two", "a slip", "Why.")
@@ -110,12 +111,76 @@ def test_the_class_is_listed_and_who_has_which_misconception() -> None:
         )
     }
     marked["k4"] = replace(marked["k4"], copied=("06.2", "06.3"))
-    look = summary.for_the_eye(marked, {"k0", "k1", "k2", "k3", "k4"})
+    look = summary.for_the_eye(marked)
     found = summary.summarise(marked, look, 6, [])
     assert found.everybody.rows[1] == [("k1",), NASTY, "0 of 2"]
     assert [row[2:] for row in found.misconceptions.rows] == [["4", ("k0", "k1", "k3", "k4")]]
-    assert found.equal.rows == [["3", ("k0", "k1", "k2")]], "one row, not one for each of them"
+    rows = [["3", "06.1, 06.2, 06.3, 06.4", ("k0", "k1", "k2")]]
+    assert found.equal.rows == rows, "one row, not one for each of them"
     assert any("public worked answer" in line for line in look["k4"])
     page = summary.as_html(found, marked).decode()
     assert page.count("href='feedback/k3.html'") == 2, "all students; a misconception"
     assert "S 0, S 1, S 2" in summary.as_markdown(found, marked).decode()
+
+
+def test_equal_code_is_found_where_one_of_two_has_done_less() -> None:
+    codes = {
+        "ann": SAME,
+        "bob": "06.1:a 06.2:b 06.4:d",  # a copy of hers with one left out
+        "cy": "06.1:a 06.2:b 06.4:d",
+        "dan": "06.1:a 06.2:b 06.3:x 06.4:d",  # has theirs, and not hers
+        "eve": "06.1:x 06.2:b 06.3:c 06.4:d",
+        "fay": "06.1:a",  # a single short one says nothing
+        "gus": "",
+        "hal": "06.3:p 06.4:q",
+        "ida": "06.3:p 06.4:q",
+    }
+    marked = {key: replace(RECORD, code=code) for key, code in codes.items()}
+    ids = [exercise.id for exercise in exercises_of(6)]
+    three = ("06.1, 06.2, 06.4", ["ann", "bob", "cy", "dan"])
+    assert summary.alike(marked, ids) == [three, ("06.3, 06.4", ["hal", "ida"])]
+    for key in "hal", "ida":  # both have the worked answers: each is told so alone
+        marked[key] = replace(marked[key], copied=("06.3", "06.4"))
+    assert summary.alike(marked, ids) == [three]
+    assert summary.alike(marked, ["06.1"]) == [("06.1", ["ann", "bob", "cy", "dan", "fay"])]
+
+
+def test_what_does_not_count_is_not_to_be_looked_at() -> None:
+    review = ("cell 9 was left out: it has no text", "06.1: uses os", "06.2: stopped")
+    exercises = tuple(replace(MARK, id=id, note="") for id in ("06.1", "06.2", "06.3"))
+    mark = Mark(6, exercises, review)
+    record = replace(RECORD, notes=(), mark=mark, copied=("06.2", "06.3"))
+    seen = replace(record, mark=Scheme({"06.1": 1.0, "06.3": 1.0}).seen(mark))
+    first, second, copies = summary.for_the_eye({"k": seen})["k"]
+    assert (first, second) == review[:2]
+    assert copies.startswith("06.3: the code of a public worked answer")
+    none = replace(record, mark=Scheme({"06.4": 1.0}).seen(replace(mark, review=review[1:])))
+    assert summary.for_the_eye({"k": none}) == {}
+
+
+def test_who_must_be_looked_at_stands_above_the_names_and_worked_answers_last() -> None:
+    clean = replace(RECORD, notes=(), mark=Mark(6, (replace(MARK, note=""),)))
+    marked = {
+        "ann": replace(clean, student="Ann", copied=("06.2",)),
+        "bob": replace(clean, student="Bob", code=SAME),
+        "cy": replace(clean, student="Cy", copied=("06.2",), notes=("an old format",)),
+        "dan": replace(clean, student="Dan", code=SAME),
+        "eve": replace(clean, student="Eve"),
+    }
+    look = summary.for_the_eye(marked)
+    assert list(look) == ["cy", "ann"]
+    found = summary.summarise(marked, look, 6, [], present=set(marked) - {"eve"})
+    assert found.eye == {"ann", "bob", "cy", "dan"}
+    for page in summary.as_html(found, marked), summary.as_markdown(found, marked):
+        text = page.decode()
+        assert text.index("Equal code") < text.index("For a human eye") < text.index("All students")
+        assert "1 was not in this folder or zip; the mark is kept" in text
+    assert "<a href='#eye'>4 to look at</a>" in summary.as_html(found, marked).decode()
+    assert "<div id='eye'>\n<h2>Equal code" in summary.as_html(found, marked).decode()
+    assert "4 to look at." in text
+    many = replace(found, kept=["eve"] * 313)
+    page = summary.as_html(many, marked).decode()
+    assert "<p>313 were not in this folder or zip; their marks are kept</p>" in page
+    none = summary.summarise({"eve": marked["eve"]}, {}, 6, [])
+    assert "to look at" not in summary.as_html(none, marked).decode()
+    assert "not in this folder" not in summary.as_html(none, marked).decode()

@@ -132,3 +132,18 @@ def test_what_is_no_record_is_none(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(content)
     assert records.read(tmp_path / "a.json") is None
     assert records.read(tmp_path / "b.json") is None
+
+
+def test_another_kind_of_fingerprints_is_another_grader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a run that goes on in an older folder would compare two kinds."""
+    before, read = records.grader_version(6), Path.read_bytes
+
+    def changed(path: Path) -> bytes:
+        return read(path) + b"#" * (path.name == "likeness.py")
+
+    monkeypatch.setattr(Path, "read_bytes", changed)
+    records._version.cache_clear()
+    try:
+        assert records.grader_version(6) != before
+    finally:
+        records._version.cache_clear()

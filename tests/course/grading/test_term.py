@@ -62,6 +62,9 @@ def test_one_row_a_student_one_column_a_chapter(tmp_path: Path, capsys: Any) -> 
         ["Cy", "9", "", "", "0", "32"],
     ]
     assert (tmp_path / "term.csv").stat().st_mode & 0o077 == 0
+    keep(tmp_path / "one" / "six", 6, {}, made("Ada", "7", 6, 2))
+    assert main(["term", str(tmp_path / "one")]) == 0
+    assert "1 student, 1 chapter;" in capsys.readouterr().out
 
 
 def test_a_term_with_nothing_or_twice_the_same_is_one_line(tmp_path: Path, capsys: Any) -> None:

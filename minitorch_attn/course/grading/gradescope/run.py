@@ -80,7 +80,7 @@ def to_json(mark: Mark, visibility: str, isolation: str, one: Submission) -> dic
     if one.problem:
         said += f".\nIt could not be marked: {one_line(one.problem, 500)}"
     tests = [test for exercise in mark.exercises for test in _tests(exercise)]
-    eye = [one_line(line, 500) for line in dict.fromkeys([*one.notes, *mark.review])]
+    eye = [one_line(line, 500) for line in dict.fromkeys([*one.notes, *mark.eye])]
     tests.append(
         {
             "name": "For the instructor",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from ...checking.report import Outcome, Result
+
+# What is there and could not be marked, as `collect_text` says it.
+_SLIP = re.compile(r" is there but cannot be read: | \(there is ")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class ExerciseMark(Outcome):
 class Mark:
     """The mark of a submission.
 
-    review : lines for a human eye
+    review : what was met, lines for a human eye
     """
 
     chapter: int
@@ -57,6 +61,13 @@ class Mark:
     @property
     def total(self) -> float:
         return sum(exercise.total for exercise in self.exercises)
+
+    @property
+    def eye(self) -> tuple[str, ...]:
+        """All lines for a human eye: `review`, and one of what a slip has cost all its points."""
+        slips = (f"{e.id}: {e.note}" for e in self.exercises if _SLIP.search(e.note))
+        line = "; ".join(slip for slip in slips if slip not in self.review)
+        return (*self.review, line) if line else self.review
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -88,7 +88,7 @@ class MarkedNotebook(NotebookExporter):
             text, mark = "", marking.unreadable(str(error), chapter)
         else:
             mark = marking.mark(text, ".ipynb", chapter, self.secret, self.isolation)
-        for line in mark.review:
+        for line in mark.eye:
             self.log.warning("%s, look at this: %s", names["student"], one_line(line))
         fill(notebook, text, mark, chapter)
         return notebook

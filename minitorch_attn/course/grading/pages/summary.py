@@ -57,7 +57,8 @@ class Summary:
     misconceptions: Table
     everybody: Table
     look: dict[str, list[str]]  # by student's key: lines for a human eye
-    alike: list[list[str]]  # keys
+    kept: list[str]  # keys of those whose submission was not there this time
+    alike: list[tuple[str, list[str]]]  # which exercises, and keys
     warnings: Sequence[str]
 
     @property
@@ -77,20 +78,35 @@ class Summary:
         )
 
     @property
+    def eye(self) -> set[str]:
+        """Keys of those at whom somebody should look."""
+        return {*self.look, *(key for _, keys in self.alike for key in keys)}
+
+    @property
+    def nothing(self) -> str:
+        """What is said where `look` has nobody."""
+        return "Nothing but equal code, see above." if self.alike else "Nothing."
+
+    @property
+    def absent(self) -> str:
+        """How many marks are of submissions that were not there this time."""
+        if len(self.kept) == 1:
+            return "1 was not in this folder or zip; the mark is kept"
+        return f"{len(self.kept)} were not in this folder or zip; their marks are kept"
+
+    @property
     def sections(self) -> list[tuple[str, str, Table]]:
-        """Title, what is said where there is nothing, and the table."""
+        """Title, what is said where there is nothing, and the table; these come first."""
         return [
             ("Exercises, hardest first", "", self.exercises),
             ("The hardest checks", "", self.checks),
             ("The most frequent misconceptions", "None was recognised.", self.misconceptions),
-            ("All students", "", self.everybody),
-            (_EQUAL, "None.", self.equal),
         ]
 
     @property
     def equal(self) -> Table:
-        rows: list[Any] = [[f"{len(keys)}", tuple(keys)] for keys in self.alike]
-        return Table((_STUDENTS, Column("all their functions are the same")), rows)
+        rows: list[Any] = [[f"{len(keys)}", ids, tuple(keys)] for ids, keys in self.alike]
+        return Table((_STUDENTS, Column("the same functions"), Column("who")), rows)
 
 
 def write_summary(
@@ -107,10 +123,9 @@ def write_summary(
     marked : the records, their marks as `scheme` sees them
     late : hours after the time that it was due, by key, where there is such a time
     """
-    look = for_the_eye(marked, present)
-    found = summarise(marked, look, chapter, warnings, scheme)
-    eye = {*look, *(key for keys in found.alike for key in keys)}
-    private(out / "grades.csv", grades(marked, eye, chapter, scheme, late).encode("utf-8-sig"))
+    found = summarise(marked, for_the_eye(marked), chapter, warnings, scheme, present)
+    rows = grades(marked, found.eye, chapter, scheme, late)
+    private(out / "grades.csv", rows.encode("utf-8-sig"))
     if any(record.id.isdigit() for record in marked.values()):
         theirs = {
             "moodle": moodle(marked.values()),
@@ -120,38 +135,52 @@ def write_summary(
             private(out / f"grades-{platform}.csv", text.encode())
     private(out / "summary.html", as_html(found, marked))
     private(out / "summary.md", as_markdown(found, marked))
-    count = f"; {len(eye)} to look at" if eye else ""
+    count = f"; {len(found.eye)} to look at" if found.eye else ""
     return (
         f"{found.figures}{count}.\nWritten to {out}: grades.csv, summary.html, feedback/, students/"
     )
 
 
-def for_the_eye(marked: dict[str, Record], present: Collection[str]) -> dict[str, list[str]]:
-    """Whose submission somebody should look at, and why; like code is told by `alike`."""
+def for_the_eye(marked: dict[str, Record]) -> dict[str, list[str]]:
+    """Whose submission somebody should look at, and why; like code is told by `alike`.
+
+    Who has copied public worked answers and nothing else comes last: there may be many.
+    """
     look: dict[str, list[str]] = {}
+    last: dict[str, list[str]] = {}
     for key, record in marked.items():
-        lines = [*record.notes, *record.mark.review]
-        if record.copied:
-            lines.append(
-                f"{', '.join(record.copied)}: the code of a public worked answer, but for "
-                "comments, docstrings, annotations and imports"
-            )
-        if key not in present:
-            lines.append("not among the submissions of the last run; the mark is kept")
+        lines = [*record.notes, *record.mark.eye]
+        counted = {exercise.id for exercise in record.mark.exercises}
+        copies = [id for id in record.copied if id in counted]
+        ids = ", ".join(copies)
+        said = f"{ids}: the code of a public worked answer, but for names, comments and the like"
         if lines:
-            look[key] = list(dict.fromkeys(lines))
-    return look
+            look[key] = list(dict.fromkeys([*lines, said] if copies else lines))
+        elif copies:
+            last[key] = [said]
+    return look | last
 
 
-def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[list[str]]:
-    """The keys of those all of whose functions for these exercises are the same, comments and
-    spaces aside."""
-    same: dict[tuple[str, ...], list[str]] = defaultdict(list)
-    for key, record in marked.items():
-        code = dict(part.split(":") for part in record.code.split())
-        if all(id in code for id in ids):
-            same[tuple(code[id] for id in ids)].append(key)
-    return [keys for keys in same.values() if len(keys) > 1]
+def alike(marked: dict[str, Record], ids: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Groups with equal code, most of it first: which of these exercises, and the keys.
+
+    Somebody's code makes a group with all who have it, too, whatever else these have done. That
+    says something of two functions or more, one of which is no public answer: who has copied those
+    is told alone.
+    """
+    done = {
+        key: frozenset(part for part in record.code.split() if part.partition(":")[0] in ids)
+        for key, record in marked.items()
+    }
+    groups: dict[frozenset[str], tuple[str, list[str]]] = {}
+    for key, code in done.items():
+        names = sorted(part.partition(":")[0] for part in code)
+        telling = len(names) >= min(2, len(ids)) and set(names) - set(marked[key].copied)
+        if telling and code not in groups:
+            same = [other for other, theirs in done.items() if code <= theirs]
+            groups[code] = ", ".join(names), same
+    found = [groups[code] for code in sorted(groups, key=len, reverse=True)]
+    return [(names, keys) for names, keys in found if len(keys) > 1]
 
 
 def grades(
@@ -189,10 +218,12 @@ def summarise(
     chapter: int,
     warnings: Sequence[str],
     scheme: Scheme = ALL,
+    present: Collection[str] | None = None,
 ) -> Summary:
     """The figures of a class: points, and which exercises, checks and misconceptions cost most.
 
-    `look` is what `for_the_eye` found; `warnings` concern no single student.
+    `look` is what `for_the_eye` found; `warnings` concern no single student; `present` are the keys
+    of those whose submissions were there this time, if not all.
     """
     marks = {key: record.mark for key, record in marked.items() if record.final}
     count = len(marks)
@@ -235,6 +266,7 @@ def summarise(
         Table(_MISCONCEPTIONS, frequent[:15]),
         Table((Column("student"), Column("id"), _POINTS), everybody),
         look,
+        [] if present is None else [key for key in marked if key not in present],
         alike(marked, [exercise.id for exercise in scheme.exercises(chapter)]),
         warnings,
     )
@@ -256,7 +288,7 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
         figures=found.figures,
         found=found,
         chart=chart(found.points, found.total),
-        sections=found.sections,
+        equal=_EQUAL,
         marked=marked,
         points=_points,
         most=MOST,
@@ -265,22 +297,29 @@ def as_html(found: Summary, marked: dict[str, Record]) -> bytes:
 
 def as_markdown(found: Summary, marked: dict[str, Record]) -> bytes:
     """The same as Markdown, without the picture."""
-    out = [f"# {found.title}", f"{found.figures}."]
+    count = f" {len(found.eye)} to look at." if found.eye else ""
+    out = [f"# {found.title}", f"{found.figures}.{count}"]
     names = {key: record.student for key, record in marked.items()}
     out += [f"Note: {md(warning)}" for warning in found.warnings]
     counts: list[Any] = [
         [f"{number(points)}", str(n)] for points, n in bins(found.points, found.total) if n
     ]
     marks = Table((_POINTS, _STUDENTS), counts)
-    for title, empty, table in ("Distribution", "", marks), *found.sections:
-        out += [f"## {title}", _md_table(table, names) if table.rows else empty]
-    out.append("## For a human eye")
+
+    def part(title: str, empty: str, table: Table) -> list[str]:
+        return [f"## {title}", _md_table(table, names) if table.rows else empty]
+
+    equal = _EQUAL, "None.", found.equal
+    for section in ("Distribution", "", marks), *found.sections, equal:
+        out += part(*section)
     look: list[Any] = [
         [marked[key].student, _points(marked[key]), "; ".join(lines)]
         for key, lines in found.look.items()
     ]
     eye = Table((Column("student"), _POINTS, Column("why")), look)
-    out += [_md_table(eye, names)] if look else ["Nothing."]
+    title, table = part("For a human eye", found.nothing, eye)
+    out += [title, found.absent if found.kept else "", table]
+    out += part("All students", "", found.everybody)
     return ("\n\n".join(text for text in out if text) + "\n").encode("utf-8", "replace")
 
 
