@@ -43,7 +43,7 @@ def _what_to_write(id: Any) -> str:
         meant = [exercise.id for exercise in _all() if exercise.function == name]
         ids = " or ".join(f'"{one}"' for one in meant) or 'as in "06.2"'
         return f"the exercise's id comes first, in quotes: {ids}"
-    if id == "":
+    if isinstance(id, str) and not id:
         return 'say which exercise: its id, in quotes, as in "06.2"'
     said = re.sub(r"[^\d.]", "", str(id))  # 6.1, "6.1", " 06.1", "Exercise 6.1"
     if found := re.fullmatch(r"(\d{1,2})\.(\d+)", said):

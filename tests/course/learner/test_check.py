@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 import pytest
 
 from minitorch_attn.course import check, own
@@ -247,6 +248,7 @@ def test_in_a_notebook_one_line_is_all_there_is(name: str, code: str) -> None:
         ("99.1", "an id is like 06.2"),
         (None, "an id is like 06.2"),
         ([], "an id is like 06.2"),
+        (np.zeros(2), "an id is like 06.2"),
     ],
 )
 def test_an_id_that_is_none_says_what_to_write(written: Any, said: str) -> None:
